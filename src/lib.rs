@@ -1,0 +1,19 @@
+//! memtide: a gauge for container memory.
+//!
+//! It puts a real workload inside a memory-limited cgroup, knows exactly what that workload
+//! holds (the *truth*), records every memory number the kernel exposes, and shows what cAdvisor's
+//! `working_set` and the other formulas in use made of it.
+//!
+//! The way of the data is the order of the modules: [`scenario`] describes, [`harness`] runs,
+//! [`sampler`] reads, [`recording`] keeps, [`formula`] derives, [`expect`] checks. Everything from
+//! `recording` on works without root, cgroups or Linux-only calls.
+
+pub mod formula;
+pub mod host;
+pub mod recording;
+pub mod rows;
+pub mod scenario;
+pub mod truth;
+pub mod units;
+pub mod worker;
+pub mod workload;

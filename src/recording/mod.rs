@@ -1,0 +1,292 @@
+//! Recordings: raw rows, truth, steps and host facts of one run, as the kernel gave them.
+//!
+//! These are the *domain* types; [`read`](self) and write go through the wire types in `format`.
+
+use crate::host::HostFacts;
+use crate::rows::{CgroupVersion, Rows, View, ViewIndex};
+use crate::scenario::Outcome;
+
+/// Marks an absent value inside a [`Table`]; written as `null`.
+pub const MISSING: u64 = u64::MAX - 1;
+
+/// One run, read back.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// What was known before the first sample.
+    pub header: Header,
+    /// One table per sampled cgroup, in the order of `header.groups`.
+    pub tables: Vec<Table>,
+    /// Everything rare, in time order.
+    pub events: Vec<Event>,
+    /// How it ended; none when the recording was cut.
+    pub footer: Option<Footer>,
+    /// Whether the file had its footer and every line was whole.
+    pub complete: bool,
+}
+
+/// What was known before the first sample.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// The version of memtide that wrote it.
+    pub memtide: String,
+    /// The machine.
+    pub host: HostFacts,
+    /// The scenario's name (`log-write`); `record` and `watch` use the command or path.
+    pub scenario: String,
+    /// The scenario's TOML text as it ran; empty for `record` and `watch`.
+    pub scenario_text: String,
+    /// FNV-1a 64 of the text, in hex.
+    pub scenario_hash: String,
+    /// The seed that drew every random number.
+    pub seed: u64,
+    /// The random generator's name.
+    pub rng: String,
+    /// Nanoseconds between samples.
+    pub interval_ns: u64,
+    /// Seconds of a detector's time for one recorded second.
+    pub time_scale: f64,
+    /// Wall clock at t = 0, RFC 3339.
+    pub started: String,
+    /// The sampled cgroups: the pod first where there is one.
+    pub groups: Vec<Group>,
+}
+
+/// One sampled cgroup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// `pod`, or the container's name.
+    pub name: String,
+    /// What it stands for.
+    pub kind: GroupKind,
+    /// Its memory limit in bytes, if it has one of its own.
+    pub limit: Option<u64>,
+    /// Where it was on the machine that recorded it.
+    pub path: String,
+    /// Names of the values of each sample, see [`crate::rows`].
+    pub columns: Vec<String>,
+}
+
+/// What a sampled cgroup stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupKind {
+    /// The parent of the containers.
+    Pod,
+    /// A container.
+    Container,
+}
+
+/// The samples of one group: times and a flat array of values, row after row.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// Column names (the group's).
+    pub columns: Vec<String>,
+    /// Nanoseconds from the start, one a sample, not falling.
+    pub t: Vec<u64>,
+    /// What taking each sample cost, nanoseconds.
+    pub cost: Vec<u64>,
+    /// `t.len() * columns.len()` values; [`MISSING`] where the kernel gave none.
+    pub values: Vec<u64>,
+}
+
+impl Table {
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.t.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.t.is_empty()
+    }
+
+    /// The value of one column in one sample.
+    pub fn get(&self, sample: usize, column: usize) -> Option<u64> {
+        let value = *self.values.get(sample * self.columns.len() + column)?;
+        (value != MISSING).then_some(value)
+    }
+
+    /// Where a column stands.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c == name)
+    }
+
+    /// The last sample taken at or before `t` (nanoseconds).
+    pub fn at(&self, t: u64) -> Option<usize> {
+        self.t.partition_point(|sample| *sample <= t).checked_sub(1)
+    }
+
+    /// The rows of one sample that the kernel gave, by name.
+    pub fn rows(&self, sample: usize) -> Rows {
+        (0..self.columns.len())
+            .filter_map(|c| Some((self.columns[c].clone(), self.get(sample, c)?)))
+            .collect()
+    }
+}
+
+impl Recording {
+    /// Resolves the rows formulas read for the group at `index`; then [`Recording::view`] is cheap.
+    pub fn view_index(&self, index: usize) -> ViewIndex {
+        ViewIndex::new(self.version(), &self.tables[index].columns)
+    }
+
+    /// The formulas' view of one sample.
+    pub fn view(&self, group: usize, index: &ViewIndex, sample: usize) -> View {
+        View {
+            node_capacity: Some(self.header.host.mem_total),
+            ..index.view(|column| self.tables[group].get(sample, column))
+        }
+    }
+
+    /// The cgroup version of all groups.
+    pub fn version(&self) -> CgroupVersion {
+        self.header.host.cgroup
+    }
+
+    /// The group of that name.
+    pub fn group(&self, name: &str) -> Option<usize> {
+        self.header.groups.iter().position(|g| g.name == name)
+    }
+
+    /// The first container: what a one-container scenario is about.
+    pub fn main_group(&self) -> usize {
+        self.header
+            .groups
+            .iter()
+            .position(|g| g.kind == GroupKind::Container)
+            .unwrap_or(0)
+    }
+}
+
+/// Something rare. Times are nanoseconds from the start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When.
+    pub t: u64,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// The kinds of [`Event`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// A step began.
+    StepStart(StepId),
+    /// A step ended and the counters had settled at the event's time.
+    StepEnd(StepEnd),
+    /// A worker process ended.
+    ActorExit {
+        /// The container it ran in.
+        container: String,
+        /// Which actor.
+        actor: String,
+        /// Exit code, if it exited.
+        code: Option<i32>,
+        /// Signal, if it was killed.
+        signal: Option<i32>,
+        /// Whether the kernel's OOM killer did it, as its counters say.
+        oom_killed: bool,
+    },
+    /// A kernel counter of verdicts rose (`oom_kill`, `failcnt`, `max`, `high`).
+    Kernel {
+        /// The group it is counted in.
+        group: String,
+        /// The counter's row name.
+        what: String,
+        /// Its new value.
+        value: u64,
+    },
+    /// A container was torn down and made anew.
+    Restart {
+        /// Which.
+        container: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something the reader should know.
+    Warning {
+        /// A stable code (`missed_ticks`, `swap_on`, ...).
+        code: String,
+        /// A sentence with the remedy.
+        text: String,
+    },
+    /// A kind this version doesn't know, kept as it was read.
+    Other(serde_json::Value),
+}
+
+/// Names one step.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StepId {
+    /// The container.
+    pub container: String,
+    /// The actor.
+    pub actor: String,
+    /// The step's name.
+    pub step: String,
+    /// Its place in the actor's list, from 0.
+    pub index: usize,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEnd {
+    /// Which step.
+    pub id: StepId,
+    /// When its work was done, before the counters settled; nanoseconds.
+    pub work_done: u64,
+    /// How it went.
+    pub result: StepResult,
+    /// Target and achieved, in the unit named.
+    pub target: u64,
+    /// What was reached.
+    pub achieved: u64,
+    /// `bytes`, `passes`, `ms` or `ops`.
+    pub unit: String,
+    /// Rows of the worker's `smaps_rollup` in bytes (`Rss`, `LazyFree`, `AnonHugePages`), if readable.
+    pub smaps: Rows,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepResult {
+    /// The target was reached.
+    Done,
+    /// It was not; the text says why.
+    Failed(String),
+    /// The kernel can't do it; the text says why.
+    Skipped(String),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Footer {
+    /// When, nanoseconds from the start.
+    pub t: u64,
+    /// The kernel's verdict.
+    pub outcome: Outcome,
+    /// A sentence for people.
+    pub reason: String,
+    /// Per group: final values of the verdict counters, by row name.
+    pub counters: Vec<(String, Rows)>,
+    /// What the harness itself cost.
+    pub harness: HarnessCost,
+}
+
+/// The harness's own cost.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct HarnessCost {
+    /// Samples taken (ticks, all groups together count as one).
+    pub samples: u64,
+    /// Ticks that were missed.
+    pub missed: u64,
+    /// Thread CPU time a tick, nanoseconds, mean.
+    pub cpu_ns_mean: u64,
+    /// Lateness of ticks, nanoseconds: median.
+    pub lateness_p50: u64,
+    /// 99th percentile.
+    pub lateness_p99: u64,
+    /// Largest.
+    pub lateness_max: u64,
+    /// The harness's own resident memory, bytes (ambient: it is charged to the container).
+    pub rss: u64,
+}

@@ -1,0 +1,362 @@
+//! The domain types of a scenario.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::workload::Workload;
+
+/// A scenario: containers with actors that do steps, the truth about it, and expectations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// One line: what the reader will learn.
+    pub title: String,
+    /// The lesson, in paragraphs.
+    pub story: String,
+    /// For filters: `article`, `fast`, `slow`, ...
+    pub tags: Vec<String>,
+    /// Draws every random number.
+    pub seed: u64,
+    /// Between samples.
+    pub interval: Duration,
+    /// Seconds of a detector's time that one recorded second stands for.
+    pub time_scale: f64,
+    /// After this the run ends as `timed_out`; scaled by the machine's measured speed.
+    pub deadline: Duration,
+    /// Memory limit of the pod, bytes; none leaves the pod unlimited (its containers never are).
+    pub pod_limit: Option<u64>,
+    /// What runs.
+    pub containers: Vec<Container>,
+    /// What a detector should have said.
+    pub truth: Truth,
+    /// What to check.
+    pub expectations: Vec<Expectation>,
+    /// How it may end, by kernel.
+    pub outcomes: Vec<AllowedOutcomes>,
+    /// The conditions under which it can run at all, with the reason shown when it can't.
+    pub requires: Vec<Requirement>,
+    /// The TOML text it came from.
+    pub text: String,
+}
+
+/// A cgroup with limits, and who works in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Container {
+    /// Unique in the scenario.
+    pub name: String,
+    /// memory.max or memory.limit_in_bytes, bytes.
+    pub limit: u64,
+    /// memory.high, bytes (v2 only).
+    pub high: Option<u64>,
+    /// Worker processes.
+    pub actors: Vec<Actor>,
+}
+
+/// One worker process and its steps in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Actor {
+    /// Unique in the container.
+    pub name: String,
+    /// What it does.
+    pub steps: Vec<Step>,
+}
+
+/// One thing an actor does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Unique in the actor; expectations refer to it.
+    pub name: String,
+    /// Told to the audience while it runs.
+    pub say: String,
+    /// Steps that must have ended before: `step`, `actor/step` or `container/actor/step`,
+    /// resolved to (container, actor, step index).
+    pub after: Vec<StepRef>,
+    /// What it does.
+    pub workload: Workload,
+    /// Conditions under which it is done; else it is skipped with the reason.
+    pub when: Condition,
+}
+
+/// A step by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StepRef {
+    /// Index into `containers`.
+    pub container: usize,
+    /// Index into `actors`.
+    pub actor: usize,
+    /// Index into `steps`.
+    pub step: usize,
+}
+
+/// What is true of a scenario, and what a detector should make of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truth {
+    /// What the memory is.
+    pub class: Class,
+    /// Whether a leak or OOM detector should fire.
+    pub fire: bool,
+    /// From the start of this step on, firing is right; before, it is early.
+    pub onset: Option<StepRef>,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// What memory growth is made of. The names are API: detectors answer with them.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Nothing is wrong.
+    Healthy,
+    /// Page cache: given back under pressure.
+    PageCache,
+    /// MADV_FREE memory: given back under pressure, counted in rss until then.
+    LazyFree,
+    /// Memory that is never used nor released again.
+    Leak,
+    /// In use, and more than the limit allows is on its way.
+    OomAhead,
+    /// Files in memory: only deleting them gives it back.
+    Tmpfs,
+    /// Huge pages of which most was released.
+    Thp,
+    /// Kernel memory (dentries, inodes, sockets).
+    KernelSlab,
+    /// Stalled by memory.high.
+    Throttled,
+}
+
+/// How a run ended.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All actors ended by themselves.
+    Survived,
+    /// The kernel's OOM killer ended an actor.
+    OomKilled,
+    /// The actors stalled at memory.high until the run ended.
+    Throttled,
+    /// The deadline passed.
+    TimedOut,
+    /// A step did not reach its target, or the harness failed.
+    Failed,
+}
+
+impl Outcome {
+    /// The name as it stands in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Survived => "survived",
+            Outcome::OomKilled => "oom_killed",
+            Outcome::Throttled => "throttled",
+            Outcome::TimedOut => "timed_out",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+impl Class {
+    /// The name as it stands in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Healthy => "healthy",
+            Class::PageCache => "page_cache",
+            Class::LazyFree => "lazy_free",
+            Class::Leak => "leak",
+            Class::OomAhead => "oom_ahead",
+            Class::Tmpfs => "tmpfs",
+            Class::Thp => "thp",
+            Class::KernelSlab => "kernel_slab",
+            Class::Throttled => "throttled",
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Facts of the host that must hold. All given ones must.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Condition {
+    /// The cgroup version.
+    pub cgroup: Option<crate::rows::CgroupVersion>,
+    /// The reclaim order.
+    pub lru: Option<crate::host::Lru>,
+    /// Kernel versions, all of which must hold: `>= 4.7`, `< 6.12`.
+    pub kernel: Vec<KernelBound>,
+    /// Whether there is swap.
+    pub swap: Option<bool>,
+    /// `managed` or `ambient`.
+    pub placement: Option<String>,
+    /// One of these must be the THP setting.
+    pub thp: Vec<String>,
+    /// Whether MADV_FREE must work.
+    pub madv_free: Option<bool>,
+    /// Programs that must be on PATH.
+    pub programs: Vec<String>,
+    /// One of these must be the work directory's file system.
+    pub filesystem: Vec<String>,
+}
+
+/// One bound on the kernel version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KernelBound {
+    /// How to compare.
+    pub op: BoundOp,
+    /// Major and minor.
+    pub version: (u32, u32),
+}
+
+/// How to compare versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundOp {
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `>=`
+    GreaterEqual,
+    /// `>`
+    Greater,
+}
+
+/// The outcomes that are right under a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AllowedOutcomes {
+    /// Any of these.
+    pub is: Vec<Outcome>,
+    /// Where.
+    pub when: Condition,
+    /// Why there.
+    pub why: String,
+}
+
+/// A condition without which the scenario is skipped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requirement {
+    /// What must hold.
+    pub when: Condition,
+    /// The reason shown where it doesn't.
+    pub reason: String,
+}
+
+/// A claim about the numbers, checked on every run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Which group: a container's name or `pod`; the first container if none is given.
+    pub group: Option<String>,
+    /// A formula, a row, or `truth:...`.
+    pub value: String,
+    /// When it is looked at.
+    pub moment: Moment,
+    /// Subtract the value at this step's end.
+    pub since: Option<StepRef>,
+    /// What it is compared with.
+    pub check: Check,
+    /// Where it holds.
+    pub when: Condition,
+    /// Why it holds there.
+    pub why: String,
+}
+
+/// When a value is looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moment {
+    /// Settled, after a step's end.
+    At(StepRef),
+    /// Over the samples from the start of one step to the end of another.
+    During {
+        /// First step.
+        from: StepRef,
+        /// Last step.
+        to: StepRef,
+        /// Which of the values.
+        pick: Pick,
+    },
+    /// At the last sample of the recording.
+    End,
+}
+
+/// Which of a span's values is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// The median.
+    Median,
+    /// The last.
+    Last,
+    /// Largest less smallest.
+    Range,
+}
+
+/// What a value must be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// Within a tolerance.
+    Near {
+        /// The right value.
+        of: Operand,
+        /// How far off it may be.
+        tolerance: Operand,
+    },
+    /// Not below.
+    AtLeast(Operand),
+    /// Not above.
+    AtMost(Operand),
+    /// The kernel does not give this row (or the formula has no value).
+    Absent,
+}
+
+/// A number to compare with: a size, a share of the limit, or another value times a factor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// Bytes or a share of the limit.
+    Size(crate::units::Size),
+    /// Another value of the same group, `factor * name @ step`.
+    Value {
+        /// Times this.
+        factor: f64,
+        /// A formula, a row, or `truth:...`.
+        name: String,
+        /// At another step's end than the expectation's own moment.
+        at: Option<StepRef>,
+    },
+}

@@ -1,0 +1,71 @@
+//! What harness and worker say to each other: JSON, one message a line.
+//!
+//! The harness starts `memtide __worker` with stdin and stdout as pipes and the truth page as file
+//! descriptor 3. It writes the [`Plan`] as the first line, then a line `{"go": N}` for each step N
+//! that may start. The worker answers `{"ready": ..}` once its own start-up memory is in place,
+//! and one [`Report`] a step. When its stdin closes, the worker ends.
+
+use serde::{Deserialize, Serialize};
+
+use crate::workload::Workload;
+
+/// What one worker is to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The actor's name, for messages.
+    pub actor: String,
+    /// The actor's own seed, derived from the scenario's by name.
+    pub seed: u64,
+    /// The pod's work directory: every file lives below it.
+    pub workdir: std::path::PathBuf,
+    /// The steps in order.
+    pub steps: Vec<Workload>,
+}
+
+/// From the harness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Do step N now.
+    Go(usize),
+}
+
+/// From the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The plan was read; the worker waits for its first order.
+    Ready {
+        /// The worker's process id.
+        pid: i32,
+    },
+    /// A step ended.
+    Report(Report),
+}
+
+/// How one step went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which.
+    pub step: usize,
+    /// What was asked for.
+    pub target: u64,
+    /// What was reached.
+    pub achieved: u64,
+    /// `bytes`, `passes`, `ms` or `ops`.
+    pub unit: String,
+    /// How it went.
+    pub status: Status,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The target was reached.
+    Done,
+    /// It was not, because of this.
+    Failed(String),
+    /// The kernel can't do it, because of this.
+    Skipped(String),
+}
