@@ -8,6 +8,7 @@
 //! [`sampler`] reads, [`recording`] keeps, [`formula`] derives, [`expect`] checks. Everything from
 //! `recording` on works without root, cgroups or Linux-only calls.
 
+pub mod cli;
 pub mod formula;
 pub mod host;
 pub mod recording;
