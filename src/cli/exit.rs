@@ -1,0 +1,67 @@
+//! Exit codes are API: 0 as expected, 1 fell short, 2 wrong command or file, 3 environment.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What a command's end means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All as expected.
+    Ok = 0,
+    /// An expectation or a detector's verdict fell short.
+    FellShort = 1,
+    /// The command or a file was wrong.
+    Usage = 2,
+    /// The environment can't do it.
+    Environment = 3,
+}
+
+/// An error that knows its exit code. Any other error ends with [`Exit::Usage`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What it means.
+    pub exit: Exit,
+    /// What happened and what to do next.
+    pub message: String,
+}
+
+impl Failure {
+    /// The environment can't do it; `message` says what would help.
+    pub fn environment(message: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Failure {
+            exit: Exit::Environment,
+            message: message.into(),
+        })
+    }
+}
+
+/// Prints the error to stderr and gives the exit code it stands for.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        // The reader has seen enough (`memtide list | head`).
+        return ExitCode::SUCCESS;
+    }
+    let exit = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Failure>())
+        .map_or(Exit::Usage, |failure| failure.exit);
+    let text = format!("{error:#}");
+    // Diagnostics of scenario files bring their own heading.
+    let prefix = if text.starts_with("error") {
+        ""
+    } else {
+        "error: "
+    };
+    // Nothing is left to tell if stderr itself is gone.
+    let _ = writeln!(io::stderr(), "{prefix}{}", text.trim_end());
+    ExitCode::from(exit as u8)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,41 @@
+//! `memtide generate`: what is derived from the command line's definition and the types.
+
+use std::io::{self, Write};
+
+use clap::{CommandFactory, ValueEnum};
+use clap_complete::Shell;
+
+use super::{Cli, Exit};
+
+/// What to write.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// The man page (roff).
+    Man,
+    /// Completions for bash.
+    Bash,
+    /// Completions for zsh.
+    Zsh,
+    /// Completions for fish.
+    Fish,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to write to stdout.
+    what: What,
+}
+
+/// Writes the asked-for text to stdout.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut command = Cli::command();
+    let mut out = Vec::new();
+    match args.what {
+        What::Man => clap_mangen::Man::new(command).render(&mut out)?,
+        What::Bash => clap_complete::generate(Shell::Bash, &mut command, "memtide", &mut out),
+        What::Zsh => clap_complete::generate(Shell::Zsh, &mut command, "memtide", &mut out),
+        What::Fish => clap_complete::generate(Shell::Fish, &mut command, "memtide", &mut out),
+    }
+    io::stdout().write_all(&out)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,54 @@
+//! The command line: one file a subcommand. The only place that prints.
+
+mod exit;
+mod generate;
+mod list;
+mod logger;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+
+/// A gauge for container memory.
+///
+/// memtide puts a real workload inside a memory-limited cgroup, knows exactly what that workload
+/// holds, records every memory number the kernel gives, and shows what cAdvisor's working_set and
+/// the other formulas in use made of it.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more on stderr: once for the steps of the work, twice for details.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the scenarios.
+    List(list::Args),
+    /// Show one scenario: its story, steps, truth and expectations.
+    Show(show::Args),
+    /// Write completions, the man page or the JSON Schemas.
+    #[command(hide = true)]
+    Generate(generate::Args),
+}
+
+/// Parses, runs, reports.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logger::start(cli.verbose);
+    let result = match cli.command {
+        Command::List(args) => list::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Generate(args) => generate::run(args),
+    };
+    match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => exit::report(&error),
+    }
+}
