@@ -1,0 +1,96 @@
+# The command line of run and record.
+# shellcheck shell=bash
+# shellcheck disable=SC2034
+
+usage() {
+    cat <<END
+usage: scripts/kernels/${0##*/} [OPTION]... [SCENARIO]...
+
+Runs scenarios on several kernels: this machine's own (host) and others booted in qemu by
+software emulation. Prints one table, scenario against set-up. No SCENARIO means all of them;
+a SCENARIO is a name of the catalogue or a .toml file.
+
+  --setup NAME         only this set-up (again for more); there are:
+                       $(setup_names | tr '\n' ' ')
+  --kernel FILE        also boot this kernel image, as the set-up kernel-VERSION
+  --ci                 the article's scenarios and the fast ones only
+  --jobs N             set-ups at the same time (default: 2)
+  --out DIR            where results and recordings go (default: target/kernels)
+  --memtide FILE       a static memtide binary (default: built here)
+  --scenario-timeout S seconds for one scenario (default: 600)
+  --vm-timeout S       seconds for one virtual machine (default: 3600)
+  --vm-memory SIZE     its memory (default: 2G)
+  -h, --help           this text
+
+Exit status: 0 all passed or were skipped with a reason, 1 something fell short, 2 the command
+was wrong, 3 something that is needed is missing.
+END
+}
+
+options() {
+    setups=() scenarios=() jobs=2 out=$top/target/kernels memtide='' kernel_option='' ci=''
+    scenario_timeout=600 vm_timeout=3600 vm_memory=2G
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --ci) ci=1 ;;
+        -h | --help) usage && exit 0 ;;
+        --*) [ $# -ge 2 ] || wrong "$1 needs a value" && option "$1" "$2" && shift ;;
+        *) scenarios+=("$1") ;;
+        esac
+        shift
+    done
+    options_defaults
+    options_check
+    mkdir -p "$out"
+    out=$(realpath "$out")
+}
+
+option() {
+    case $1 in
+    --setup) setups+=("$2") ;;
+    --kernel) kernel_option=$2 ;;
+    --jobs) jobs=$2 ;;
+    --out) out=$2 ;;
+    --memtide) memtide=$2 ;;
+    --scenario-timeout) scenario_timeout=$2 ;;
+    --vm-timeout) vm_timeout=$2 ;;
+    --vm-memory) vm_memory=$2 ;;
+    *) wrong "there is no option $1" ;;
+    esac
+}
+
+options_defaults() {
+    if [ -n "$kernel_option" ]; then
+        kernel_option=$(realpath "$kernel_option")
+        setups+=("$(setup_of_kernel "$kernel_option")")
+    fi
+    [ ${#setups[@]} -gt 0 ] || mapfile -t setups < <(setup_names)
+    [ ${#scenarios[@]} -gt 0 ] || mapfile -t scenarios < <(scenario_names)
+}
+
+# With --ci: what is tagged article or fast.
+scenario_names() {
+    local file
+    for file in "$top"/scenarios/*.toml; do
+        [ -f "$file" ] || continue
+        [ -z "$ci" ] || grep -qE '^tags *= *\[.*"(article|fast)"' "$file" || continue
+        basename "$file" .toml
+    done
+}
+
+options_check() {
+    local name number
+    for name in "${setups[@]}"; do
+        [ -f "$here/setups/$name" ] || [ -n "$kernel_option" ] ||
+            wrong "there is no set-up '$name'; there are: $(setup_names | tr '\n' ' ')"
+    done
+    for name in "${scenarios[@]}"; do
+        case $name in
+        *.toml) [ -f "$name" ] || wrong "there is no scenario file $name" ;;
+        esac
+    done
+    [ ${#scenarios[@]} -gt 0 ] || wrong "there is no scenario to run"
+    for number in "$jobs" "$scenario_timeout" "$vm_timeout"; do
+        [[ $number =~ ^[1-9][0-9]*$ ]] || wrong "'$number' is not a whole number above 0"
+    done
+}

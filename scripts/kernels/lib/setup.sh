@@ -1,0 +1,42 @@
+# Set-ups: one small file each in setups/, NAME=VALUE lines read by the shell.
+#
+#   where=host           run on this machine, boot nothing
+#   package=PATTERN      a Debian package name with * in it: the newest that matches is taken
+#   kernel=FILE          instead of package: a kernel image (bzImage)
+#   modules=DIR          its modules, if it needs any (default: ../lib/modules/VERSION beside it)
+#   cgroup=v1|v2|auto    where the memory controller is mounted (auto: v2 if the kernel has it there)
+#   lru=classic|mglru|auto   what to write to /sys/kernel/mm/lru_gen/enabled (auto: leave it)
+#   append=WORDS         more words for the kernel's command line
+#
+# A new kernel needs a new file here and no code.
+# shellcheck shell=bash
+# The variables of a set-up are read by the other files.
+# shellcheck disable=SC2034
+
+# Every set-up there is: host first, then by version.
+setup_names() {
+    local file
+    echo host
+    for file in "$here"/setups/*; do
+        [ "${file##*/}" = host ] || echo "${file##*/}"
+    done | sort -V
+}
+
+# setup_load NAME: sets the variables above from NAME's file.
+setup_load() {
+    local file=$here/setups/$1
+    where=vm package='' kernel='' modules='' cgroup=auto lru=auto append=''
+    if [ -n "$kernel_option" ] && [ "$1" = "$(setup_of_kernel "$kernel_option")" ]; then
+        kernel=$kernel_option
+        return
+    fi
+    [ -f "$file" ] || fail "there is no set-up '$1'; there are: $(setup_names | tr '\n' ' ')"
+    # shellcheck disable=SC1090
+    . "$file"
+}
+
+# The name of the set-up that --kernel FILE makes: kernel-3.10.0 for /boot/vmlinuz-3.10.0.
+setup_of_kernel() {
+    local name=${1##*/}
+    echo "kernel-${name#vmlinuz-}"
+}
