@@ -1,8 +1,23 @@
 //! Scenarios: what runs, what is true of it, and what to expect.
 //!
 //! These are the domain types, sizes resolved and checked. The TOML a person writes is in `wire`
-//! and becomes these in one place, where the spans for error messages are at hand.
+//! and becomes these in one place, `lower`, where the spans for error messages are at hand.
 
+mod catalogue;
+mod condition;
+mod diagnostic;
+mod lower;
+mod parse;
+mod schema;
+mod shape;
 mod spec;
+mod suggest;
+mod wire;
 
+pub use catalogue::{ARTICLE, CatalogueEntry, catalogue, find};
+pub use diagnostic::{Diagnostic, Diagnostics, Span};
+pub use lower::values;
+pub use parse::{MAX_BYTES, Overrides, load, parse, parse_with};
+pub use schema::json_schema;
 pub use spec::*;
+pub use suggest::nearest;

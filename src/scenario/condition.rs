@@ -1,0 +1,170 @@
+//! Conditions on the host, in words when they don't hold.
+
+use std::fmt;
+
+use super::{BoundOp, Condition, KernelBound};
+use crate::host::{HostFacts, Lru};
+
+impl Condition {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        *self == Condition::default()
+    }
+
+    /// Whether the host is one of those meant; if not, the first reason in words: "needs the classic
+    /// LRU; this kernel runs MGLRU".
+    ///
+    /// Whether programs are there is asked of this machine's PATH, all else of `host`.
+    pub fn holds(&self, host: &HostFacts) -> Result<(), String> {
+        self.kernel_holds(host)?;
+        self.memory_holds(host)?;
+        self.place_holds(host)?;
+        self.programs_hold()
+    }
+
+    fn kernel_holds(&self, host: &HostFacts) -> Result<(), String> {
+        if let Some(version) = self.cgroup.filter(|v| *v != host.cgroup) {
+            return Err(format!(
+                "needs cgroup {version}; the memory controller here is on cgroup {}",
+                host.cgroup
+            ));
+        }
+        if let Some(lru) = self.lru.filter(|lru| *lru != host.lru) {
+            return Err(format!(
+                "needs {}; this kernel runs {}",
+                lru_in_words(lru),
+                lru_in_words(host.lru)
+            ));
+        }
+        match self.kernel.iter().find(|bound| !bound.holds(host)) {
+            Some(bound) => Err(format!("needs kernel {bound}; this is {}", host.kernel)),
+            None => Ok(()),
+        }
+    }
+
+    fn memory_holds(&self, host: &HostFacts) -> Result<(), String> {
+        let has_swap = host.swap_total > 0;
+        match self.swap {
+            Some(true) if !has_swap => return Err("needs swap; there is none here".into()),
+            Some(false) if has_swap => {
+                return Err(format!(
+                    "needs a machine without swap; there are {} here",
+                    crate::units::bytes(host.swap_total)
+                ));
+            }
+            _ => {}
+        }
+        match self.madv_free {
+            Some(true) if !host.madv_free => {
+                return Err("needs MADV_FREE; this kernel refuses it".into());
+            }
+            Some(false) if host.madv_free => {
+                return Err("needs a kernel without MADV_FREE; this one has it".into());
+            }
+            _ => {}
+        }
+        one_of("transparent huge pages", &self.thp, host.thp.as_deref())
+    }
+
+    fn place_holds(&self, host: &HostFacts) -> Result<(), String> {
+        if let Some(placement) = self.placement.as_ref().filter(|p| **p != host.placement) {
+            return Err(format!(
+                "needs {placement} placement; this run's is {}",
+                host.placement
+            ));
+        }
+        let filesystem = host.filesystem.as_deref();
+        one_of(
+            "the work directory's file system",
+            &self.filesystem,
+            filesystem,
+        )
+    }
+
+    fn programs_hold(&self) -> Result<(), String> {
+        match self.programs.iter().find(|program| !on_path(program)) {
+            Some(program) => Err(format!("needs `{program}` on PATH; it is not there")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether `is` is one of `wanted`; an unknown fact is not one of them.
+fn one_of(what: &str, wanted: &[String], is: Option<&str>) -> Result<(), String> {
+    if wanted.is_empty() || is.is_some_and(|is| wanted.iter().any(|w| w == is)) {
+        return Ok(());
+    }
+    Err(format!(
+        "needs {what} to be {}; here it is {}",
+        wanted.join(" or "),
+        is.unwrap_or("unknown")
+    ))
+}
+
+fn lru_in_words(lru: Lru) -> &'static str {
+    match lru {
+        Lru::Classic => "the classic LRU",
+        Lru::Mglru => "MGLRU",
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(path) = std::env::var_os("PATH") else {
+        return false;
+    };
+    std::env::split_paths(&path).any(|dir| {
+        dir.join(program)
+            .metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    })
+}
+
+impl KernelBound {
+    /// Compares major and minor only: `<= 4.7` holds on 4.7.13.
+    fn holds(&self, host: &HostFacts) -> bool {
+        let (major, minor, _) = host.kernel_version();
+        let is = (major, minor);
+        match self.op {
+            BoundOp::Less => is < self.version,
+            BoundOp::LessEqual => is <= self.version,
+            BoundOp::GreaterEqual => is >= self.version,
+            BoundOp::Greater => is > self.version,
+        }
+    }
+}
+
+impl fmt::Display for BoundOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BoundOp::Less => "<",
+            BoundOp::LessEqual => "<=",
+            BoundOp::GreaterEqual => ">=",
+            BoundOp::Greater => ">",
+        })
+    }
+}
+
+impl fmt::Display for KernelBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}.{}", self.op, self.version.0, self.version.1)
+    }
+}
+
+/// As it is written in a scenario: `lru classic, kernel >= 4.7`; empty for no condition.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yes_no = |what: &str, b: bool| format!("{}{what}", if b { "" } else { "no " });
+        let mut parts = Vec::new();
+        parts.extend(self.cgroup.map(|v| format!("cgroup {v}")));
+        parts.extend(self.lru.map(|lru| lru_in_words(lru).to_string()));
+        parts.extend(self.kernel.iter().map(|bound| format!("kernel {bound}")));
+        parts.extend(self.swap.map(|b| yes_no("swap", b)));
+        parts.extend(self.placement.as_ref().map(|p| format!("{p} placement")));
+        parts.extend((!self.thp.is_empty()).then(|| format!("THP {}", self.thp.join(" or "))));
+        parts.extend(self.madv_free.map(|b| yes_no("MADV_FREE", b)));
+        parts.extend(self.programs.iter().map(|p| format!("`{p}` installed")));
+        parts.extend((!self.filesystem.is_empty()).then(|| self.filesystem.join(" or ")));
+        f.write_str(&parts.join(", "))
+    }
+}

@@ -1,0 +1,114 @@
+//! Conditions: kernel bounds read, words checked.
+
+use super::Context;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::spec::{BoundOp, Condition, KernelBound};
+use crate::scenario::suggest;
+use crate::scenario::wire::{At, Names, WireCondition, WirePlacement};
+
+/// What the condition is asked of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The machine it runs on.
+    Machine,
+    /// A recording, perhaps of another machine: what is on PATH isn't known there.
+    Recording,
+}
+
+/// A condition that may be left out; then it always holds.
+pub fn optional(cx: &mut Context, wire: Option<&At<WireCondition>>, of: Of) -> Condition {
+    wire.map(|at| read(cx, at, of)).unwrap_or_default()
+}
+
+/// A condition with at least one fact in it.
+pub fn read(cx: &mut Context, at: &At<WireCondition>, of: Of) -> Condition {
+    let wire = &at.value;
+    let condition = Condition {
+        cgroup: wire.cgroup,
+        lru: wire.lru,
+        kernel: wire
+            .kernel
+            .as_ref()
+            .map(|k| kernel(cx, k))
+            .unwrap_or_default(),
+        swap: wire.swap,
+        placement: wire.placement.map(|p| match p {
+            WirePlacement::Managed => "managed".into(),
+            WirePlacement::Ambient => "ambient".into(),
+        }),
+        thp: thp(cx, wire.thp.as_ref()),
+        madv_free: wire.madv_free,
+        programs: words(wire.programs.as_ref()),
+        filesystem: words(wire.filesystem.as_ref()),
+    };
+    if condition.is_empty() && cx.found.is_empty() {
+        cx.error(
+            Diagnostic::at(at.span.clone(), "`when` asks for nothing")
+                .help("name at least one fact, like `lru = \"classic\"` or `kernel = \">= 4.7\"`"),
+        );
+    }
+    if let (Of::Recording, Some(program)) = (of, wire.programs.as_ref().and_then(|p| p.0.first())) {
+        cx.error(
+            Diagnostic::at(
+                program.span.clone(),
+                "a recording does not know which programs there were",
+            )
+            .help("`programs` belongs into the `when` of a `[[require]]` or a step"),
+        );
+    }
+    condition
+}
+
+fn words(names: Option<&Names>) -> Vec<String> {
+    let names = names.into_iter().flat_map(|names| &names.0);
+    names.map(|at| at.value.clone()).collect()
+}
+
+fn thp(cx: &mut Context, names: Option<&Names>) -> Vec<String> {
+    const SETTINGS: [&str; 3] = ["always", "madvise", "never"];
+    for at in names.into_iter().flat_map(|names| &names.0) {
+        if !SETTINGS.contains(&at.value.as_str()) {
+            cx.error(Diagnostic {
+                help: suggest::help(&at.value, "allowed", &SETTINGS),
+                ..Diagnostic::at(at.span.clone(), format!("unknown `thp`: `{}`", at.value))
+            });
+        }
+    }
+    words(names)
+}
+
+fn kernel(cx: &mut Context, at: &At<String>) -> Vec<KernelBound> {
+    let mut bounds = Vec::new();
+    for part in at.value.split(',') {
+        match bound(part.trim()) {
+            Some(bound) => bounds.push(bound),
+            None => cx.error(
+                Diagnostic::at(
+                    at.span.clone(),
+                    format!("{part:?} is not a bound on the kernel"),
+                )
+                .help("write `>= 4.7`, or several: `>= 4.7, < 6.12`"),
+            ),
+        }
+    }
+    bounds
+}
+
+fn bound(text: &str) -> Option<KernelBound> {
+    // The longer signs first: `<` is the start of `<=`.
+    let signs = [
+        ("<=", BoundOp::LessEqual),
+        (">=", BoundOp::GreaterEqual),
+        ("<", BoundOp::Less),
+        (">", BoundOp::Greater),
+    ];
+    let (rest, op) = signs
+        .iter()
+        .find_map(|(sign, op)| Some((text.strip_prefix(sign)?, *op)))?;
+    let (major, minor) = rest.trim().split_once('.').unwrap_or((rest.trim(), "0"));
+    let number = |s: &str| s.parse::<u32>().ok();
+    Some(KernelBound {
+        op,
+        version: (number(major)?, number(minor)?),
+    })
+}
