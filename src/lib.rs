@@ -9,6 +9,7 @@
 //! `recording` on works without root, cgroups or Linux-only calls.
 
 pub mod cli;
+pub mod explain;
 pub mod formula;
 pub mod host;
 pub mod recording;

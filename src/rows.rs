@@ -81,7 +81,12 @@ pub struct ViewIndex {
 /// The candidates for each field of a [`View`], in order of preference, for v1 and v2.
 const CANDIDATES: [(&[&str], &[&str]); 13] = [
     (&["memory.usage_in_bytes"], &["memory.current"]),
-    (&["memory.limit_in_bytes"], &["memory.max"]),
+    // memory.stat's own row stands in where the limit file was not read; it is the smallest limit of
+    // the cgroup and its ancestors.
+    (
+        &["memory.limit_in_bytes", "hierarchical_memory_limit"],
+        &["memory.max"],
+    ),
     (&["total_rss", "rss"], &["anon"]),
     (&["total_cache", "cache"], &["file"]),
     (&["total_shmem", "shmem"], &["shmem"]),

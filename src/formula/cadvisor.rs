@@ -1,0 +1,78 @@
+//! cAdvisor, and with it the kubelet and most dashboards.
+
+use super::{Formula, Tool, clamped, display};
+use crate::rows::View;
+
+/// `usage - inactive_file`, not below 0.
+///
+/// cAdvisor's `setMemoryStats` (container/libcontainer/handler.go) since 2016: `total_inactive_file`
+/// on cgroup v1, `inactive_file` on v2; where that exceeds usage the result is 0. The kubelet, the
+/// CRI runtimes and podman on v2 compute the same. The clamp is real: memory.stat and usage are
+/// read one after the other, and inactive_file can be read larger than usage during fast writing.
+/// 0 therefore says "these two numbers did not fit together" as often as "nothing is used".
+pub const WORKING_SET: Formula = Formula {
+    name: "cadvisor_working_set",
+    expression: "usage - inactive_file, not below 0",
+    used_by: "cAdvisor, kubelet, CRI stats, podman stats on v2",
+    eval: working_set,
+    tools: &[
+        Tool {
+            name: "container_memory_working_set_bytes",
+            print: display::metric,
+        },
+        Tool {
+            name: "kubelet /stats/summary workingSetBytes",
+            print: display::plain,
+        },
+        Tool {
+            name: "crictl stats",
+            print: display::human_si,
+        },
+        Tool {
+            name: "podman stats (cgroup v2)",
+            print: display::human_si_of_limit,
+        },
+    ],
+};
+
+/// The value of [`WORKING_SET`], which other formulas start from.
+pub fn working_set(view: &View) -> Option<i64> {
+    clamped(view.usage? as i128 - view.inactive_file? as i128)
+}
+
+/// `usage - inactive_anon - inactive_file`, each step not below 0.
+///
+/// cAdvisor before July 2016: tmpfs and idle heap were invisible (tmpfs pages are on the anonymous
+/// lists), so the kubelet overstated what was available.
+pub const WORKING_SET_2016: Formula = Formula {
+    name: "cadvisor_working_set_2016",
+    expression: "usage - inactive_anon - inactive_file, not below 0",
+    used_by: "cAdvisor before July 2016",
+    eval: |view| {
+        let rest = (view.usage? as i128 - view.inactive_anon? as i128).max(0);
+        clamped(rest - view.inactive_file? as i128)
+    },
+    tools: &[],
+};
+
+/// `anon + file`: usage of the root cgroup of v2, which has no `memory.current`.
+///
+/// libcontainer (`statsFromMeminfo`, runc 1.1.8 and later) and the kernel itself on v1
+/// (`mem_cgroup_usage` of the root). Kernel memory is in neither. For any other cgroup it is a
+/// lower bound of usage. Older runc took MemTotal - MemFree, which counts kernel memory too.
+pub const NODE_ROOT_USAGE: Formula = Formula {
+    name: "node_root_usage",
+    expression: "anon + file",
+    used_by: "kubelet and cAdvisor for the node's root cgroup on v2",
+    eval: |view| clamped(view.rss? as i128 + view.cache? as i128),
+    tools: &[],
+};
+
+/// `anon + file - inactive_file`, not below 0: the node's working set on v2.
+pub const NODE_ROOT_WORKING_SET: Formula = Formula {
+    name: "node_root_working_set",
+    expression: "anon + file - inactive_file, not below 0",
+    used_by: "kubectl top node and kubelet eviction on v2",
+    eval: |view| clamped(view.rss? as i128 + view.cache? as i128 - view.inactive_file? as i128),
+    tools: &[],
+};
