@@ -24,7 +24,7 @@ impl std::fmt::Display for Lru {
 }
 
 /// What a run found on its machine. Unknown facts are absent, never guessed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostFacts {
     /// `uname -r`.
     pub kernel: String,

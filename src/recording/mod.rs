@@ -2,6 +2,24 @@
 //!
 //! These are the *domain* types; [`read`](self) and write go through the wire types in `format`.
 
+mod convert;
+pub mod format;
+mod gzip;
+mod number;
+mod pack;
+mod read;
+mod sample_line;
+mod schema;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use pack::{Original, PackError, Packed, compressed, pack};
+pub use read::{ReadError, read_bytes, read_named, read_path};
+pub use schema::schema;
+pub use write::{Sink, WriteError, Writer};
+
 use crate::host::HostFacts;
 use crate::rows::{CgroupVersion, Rows, View, ViewIndex};
 use crate::scenario::Outcome;

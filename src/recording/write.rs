@@ -1,0 +1,188 @@
+//! Writing a recording as it happens: one line, one `write`, so that a kill costs one line at most.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::convert::object_of;
+use super::format::{WireColumns, WireFooter, WireGroup, WireHeader, WireNewGroup, WireObject};
+use super::number::{push_u64, push_value};
+use super::{Event, EventKind, Footer, Group, Header};
+
+/// Why a line could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The output refused; what was written before stays readable.
+    #[error("failed to write the recording to {name}: {source}")]
+    Output {
+        /// The file's path, or the output's name.
+        name: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The caller broke the format's rules; nothing was written.
+    #[error("failed to write a sample of group {group}: {values} values for {columns} columns")]
+    Shape {
+        /// The group's place.
+        group: usize,
+        /// Values given.
+        values: usize,
+        /// Columns announced; 0 for a group that was never announced.
+        columns: usize,
+    },
+}
+
+/// Where lines go.
+pub type Sink = Box<dyn Write + Send>;
+
+/// Writes a recording line by line to one or more outputs.
+pub struct Writer {
+    outputs: Vec<Output>,
+    line: Vec<u8>,
+    widths: Vec<usize>,
+}
+
+struct Output {
+    name: String,
+    sink: Sink,
+    /// After a failed write the last line may be cut: writing on would hide that in the middle.
+    broken: bool,
+}
+
+impl Writer {
+    /// Creates (or empties) the file at `path` and writes the header.
+    pub fn create(path: &Path, header: &Header) -> Result<Self, WriteError> {
+        let name = path.display().to_string();
+        match File::create(path) {
+            Ok(file) => Writer::tee(vec![(name, Box::new(file))], header),
+            Err(source) => Err(WriteError::Output { name, source }),
+        }
+    }
+
+    /// Writes to anything, for example standard output; `name` is for messages.
+    pub fn to(name: &str, sink: Sink, header: &Header) -> Result<Self, WriteError> {
+        Writer::tee(vec![(name.into(), sink)], header)
+    }
+
+    /// Writes every line to each of the named outputs.
+    pub fn tee(outputs: Vec<(String, Sink)>, header: &Header) -> Result<Self, WriteError> {
+        let outputs = outputs.into_iter();
+        let mut writer = Writer {
+            outputs: outputs
+                .map(|(name, sink)| Output {
+                    name,
+                    sink,
+                    broken: false,
+                })
+                .collect(),
+            // A v1 sample with its truth is about 700 bytes; growing later costs one allocation.
+            line: Vec::with_capacity(4096),
+            widths: header.groups.iter().map(|g| g.columns.len()).collect(),
+        };
+        writer.json(&WireHeader::from(header))?;
+        Ok(writer)
+    }
+
+    /// Writes one sample: `t` nanoseconds from the start, `cost` nanoseconds, values in the order
+    /// of the group's columns. Does not allocate once its line buffer has grown to size.
+    pub fn sample(
+        &mut self,
+        group: usize,
+        t: u64,
+        cost: u64,
+        values: &[u64],
+    ) -> Result<(), WriteError> {
+        let columns = self.widths.get(group).copied().unwrap_or(0);
+        if columns != values.len() || group >= self.widths.len() {
+            return Err(WriteError::Shape {
+                group,
+                values: values.len(),
+                columns,
+            });
+        }
+        self.line.clear();
+        self.line.push(b'[');
+        push_u64(&mut self.line, group as u64);
+        for n in [t, cost] {
+            self.line.push(b',');
+            push_u64(&mut self.line, n);
+        }
+        for value in values {
+            self.line.push(b',');
+            push_value(&mut self.line, *value);
+        }
+        self.line.extend_from_slice(b"]\n");
+        self.flush_line()
+    }
+
+    /// Announces the columns of the samples of `group` from here on (all of them).
+    pub fn columns(&mut self, group: usize, columns: &[String]) -> Result<(), WriteError> {
+        match self.widths.get_mut(group) {
+            Some(width) => *width = columns.len(),
+            None => {
+                let values = columns.len();
+                return Err(WriteError::Shape {
+                    group,
+                    values,
+                    columns: 0,
+                });
+            }
+        }
+        self.json(&WireObject::Columns(WireColumns {
+            group,
+            columns: columns.to_vec(),
+        }))
+    }
+
+    /// Announces a group that was not in the header; returns its place.
+    pub fn add_group(&mut self, t: u64, group: &Group) -> Result<usize, WriteError> {
+        self.widths.push(group.columns.len());
+        let group = WireGroup::from(group);
+        self.json(&WireObject::Group(WireNewGroup { t_ns: t, group }))?;
+        Ok(self.widths.len() - 1)
+    }
+
+    /// Writes an event.
+    pub fn event(&mut self, event: &Event) -> Result<(), WriteError> {
+        match (object_of(event), &event.kind) {
+            (Some(object), _) => self.json(&object),
+            (None, EventKind::Other(value)) => self.json(value),
+            // `object_of` gives none for `Other` alone.
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Writes the footer: without it a recording counts as cut.
+    pub fn finish(mut self, footer: &Footer) -> Result<(), WriteError> {
+        self.json(&WireObject::Footer(WireFooter::from(footer)))
+    }
+
+    fn json(&mut self, object: &impl Serialize) -> Result<(), WriteError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, object).map_err(|e| WriteError::Output {
+            name: "memory".into(),
+            source: e.into(),
+        })?;
+        self.line.push(b'\n');
+        self.flush_line()
+    }
+
+    /// Every output gets the line even if another one fails; the first failure is returned.
+    fn flush_line(&mut self) -> Result<(), WriteError> {
+        let mut result = Ok(());
+        for output in &mut self.outputs {
+            if output.broken {
+                continue;
+            }
+            let written = output.sink.write_all(&self.line);
+            if let Err(source) = written.and_then(|()| output.sink.flush()) {
+                output.broken = true;
+                let name = output.name.clone();
+                result = result.and(Err(WriteError::Output { name, source }));
+            }
+        }
+        result
+    }
+}
