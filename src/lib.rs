@@ -15,6 +15,8 @@ pub mod host;
 pub mod recording;
 pub mod rows;
 pub mod scenario;
+pub mod seed;
+pub mod sys;
 pub mod truth;
 pub mod units;
 pub mod worker;

@@ -19,7 +19,16 @@ pub struct Plan {
     /// The pod's work directory: every file lives below it.
     pub workdir: std::path::PathBuf,
     /// The steps in order.
-    pub steps: Vec<Workload>,
+    pub steps: Vec<PlannedStep>,
+}
+
+/// One step of a [`Plan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Unique in the actor; the step's seed is derived from it.
+    pub name: String,
+    /// What it does.
+    pub workload: Workload,
 }
 
 /// From the harness.

@@ -1,0 +1,267 @@
+//! Memory the allocator knows nothing of: anonymous mappings and pages shared between processes.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+
+use memmap2::{MmapOptions, MmapRaw};
+use nix::libc::c_void;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+
+/// Bytes a page on this machine.
+pub fn page_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+            .ok()
+            .flatten()
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(4096)
+    })
+}
+
+/// A private anonymous mapping. Private, because MADV_FREE on a shared one is EINVAL.
+///
+/// Its pages hold nothing the program needs: they may be given back at any time, so they are only
+/// ever reached by volatile access, and reading one that was given back may give zero.
+#[derive(Debug)]
+pub struct Anon {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone; nothing in it is tied to a thread.
+unsafe impl Send for Anon {}
+
+impl Anon {
+    /// Maps `len` bytes, rounded up to whole pages. No page is touched yet.
+    ///
+    /// # Errors
+    /// As mmap(2): ENOMEM where the address space or the overcommit limit ends.
+    pub fn map(len: usize) -> io::Result<Anon> {
+        let len = round_up(len.max(1), page_size())?;
+        let length = NonZeroUsize::new(len).ok_or(io::ErrorKind::InvalidInput)?;
+        // SAFETY: no address is asked for, so no existing mapping is replaced.
+        let start = unsafe {
+            mmap_anonymous(
+                None,
+                length,
+                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+                MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE,
+            )
+        }?;
+        Ok(Anon {
+            start: start.cast(),
+            len,
+        })
+    }
+
+    /// As [`Anon::map`], starting at a multiple of `align` (a power of two): a huge page is only
+    /// given for a whole aligned 2 MiB.
+    ///
+    /// # Errors
+    /// As [`Anon::map`].
+    pub fn map_aligned(len: usize, align: usize) -> io::Result<Anon> {
+        let mut map = Anon::map(len.checked_add(align).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        let skip = (map.start.as_ptr() as usize).wrapping_neg() & (align - 1);
+        map.unmap_front(skip)?;
+        map.unmap_back(map.len - round_up(len.max(1), page_size())?)?;
+        Ok(map)
+    }
+
+    /// Bytes mapped.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether all of it was unmapped.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Writes one word to every page of a range, so that each is backed by memory of its own.
+    /// The range is cut to the mapping. The word differs from page to page and is not 0.
+    pub fn touch(&mut self, offset: usize, len: usize) {
+        let page = page_size();
+        let end = offset.saturating_add(len).min(self.len);
+        let mut at = offset - offset % page;
+        while at < end {
+            // SAFETY: `at` is a multiple of the page size below `self.len`, itself a multiple of
+            // it, so these 8 bytes lie inside the mapping and are aligned.
+            unsafe {
+                self.start
+                    .add(at)
+                    .cast::<u64>()
+                    .write_volatile(at as u64 | 1)
+            };
+            at += page;
+        }
+    }
+
+    /// Gives the kernel advice about whole pages of the mapping.
+    ///
+    /// # Errors
+    /// As madvise(2): EINVAL where the kernel doesn't know the advice. A range outside the mapping
+    /// is EINVAL too.
+    pub fn advise(&mut self, offset: usize, len: usize, advice: MmapAdvise) -> io::Result<()> {
+        self.check(offset, len)?;
+        if len == 0 {
+            return Ok(());
+        }
+        // SAFETY: the range was checked to be inside this mapping, whose contents nobody relies on
+        // (see the type), so losing them breaks nothing.
+        unsafe { madvise(self.start.add(offset).cast(), len, advice) }?;
+        Ok(())
+    }
+
+    /// Unmaps `len` bytes (whole pages, at most all) from the start.
+    ///
+    /// # Errors
+    /// As munmap(2); EINVAL for a length that is not whole pages of the mapping.
+    pub fn unmap_front(&mut self, len: usize) -> io::Result<()> {
+        self.check(0, len)?;
+        if len > 0 {
+            // SAFETY: the range is the front of this mapping, and `start` and `len` move past it,
+            // so nothing reaches it again. At the very end `start` may dangle, with a `len` of 0.
+            unsafe {
+                munmap(self.start.cast(), len)?;
+                self.start = self.start.add(len);
+            }
+            self.len -= len;
+        }
+        Ok(())
+    }
+
+    fn unmap_back(&mut self, len: usize) -> io::Result<()> {
+        self.check(0, len)?;
+        if len > 0 {
+            // SAFETY: the range is the back of this mapping, and `len` shrinks before it.
+            unsafe { munmap(self.start.add(self.len - len).cast(), len) }?;
+            self.len -= len;
+        }
+        Ok(())
+    }
+
+    /// How many bytes of a range the process has in memory now, by mincore(2): for private
+    /// anonymous memory, the pages in its page table.
+    ///
+    /// # Errors
+    /// As mincore(2); EINVAL for a range that is not whole pages of the mapping.
+    pub fn resident(&self, offset: usize, len: usize) -> io::Result<usize> {
+        self.check(offset, len)?;
+        // A fixed buffer, because what asks is itself charged for what it allocates.
+        let mut flags = [0u8; 1024];
+        let page = page_size();
+        let mut pages = 0;
+        let mut at = offset;
+        while at < offset + len {
+            let bytes = (offset + len - at).min(flags.len() * page);
+            // SAFETY: the range is inside the mapping, and `flags` has one byte for each page.
+            let answer = unsafe {
+                nix::libc::mincore(
+                    self.start.add(at).as_ptr().cast::<c_void>(),
+                    bytes,
+                    flags.as_mut_ptr().cast(),
+                )
+            };
+            nix::errno::Errno::result(answer)?;
+            pages += flags[..bytes / page]
+                .iter()
+                .filter(|flag| **flag & 1 == 1)
+                .count();
+            at += bytes;
+        }
+        Ok(pages * page)
+    }
+
+    /// Reads the word at an offset.
+    ///
+    /// # Panics
+    /// If the offset is not a multiple of 8 inside the mapping: that is a defect of the caller.
+    #[inline]
+    pub fn read(&self, offset: usize) -> u64 {
+        assert!(
+            offset.is_multiple_of(8) && offset < self.len,
+            "read at {offset} of {}",
+            self.len
+        );
+        // SAFETY: checked above: aligned (the mapping starts at a page) and inside.
+        unsafe { self.start.add(offset).cast::<u64>().read_volatile() }
+    }
+
+    /// Writes the word at an offset.
+    ///
+    /// # Panics
+    /// As [`Anon::read`].
+    #[inline]
+    pub fn write(&mut self, offset: usize, word: u64) {
+        assert!(
+            offset.is_multiple_of(8) && offset < self.len,
+            "write at {offset} of {}",
+            self.len
+        );
+        // SAFETY: checked above: aligned (the mapping starts at a page) and inside.
+        unsafe { self.start.add(offset).cast::<u64>().write_volatile(word) };
+    }
+
+    fn check(&self, offset: usize, len: usize) -> io::Result<()> {
+        let page = page_size();
+        let whole = offset.is_multiple_of(page) && len.is_multiple_of(page);
+        let inside = offset.checked_add(len).is_some_and(|end| end <= self.len);
+        if whole && inside {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+    }
+}
+
+impl Drop for Anon {
+    fn drop(&mut self) {
+        let _ = self.unmap_front(self.len);
+    }
+}
+
+/// `n` rounded up to a multiple of `unit`.
+fn round_up(n: usize, unit: usize) -> io::Result<usize> {
+    n.checked_next_multiple_of(unit)
+        .ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Words of a file mapped shared: another process that maps the file sees each change at once.
+#[derive(Debug)]
+pub struct SharedWords {
+    map: MmapRaw,
+}
+
+impl SharedWords {
+    /// Maps the first `words` words of a file that is at least as long.
+    ///
+    /// # Errors
+    /// As mmap(2); UnexpectedEof if the file is shorter, because touching past its end would kill
+    /// the process (SIGBUS).
+    pub fn map(file: &std::fs::File, words: usize) -> io::Result<SharedWords> {
+        let bytes = words * size_of::<u64>();
+        if file.metadata()?.len() < bytes as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let map = MmapOptions::new().len(bytes).map_raw(file)?;
+        Ok(SharedWords { map })
+    }
+
+    /// The words.
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping starts at a page, so it is aligned for u64, and is as long as said.
+        // Other processes change it meanwhile, which is what atomics allow; the slice lives no
+        // longer than the mapping.
+        unsafe {
+            std::slice::from_raw_parts(
+                self.map.as_ptr().cast::<AtomicU64>(),
+                self.map.len() / size_of::<u64>(),
+            )
+        }
+    }
+}

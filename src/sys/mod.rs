@@ -1,0 +1,4 @@
+//! Everything `unsafe`, one small file a subject, each behind a safe interface.
+
+pub mod fd;
+pub mod memory;

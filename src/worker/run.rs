@@ -1,0 +1,123 @@
+//! The worker's main: reads the plan, then does each step it is ordered to.
+
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+
+use super::protocol::{Message, Order, Plan, Report, Status};
+use super::{ARGUMENT, TRUTH_FD};
+use crate::sys::fd;
+use crate::truth::Page;
+use crate::workload::{Context, WorkError};
+
+/// Runs one actor's steps as the harness orders them, until stdin ends.
+///
+/// stdout carries nothing but the protocol, see [`super::protocol`]. Exit code 0 when stdin ended,
+/// 2 when what came through it was not the protocol.
+pub fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not `eprintln!`: it panics where stderr is closed.
+            let _ = writeln!(io::stderr(), "memtide {ARGUMENT}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Why a worker can't go on.
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error(
+        "no truth page on descriptor {TRUTH_FD} ({0}); workers are started by memtide itself, not by hand"
+    )]
+    NoTruth(io::Error),
+    #[error("cannot read the plan from stdin: {0}")]
+    Plan(String),
+    #[error("cannot read the order {line:?}: {error}")]
+    Order { line: String, error: String },
+    #[error("cannot talk to the harness: {0}")]
+    Pipe(#[from] io::Error),
+}
+
+fn serve() -> Result<(), WorkerError> {
+    be_the_first_to_go();
+    let truth = fd::inherited(TRUTH_FD)
+        .and_then(Page::open)
+        .map_err(WorkerError::NoTruth)?;
+    let mut orders = io::stdin().lock();
+    let mut line = String::new();
+    if orders.read_line(&mut line)? == 0 {
+        return Ok(());
+    }
+    let plan: Plan =
+        serde_json::from_str(&line).map_err(|error| WorkerError::Plan(error.to_string()))?;
+    let mut context = Context::new(truth, plan.workdir.clone(), plan.seed);
+    // What is allocated from here on belongs to a step, not to the start.
+    let mut answer = Vec::with_capacity(4096);
+    say(
+        &mut answer,
+        &Message::Ready {
+            pid: std::process::id() as i32,
+        },
+    )?;
+    loop {
+        line.clear();
+        if orders.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let Order::Go(step) = serde_json::from_str(&line).map_err(|error| WorkerError::Order {
+            line: line.trim_end().into(),
+            error: error.to_string(),
+        })?;
+        say(
+            &mut answer,
+            &Message::Report(do_step(&plan, step, &mut context)),
+        )?;
+    }
+}
+
+/// Makes this process the OOM killer's first choice, so that it takes a worker before the harness
+/// and before anything else on the machine; and names it, because an exec of `/proc/self/exe`
+/// leaves the name `exe`.
+fn be_the_first_to_go() {
+    // Raising is always allowed; where /proc is missing or read-only the run still works.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = nix::sys::prctl::set_name(c"memtide-worker");
+}
+
+fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
+    let Some(planned) = plan.steps.get(step) else {
+        let text = format!("no step {step}: the plan has {}", plan.steps.len());
+        return Report {
+            step,
+            target: 0,
+            achieved: 0,
+            unit: "ops".into(),
+            status: Status::Failed(text),
+        };
+    };
+    context.begin_step(&planned.name);
+    let (reached, status) = match planned.workload.work().run(context) {
+        Ok(reached) if reached.is_enough() => (reached, Status::Done),
+        Ok(reached) => (reached, Status::Failed(format!("reached only {reached}"))),
+        Err(WorkError::Failed { reached, reason }) => (reached, Status::Failed(reason)),
+        Err(WorkError::Skipped { reached, reason }) => (reached, Status::Skipped(reason)),
+    };
+    Report {
+        step,
+        target: reached.target,
+        achieved: reached.achieved,
+        unit: reached.unit.name().into(),
+        status,
+    }
+}
+
+/// Writes one message as one line, in one write.
+fn say(buffer: &mut Vec<u8>, message: &Message) -> io::Result<()> {
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, message)?;
+    buffer.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(buffer)?;
+    out.flush()
+}

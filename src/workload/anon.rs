@@ -1,0 +1,54 @@
+//! `anon`: maps anonymous memory and touches every page of it.
+
+use super::pace::Pace;
+use super::region::State;
+use super::{Anon, Context, Huge, Reached, Unit, Work, WorkError};
+use crate::sys::memory::page_size;
+use crate::truth::Counter;
+
+impl Work for Anon {
+    fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
+        let page = page_size() as u64;
+        // Truth counts what is held, and that is whole pages.
+        let target = self.size.next_multiple_of(page);
+        let chunk = self
+            .chunk
+            .clamp(page, target.max(page))
+            .next_multiple_of(page);
+        let reached = |done| Reached::new(self.size, done, Unit::Bytes);
+        let region = context.regions.get_or_new(&self.region);
+        // A huge page needs a mapping that holds all of it, so there the chunks can't be maps.
+        let map_at_a_time = if self.huge == Huge::Never {
+            chunk
+        } else {
+            target
+        };
+        let mut pace = Pace::start(self.rate);
+        let mut done = 0;
+        while done < target {
+            pace.wait(done, u64::MAX);
+            if done.is_multiple_of(map_at_a_time) {
+                let map = map_at_a_time.min(target - done);
+                region.grow(map as usize, self.huge).map_err(|error| {
+                    reached(done).failed(format_args!(
+                        "mapping {} more for region {:?}: {error}; make the step smaller or raise the limit on address space",
+                        crate::units::bytes(map),
+                        self.region
+                    ))
+                })?;
+            }
+            let part = chunk.min(target - done);
+            let offset = region.len() - (target - done).min(map_at_a_time - done % map_at_a_time);
+            region.touch(offset, part);
+            region.pages.set(offset, part, |_| State::Live);
+            context.truth.add(Counter::AllocatedTotal, part);
+            context.truth.add(Counter::Live, part);
+            if self.leak {
+                region.leaked += part;
+                context.truth.add(Counter::Leaked, part);
+            }
+            done += part;
+        }
+        Ok(reached(done))
+    }
+}

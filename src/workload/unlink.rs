@@ -1,0 +1,32 @@
+//! `unlink`: deletes a file and its rotated copies.
+
+use super::{Context, Reached, Unit, Unlink, Work, WorkError, files};
+use crate::truth::Counter;
+
+impl Work for Unlink {
+    fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
+        let nothing = Reached::new(1, 0, Unit::Ops);
+        let path = context
+            .files
+            .path(&self.file)
+            .map_err(|reason| nothing.failed(reason))?;
+        let copies = files::copies(&path).map_err(|error| {
+            nothing.failed(format_args!(
+                "looking for copies of {}: {error}",
+                path.display()
+            ))
+        })?;
+        let target = 1 + copies.len() as u64;
+        let mut done = 0;
+        for file in std::iter::once(path).chain(copies.into_iter().map(|(_, copy)| copy)) {
+            std::fs::remove_file(&file).map_err(|error| {
+                Reached::new(target, done, Unit::Ops)
+                    .failed(format_args!("deleting {}: {error}", file.display()))
+            })?;
+            context.files.deleted(&file);
+            context.truth.set(Counter::FileLive, context.files.live());
+            done += 1;
+        }
+        Ok(Reached::new(target, done, Unit::Ops))
+    }
+}

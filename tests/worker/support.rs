@@ -1,0 +1,151 @@
+//! A real worker process, driven as the harness drives it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout};
+
+use memtide::truth::{Counter, Page};
+use memtide::worker;
+use memtide::worker::protocol::{Message, Order, Plan, PlannedStep, Report, Status};
+use memtide::workload::Workload;
+
+pub const MIB: u64 = 1 << 20;
+
+/// A worker with its truth page; killed when dropped.
+pub struct Worker {
+    pub child: Child,
+    pub truth: Page,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    next: usize,
+}
+
+impl Worker {
+    /// Starts a worker with these steps (named `s0`, `s1`, ...) and waits until it is ready.
+    pub fn start(dir: &Path, steps: &[Workload]) -> Worker {
+        Worker::start_with(dir, steps, |_| {})
+    }
+
+    /// As [`Worker::start`], with something done to the command first.
+    pub fn start_with(
+        dir: &Path,
+        steps: &[Workload],
+        prepare: impl FnOnce(&mut std::process::Command),
+    ) -> Worker {
+        let (truth, fd) = Page::create(dir).unwrap();
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_memtide"));
+        let mut command = worker::command(&program, fd.as_fd()).unwrap();
+        prepare(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut orders = child.stdin.take().unwrap();
+        let plan = Plan {
+            actor: "app".into(),
+            seed: 42,
+            workdir: dir.into(),
+            steps: steps
+                .iter()
+                .enumerate()
+                .map(|(i, workload)| PlannedStep {
+                    name: format!("s{i}"),
+                    workload: workload.clone(),
+                })
+                .collect(),
+        };
+        writeln!(orders, "{}", serde_json::to_string(&plan).unwrap()).unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let mut worker = Worker {
+            child,
+            truth,
+            orders: Some(orders),
+            answers,
+            next: 0,
+        };
+        let ready = worker.answer();
+        assert_eq!(
+            ready,
+            Message::Ready {
+                pid: worker.child.id() as i32
+            }
+        );
+        worker
+    }
+
+    /// Does the next step and gives its report.
+    pub fn step(&mut self) -> Report {
+        self.go();
+        self.report()
+    }
+
+    /// Does the next step, which must reach its target.
+    pub fn done(&mut self) -> Report {
+        let report = self.step();
+        assert_eq!(report.status, Status::Done, "{report:?}");
+        report
+    }
+
+    /// Does the next step, which must fail, and gives the reason.
+    pub fn fails(&mut self) -> (Report, String) {
+        let report = self.step();
+        match report.status.clone() {
+            Status::Failed(reason) => (report, reason),
+            other => panic!("expected a failure, not {other:?}"),
+        }
+    }
+
+    /// Orders the next step without waiting for its report.
+    pub fn go(&mut self) {
+        let order = serde_json::to_string(&Order::Go(self.next)).unwrap();
+        self.next += 1;
+        writeln!(self.orders.as_ref().unwrap(), "{order}").unwrap();
+    }
+
+    /// Waits for the report of the step that was ordered.
+    pub fn report(&mut self) -> Report {
+        match self.answer() {
+            Message::Report(report) => report,
+            other => panic!("expected a report, not {other:?}"),
+        }
+    }
+
+    fn answer(&mut self) -> Message {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    }
+
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.truth.get(counter)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Closes stdin; the worker must end by itself with code 0.
+    pub fn finish(mut self) {
+        drop(self.orders.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// A field of `/proc/PID/status` in bytes.
+    pub fn status(&self, field: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib << 10
+    }
+
+    /// Nanoseconds of CPU the worker has used.
+    pub fn cpu_ns(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.pid())).unwrap();
+        text.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
