@@ -8,12 +8,14 @@
 //! [`sampler`] reads, [`recording`] keeps, [`formula`] derives, [`expect`] checks. Everything from
 //! `recording` on works without root, cgroups or Linux-only calls.
 
+pub mod cgroup;
 pub mod cli;
 pub mod explain;
 pub mod formula;
 pub mod host;
 pub mod recording;
 pub mod rows;
+pub mod run_id;
 pub mod scenario;
 pub mod seed;
 pub mod sys;

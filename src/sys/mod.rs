@@ -2,3 +2,5 @@
 
 pub mod fd;
 pub mod memory;
+pub mod probe;
+pub mod process;

@@ -1,4 +1,4 @@
-//! Facts about the machine that decide how memory numbers behave; kept in every recording.
+//! The facts themselves, as recordings keep them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,32 @@
+//! cgroups: finding one's own, the limit that really holds, making, limiting, emptying and
+//! removing pods and containers, on v1, v2 and hybrid set-ups.
+//!
+//! Knows nothing of scenarios. Writes only below directories that carry a [`crate::run_id::RunId`]
+//! as their name, with one exception that is undone at the end: on v2 it can be needed to switch the
+//! memory controller on in the parent, and to move the parent's processes into a child first
+//! (see [`leaf`]).
+
+mod discover;
+mod error;
+mod files;
+mod hierarchy;
+pub mod leaf;
+mod limit;
+mod managed;
+pub mod mountinfo;
+mod place;
+mod placement;
+mod remove;
+mod sweep;
+pub mod v1;
+pub mod v2;
+
+pub use discover::{Located, Own, discover_in};
+pub use error::CgroupError;
+pub use files::Pids;
+pub use hierarchy::Hierarchy;
+pub use limit::{Limit, SetBy, parse_limit};
+pub use managed::{Limits, LimitsTaken, Managed, ManagedPod, SwapRule};
+pub use place::{Attempt, CannotManage, Needs, Parent};
+pub use placement::{Choice, Chosen, NoPlacement, Placement, systemd_user_manager};
+pub use sweep::{Swept, sweep, sweep_workdir};

@@ -1,0 +1,11 @@
+//! Facts about the machine that decide how memory numbers behave; kept in every recording.
+
+mod detect;
+mod doctor;
+mod facts;
+mod meminfo;
+
+pub use detect::{detect, filesystem_of, free_space};
+pub use doctor::Doctor;
+pub use facts::{HostFacts, Lru, parse_kernel_version};
+pub use meminfo::Meminfo;

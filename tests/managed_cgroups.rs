@@ -1,0 +1,186 @@
+//! Pods and containers on the real kernel: made, limited, joined before the first instruction,
+//! emptied and removed. Skipped, with the reason printed, where cgroups can't be made.
+
+use std::path::Path;
+use std::process::{Child as Process, Command, Stdio};
+
+use memtide::cgroup::{Hierarchy, Limits, ManagedPod};
+use memtide::run_id::RunId;
+use memtide::sys::process::Child;
+
+const MIB: u64 = 1 << 20;
+const LIMIT: Limits = Limits {
+    limit: 64 * MIB,
+    high: None,
+};
+
+/// A pod, or none where this machine can't make one.
+fn pod() -> Option<(Hierarchy, ManagedPod)> {
+    let hierarchy = match Hierarchy::discover() {
+        Ok(hierarchy) => hierarchy,
+        Err(error) => {
+            println!("skipped: {error}");
+            return None;
+        }
+    };
+    match ManagedPod::create(&hierarchy, &RunId::new().unwrap()) {
+        Ok(pod) => Some((hierarchy, pod)),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn sleeper(procs: &std::fs::File) -> Process {
+    let mut command = Command::new("sleep");
+    command.arg("600").stdin(Stdio::null());
+    Child::worker(procs).prepare(&mut command);
+    command.spawn().unwrap()
+}
+
+#[test]
+fn the_kernel_holds_the_limit_that_was_asked_for() {
+    let Some((hierarchy, pod)) = pod() else {
+        return;
+    };
+    let container = pod.container("app", &LIMIT).unwrap();
+    assert_eq!(container.limits().limit, LIMIT.limit);
+    assert_eq!(
+        hierarchy.effective_limit(container.path()).bytes(),
+        Some(LIMIT.limit)
+    );
+    // The pod's limit holds for the container too if it is the smaller one.
+    let smaller = Limits {
+        limit: 32 * MIB,
+        high: None,
+    };
+    pod.set_limits(&smaller).unwrap();
+    assert_eq!(
+        hierarchy.effective_limit(container.path()).bytes(),
+        Some(smaller.limit)
+    );
+}
+
+#[test]
+fn a_worker_is_in_the_container_before_its_first_instruction() {
+    let Some((hierarchy, pod)) = pod() else {
+        return;
+    };
+    let container = pod.container("app", &LIMIT).unwrap();
+    // The program itself reports where it finds itself when it starts.
+    let mut command = Command::new("cat");
+    command.args(["/proc/self/cgroup", "/proc/self/oom_score_adj"]);
+    Child::worker(container.procs()).prepare(&mut command);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let place = format!("{}/app", pod.run());
+    assert!(text.contains(&place), "{text} has no {place}");
+    assert!(text.ends_with("\n1000\n"), "{text}");
+
+    let mut child = sleeper(container.procs());
+    assert_eq!(
+        hierarchy.cgroup_of(child.id() as i32).unwrap(),
+        container.path()
+    );
+    assert_eq!(container.pids().unwrap().visible, [child.id() as i32]);
+    assert_eq!(container.kill().unwrap(), 1);
+    child.wait().unwrap();
+}
+
+#[test]
+fn removing_kills_and_leaves_nothing() {
+    let Some((_, pod)) = pod() else {
+        return;
+    };
+    let path = pod.path().to_path_buf();
+    let container = pod.container("app", &LIMIT).unwrap();
+    let mut children: Vec<Process> = (0..3).map(|_| sleeper(container.procs())).collect();
+    // A workload can make cgroups of its own below its container.
+    std::fs::create_dir(container.path().join("nested")).unwrap();
+    container.remove().unwrap();
+    assert!(!path.join("app").exists());
+    let again = pod.container("app", &LIMIT).unwrap();
+    children.push(sleeper(again.procs()));
+    drop(again);
+    let other = pod.container("other", &LIMIT).unwrap();
+    children.push(sleeper(other.procs()));
+    pod.remove().unwrap();
+    assert!(!path.exists());
+    drop(other);
+    for child in &mut children {
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+}
+
+#[test]
+fn dropping_removes_too() {
+    let Some((_, pod)) = pod() else {
+        return;
+    };
+    let path = pod.path().to_path_buf();
+    let container = pod.container("app", &LIMIT).unwrap();
+    let mut child = sleeper(container.procs());
+    drop(container);
+    drop(pod);
+    assert!(!path.exists());
+    child.wait().unwrap();
+}
+
+#[test]
+fn pod_rows_count_its_containers() {
+    let Some((_, pod)) = pod() else {
+        return;
+    };
+    if let Ok(text) = std::fs::read_to_string(pod.path().join("memory.use_hierarchy")) {
+        assert_eq!(text.trim(), "1");
+    }
+    let container = pod.container("app", &LIMIT).unwrap();
+    // 8 MiB of shared memory charged to the container by the shell that writes it.
+    let file = format!("/dev/shm/{}", pod.run());
+    let mut command = Command::new("dd");
+    command
+        .args(["if=/dev/zero", "bs=1M", "count=8"])
+        .arg(format!("of={file}"))
+        .stderr(Stdio::null());
+    Child::worker(container.procs()).prepare(&mut command);
+    let status = command.status().unwrap();
+    let usage = usage_of(pod.path());
+    let _ = std::fs::remove_file(&file);
+    assert!(status.success());
+    assert!(usage >= 8 * MIB, "pod's usage is {usage}");
+}
+
+fn usage_of(dir: &Path) -> u64 {
+    ["memory.usage_in_bytes", "memory.current"]
+        .iter()
+        .find_map(|file| std::fs::read_to_string(dir.join(file)).ok())
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap()
+}
+
+#[test]
+fn a_name_that_leaves_the_pod_is_refused() {
+    let Some((_, pod)) = pod() else {
+        return;
+    };
+    for name in ["", ".", "..", "a/b", "memory.stat", "../x", &"x".repeat(65)] {
+        let error = pod.container(name, &LIMIT).unwrap_err();
+        assert!(error.to_string().contains("can't name a cgroup"), "{error}");
+    }
+}
+
+#[test]
+fn several_runs_stand_side_by_side() {
+    let (Some((_, one)), Some((_, two))) = (pod(), pod()) else {
+        return;
+    };
+    assert_ne!(one.path(), two.path());
+    let container = two.container("app", &LIMIT).unwrap();
+    let mut child = sleeper(container.procs());
+    one.remove().unwrap();
+    assert_eq!(container.pids().unwrap().visible, [child.id() as i32]);
+    two.remove().unwrap();
+    child.wait().unwrap();
+}
