@@ -1,14 +1,18 @@
-//! Lists the scenario files, so that the catalogue is what stands in `scenarios/`.
+//! Lists the scenario files and the recordings, so that what is in the binary is what stands in
+//! `scenarios/` and `recordings/`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-changed=scenarios");
+    println!("cargo::rerun-if-changed=recordings");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let code = catalogue(&root.join("scenarios"));
     std::fs::write(out.join("catalogue.rs"), code).expect("OUT_DIR can be written");
+    let code = shipped(&root.join("recordings"));
+    std::fs::write(out.join("shipped.rs"), code).expect("OUT_DIR can be written");
 }
 
 fn catalogue(dir: &Path) -> String {
@@ -30,4 +34,36 @@ fn catalogue(dir: &Path) -> String {
     }
     code.push_str("];\n");
     code
+}
+
+/// One entry a file `recordings/SET-UP/SCENARIO.jsonl.gz`.
+fn shipped(dir: &Path) -> String {
+    let mut code = String::from("static ENTRIES: &[Shipped] = &[\n");
+    for setup in sorted(dir).into_iter().filter(|path| path.is_dir()) {
+        // A file added to a folder changes the folder only.
+        println!("cargo::rerun-if-changed={}", setup.display());
+        for file in sorted(&setup) {
+            let name = file.file_name().and_then(|n| n.to_str()).unwrap_or("");
+            let Some(scenario) = name.strip_suffix(".jsonl.gz") else {
+                continue;
+            };
+            let setup = setup.file_name().and_then(|n| n.to_str());
+            let setup = setup.expect("names of set-ups are ASCII");
+            writeln!(
+                code,
+                "    Shipped {{ setup: {setup:?}, scenario: {scenario:?}, \
+                 packed: include_bytes!({file:?}) }},"
+            )
+            .expect("a string can be written to");
+        }
+    }
+    code.push_str("];\n");
+    code
+}
+
+fn sorted(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("the folder can be read");
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.sort();
+    paths
 }

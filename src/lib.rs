@@ -10,6 +10,7 @@
 
 pub mod cgroup;
 pub mod cli;
+pub mod compare;
 pub mod explain;
 pub mod formula;
 pub mod host;
@@ -18,6 +19,7 @@ pub mod rows;
 pub mod run_id;
 pub mod scenario;
 pub mod seed;
+pub mod shipped;
 pub mod sys;
 pub mod truth;
 pub mod units;

@@ -18,6 +18,8 @@ enum What {
     Zsh,
     /// Completions for fish.
     Fish,
+    /// docs/kernels.md: what differs between the shipped recordings (Markdown).
+    KernelsDoc,
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::Bash => clap_complete::generate(Shell::Bash, &mut command, "memtide", &mut out),
         What::Zsh => clap_complete::generate(Shell::Zsh, &mut command, "memtide", &mut out),
         What::Fish => clap_complete::generate(Shell::Fish, &mut command, "memtide", &mut out),
+        What::KernelsDoc => out = super::compare::kernels_doc()?.into_bytes(),
     }
     io::stdout().write_all(&out)?;
     Ok(Exit::Ok)

@@ -1,9 +1,11 @@
 //! The command line: one file a subcommand. The only place that prints.
 
+mod compare;
 mod exit;
 mod generate;
 mod list;
 mod logger;
+mod recordings;
 mod show;
 
 use std::process::ExitCode;
@@ -33,6 +35,10 @@ enum Command {
     List(list::Args),
     /// Show one scenario: its story, steps, truth and expectations.
     Show(show::Args),
+    /// List the recordings that come with memtide, or write them out.
+    Recordings(recordings::Args),
+    /// Compare a scenario across kernels, or before and after.
+    Compare(compare::Args),
     /// Write completions, the man page or the JSON Schemas.
     #[command(hide = true)]
     Generate(generate::Args),
@@ -45,6 +51,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
+        Command::Recordings(args) => recordings::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

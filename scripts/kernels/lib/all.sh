@@ -24,3 +24,5 @@ setup=''
 . "$here/lib/matrix.sh"
 # shellcheck source=table.sh
 . "$here/lib/table.sh"
+# shellcheck source=keep.sh
+. "$here/lib/keep.sh"

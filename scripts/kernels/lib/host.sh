@@ -13,13 +13,28 @@ host_run() {
     done
 }
 
+# What this machine is called as a set-up, after what decides its numbers: 6.18-v1, 6.12-v2-mglru.
+host_name() {
+    local name lru=/sys/kernel/mm/lru_gen/enabled
+    name=$(uname -r | cut -d . -f 1-2)
+    if grep -qE ' - cgroup [^ ]+ .*\bmemory\b' /proc/self/mountinfo; then
+        name+=-v1
+    else
+        name+=-v2
+    fi
+    if [ -f $lru ] && [ $(($(<$lru))) -ne 0 ]; then
+        name+=-mglru
+    fi
+    echo "$name"
+}
+
 host_scenario() {
     local short=${2##*/} dir status=0
     short=${short%.toml}
     dir=$1/out/$short
     mkdir -p "$dir"
     note "start $short"
-    MEMTIDE_SETUP=host timeout -k 5 "$scenario_timeout" "$memtide" run --format json \
+    MEMTIDE_SETUP=$(host_name) timeout -k 5 "$scenario_timeout" "$memtide" run --format json \
         --out "$dir" --workdir "$host_work" "$2" \
         </dev/null >"$dir/result.json" 2>"$dir/stderr.txt" &
     host_pid=$!

@@ -1,0 +1,249 @@
+//! `memtide compare`: the same scenario on several kernels, or before and after a change.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::Exit;
+use crate::compare::{self, Comparison, Run, Show};
+use crate::recording::{self, Recording};
+use crate::shipped;
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
+pub struct Args {
+    /// Recordings to put side by side, of one or several scenarios.
+    #[arg(value_name = "RECORDING")]
+    recordings: Vec<PathBuf>,
+    /// Add the shipped recordings of this scenario (again for more).
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Of the shipped recordings, only those of this set-up (again for more).
+    #[arg(long, value_name = "NAME")]
+    setup: Vec<String>,
+    /// Hold each recording against the shipped one of the set-up most like its machine.
+    #[arg(long, value_enum, conflicts_with = "scenario", requires = "recordings")]
+    against: Option<Against>,
+    /// The column the others are held against (default: the first).
+    #[arg(long, value_name = "LABEL", conflicts_with = "against")]
+    baseline: Option<String>,
+    /// Compare this value: a formula, a counter, a column (again for more).
+    #[arg(long, value_name = "NAME")]
+    value: Vec<String>,
+    /// Compare this group: `pod` or a container (default: the first container).
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Show the values that are the same everywhere, too.
+    #[arg(long)]
+    all: bool,
+    /// Exit with 1 if anything differs beyond the tolerance.
+    #[arg(long)]
+    check: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Against {
+    /// The recordings in the binary.
+    Shipped,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// Tables for a terminal.
+    Human,
+    /// Markdown tables.
+    Markdown,
+    /// One JSON document with `comparisons[]`.
+    Json,
+}
+
+/// Compares and prints.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let fresh = read_all(&args)?;
+    let comparisons = match args.against {
+        Some(Against::Shipped) => against_shipped(&args, fresh)?,
+        None => side_by_side(&args, fresh)?,
+    };
+    print(&args, &comparisons)?;
+    let differs = args.check && comparisons.iter().any(Comparison::differs);
+    Ok(if differs { Exit::FellShort } else { Exit::Ok })
+}
+
+fn values(args: &Args) -> Vec<String> {
+    match args.value.is_empty() {
+        true => compare::VALUES.map(String::from).to_vec(),
+        false => args.value.clone(),
+    }
+}
+
+fn reduce(args: &Args, label: &str, recording: &Recording) -> anyhow::Result<Run> {
+    Ok(Run::new(
+        label,
+        recording,
+        args.group.as_deref(),
+        &values(args),
+    )?)
+}
+
+fn read_all(args: &Args) -> anyhow::Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for path in &args.recordings {
+        let recording = recording::read_path(path)
+            .with_context(|| format!("failed to read the recording {}", path.display()))?;
+        runs.push(reduce(args, &label(path, &recording), &recording)?);
+    }
+    unique_labels(&mut runs, &args.recordings);
+    Ok(runs)
+}
+
+/// The set-up's name where the recording has one, else its file's.
+fn label(path: &Path, recording: &Recording) -> String {
+    recording.header.host.setup.clone().unwrap_or_else(|| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy();
+        let name = name.trim_end_matches(".gz").trim_end_matches(".jsonl");
+        name.to_string()
+    })
+}
+
+/// Before and after have one set-up and often one file name: then the path tells them apart.
+fn unique_labels(runs: &mut [Run], paths: &[PathBuf]) {
+    let labels: Vec<(String, String)> = runs
+        .iter()
+        .map(|r| (r.scenario.clone(), r.label.clone()))
+        .collect();
+    for (i, run) in runs.iter_mut().enumerate() {
+        if labels.iter().filter(|l| **l == labels[i]).count() > 1 {
+            run.label = paths[i].display().to_string();
+        }
+    }
+}
+
+fn shipped_runs(args: &Args, scenario: &str) -> anyhow::Result<Vec<Run>> {
+    let known = shipped::setups();
+    if let Some(unknown) = args.setup.iter().find(|s| !known.contains(&s.as_str())) {
+        anyhow::bail!(
+            "no recordings of a set-up called `{unknown}`; there are: {}",
+            known.join(", ")
+        );
+    }
+    let mut runs = Vec::new();
+    for entry in shipped::of_scenario(scenario) {
+        if args.setup.is_empty() || args.setup.iter().any(|s| s == entry.setup) {
+            let recording = entry
+                .read()
+                .with_context(|| format!("failed to read {}", entry.path()))?;
+            runs.push(reduce(args, entry.setup, &recording)?);
+        }
+    }
+    Ok(runs)
+}
+
+fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>> {
+    let mut scenarios: Vec<String> = args.scenario.clone();
+    for run in &fresh {
+        if !scenarios.contains(&run.scenario) {
+            scenarios.push(run.scenario.clone());
+        }
+    }
+    let mut comparisons = Vec::new();
+    for scenario in scenarios {
+        let mut runs = match args.scenario.contains(&scenario) {
+            true => shipped_runs(args, &scenario)?,
+            false => Vec::new(),
+        };
+        runs.extend(fresh.iter().filter(|r| r.scenario == scenario).cloned());
+        anyhow::ensure!(
+            runs.len() > 1,
+            "nothing to compare {scenario} with: {} recording of it; give a second one, or use \
+             `--against shipped` or `--scenario NAME`",
+            runs.len()
+        );
+        let baseline = match &args.baseline {
+            None => 0,
+            Some(name) => runs
+                .iter()
+                .position(|r| r.label == *name)
+                .with_context(|| format!("no column is called `{name}`: {}", labels(&runs)))?,
+        };
+        comparisons.push(Comparison::new(runs, baseline)?);
+    }
+    Ok(comparisons)
+}
+
+fn labels(runs: &[Run]) -> String {
+    let labels: Vec<&str> = runs.iter().map(|r| r.label.as_str()).collect();
+    format!("there are {}", labels.join(", "))
+}
+
+fn against_shipped(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>> {
+    let mut comparisons = Vec::new();
+    for mut run in fresh {
+        let shipped = shipped_runs(args, &run.scenario)?;
+        let hosts: Vec<_> = shipped.iter().map(|r| &r.host).collect();
+        let Some(nearest) = compare::nearest(&run.host, &hosts) else {
+            anyhow::bail!(
+                "there is no shipped recording of {}; `memtide recordings` lists what there is",
+                run.scenario
+            );
+        };
+        if shipped.iter().any(|s| s.label == run.label) {
+            run.label = format!("{} (this run)", run.label);
+        }
+        let base = shipped[nearest].clone();
+        let mut comparison = Comparison::new(vec![base, run], 0)?;
+        comparison
+            .notes
+            .extend(compare::likeness(&comparison.runs[1], &shipped, nearest));
+        comparisons.push(comparison);
+    }
+    Ok(comparisons)
+}
+
+fn print(args: &Args, comparisons: &[Comparison]) -> anyhow::Result<()> {
+    let show = if args.all { Show::All } else { Show::Differing };
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Json => {
+            let all: Vec<_> = comparisons.iter().map(compare::json).collect();
+            let document = serde_json::json!({ "comparisons": all });
+            serde_json::to_writer_pretty(&mut out, &document)?;
+            writeln!(out)?;
+        }
+        Format::Human => {
+            for (i, comparison) in comparisons.iter().enumerate() {
+                let gap = if i == 0 { "" } else { "\n" };
+                write!(out, "{gap}{}", compare::human(comparison, show))?;
+            }
+        }
+        Format::Markdown => {
+            for comparison in comparisons {
+                write!(out, "{}", compare::markdown(comparison, show))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// docs/kernels.md, from the shipped recordings.
+pub fn kernels_doc() -> anyhow::Result<String> {
+    let mut comparisons = Vec::new();
+    for entry in crate::scenario::catalogue() {
+        let mut runs = Vec::new();
+        for shipped in shipped::of_scenario(entry.name) {
+            let recording = shipped
+                .read()
+                .with_context(|| format!("failed to read {}", shipped.path()))?;
+            let values = compare::VALUES.map(String::from);
+            runs.push(Run::new(shipped.setup, &recording, None, &values)?);
+        }
+        if runs.len() > 1 {
+            comparisons.push(Comparison::new(runs, 0)?);
+        }
+    }
+    Ok(compare::kernels_doc(&comparisons)?)
+}

@@ -1,0 +1,182 @@
+//! `docs/kernels.md`: what differs between kernels, from the recordings.
+
+use std::fmt::Write;
+
+use super::render::{grid, markdown_table};
+use super::{Comparison, Difference, Row, Sheet, differences};
+
+/// Why the page can't be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocError {
+    /// A difference that nobody has explained.
+    #[error(
+        "{scenario} differs between kernels after `{step}`, and recordings/differences.toml does \
+         not say why: add an entry with its reason and the kernel's function"
+    )]
+    Unexplained {
+        /// The scenario.
+        scenario: String,
+        /// The step, or `outcome`.
+        step: String,
+    },
+    /// An explanation of something that is not so.
+    #[error(
+        "recordings/differences.toml explains a difference of {scenario} after `{step}`, but the \
+         recordings show none: remove it"
+    )]
+    Unseen {
+        /// The scenario.
+        scenario: String,
+        /// The step, or `outcome`.
+        step: String,
+    },
+}
+
+/// The page, from one comparison a scenario.
+///
+/// # Errors
+/// If a difference has no explanation in `recordings/differences.toml`, or an explanation no
+/// difference.
+pub fn kernels_doc(comparisons: &[Comparison]) -> Result<String, DocError> {
+    for comparison in comparisons {
+        unexplained(comparison)?;
+    }
+    for difference in differences() {
+        unseen(difference, comparisons)?;
+    }
+    let (other, same): (Vec<_>, Vec<_>) = comparisons.iter().partition(|c| c.differs());
+    let mut out = String::from(HEAD);
+    out.push_str(&setups(comparisons));
+    out.push_str("\n## What differs\n");
+    for comparison in other {
+        scenario(&mut out, comparison);
+    }
+    out.push_str("\n## What is the same on all of them\n\n");
+    out.push_str(if same.is_empty() { "Nothing.\n" } else { SAME });
+    for comparison in same {
+        let _ = writeln!(out, "- `{}`", comparison.scenario);
+    }
+    Ok(out)
+}
+
+const HEAD: &str = "# What differs between kernels
+
+<!-- Generated from recordings/ by `memtide generate kernels-doc`; a test keeps it current. -->
+
+Every scenario of the catalogue was run on each of these set-ups. The tables show the values at
+the end of each step, where set-ups differ: bold is further from the first column than 2 % of the
+limit. `memtide compare --scenario NAME` shows the whole of one, `memtide compare FILE --against
+shipped` holds a run of your own against them.
+
+";
+
+const SAME: &str = "At every step the values of all set-ups lie within the tolerance, and it ends the same way:\n\n";
+
+fn setups(comparisons: &[Comparison]) -> String {
+    let mut rows = vec![vec![
+        "set-up".to_string(),
+        "kernel".into(),
+        "cgroup".into(),
+        "LRU".into(),
+    ]];
+    for run in comparisons.iter().flat_map(|c| &c.runs) {
+        if !rows.iter().any(|r| r[0] == run.label) {
+            rows.push(vec![
+                run.label.clone(),
+                run.host.kernel.clone(),
+                run.host.cgroup.to_string(),
+                run.host.lru.to_string(),
+            ]);
+        }
+    }
+    markdown_table(&rows)
+}
+
+/// The steps that differ, those of all values, and `outcome`.
+fn differing_steps(comparison: &Comparison) -> Vec<&str> {
+    let rows = comparison.sheets.iter().flat_map(|s| &s.rows);
+    let mut steps: Vec<&str> = Vec::new();
+    for row in rows.filter(|r| r.differs()) {
+        if !steps.contains(&row.step.as_str()) {
+            steps.push(&row.step);
+        }
+    }
+    if comparison.outcome_differs.contains(&true) {
+        steps.push("outcome");
+    }
+    steps
+}
+
+fn unexplained(comparison: &Comparison) -> Result<(), DocError> {
+    for step in differing_steps(comparison) {
+        let known = |d: &Difference| d.is_about(&comparison.scenario, step);
+        if !differences().iter().any(known) {
+            return Err(DocError::Unexplained {
+                scenario: comparison.scenario.clone(),
+                step: step.into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn unseen(difference: &Difference, comparisons: &[Comparison]) -> Result<(), DocError> {
+    let comparison = comparisons
+        .iter()
+        .find(|c| c.scenario == difference.scenario);
+    let seen = comparison.map(differing_steps).unwrap_or_default();
+    match difference
+        .steps
+        .iter()
+        .find(|s| !seen.contains(&s.as_str()))
+    {
+        None => Ok(()),
+        Some(step) => Err(DocError::Unseen {
+            scenario: difference.scenario.clone(),
+            step: step.clone(),
+        }),
+    }
+}
+
+fn scenario(out: &mut String, comparison: &Comparison) {
+    let _ = writeln!(out, "\n### {}", comparison.scenario);
+    for (i, sheet) in comparison.sheets.iter().enumerate() {
+        let outcome = i == 0 && comparison.outcome_differs.contains(&true);
+        if !sheet.differs() && !outcome {
+            continue;
+        }
+        let rows = grid(comparison, &differing_rows(sheet), |text, differs| {
+            if differs {
+                format!("**{text}**")
+            } else {
+                text.to_string()
+            }
+        });
+        let _ = write!(out, "\n{}", markdown_table(&rows));
+    }
+    out.push('\n');
+    for difference in differences() {
+        if difference.scenario == comparison.scenario {
+            let steps: Vec<String> = difference.steps.iter().map(|s| format!("`{s}`")).collect();
+            let _ = writeln!(
+                out,
+                "- {}: {} Source: {}.",
+                steps.join(", "),
+                difference.why,
+                difference.source
+            );
+        }
+    }
+}
+
+fn differing_rows(sheet: &Sheet) -> Sheet {
+    Sheet {
+        value: sheet.value.clone(),
+        rows: sheet
+            .rows
+            .iter()
+            .filter(|r| Row::differs(r))
+            .cloned()
+            .collect(),
+    }
+}

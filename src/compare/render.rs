@@ -1,0 +1,166 @@
+//! A comparison as text: for a terminal and as Markdown.
+
+use std::fmt::Write;
+
+use super::words::outcome;
+use super::{Cell, Comparison, Reading, Sheet, sentences};
+use crate::units::{bytes, mib};
+
+/// Which of the values are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// The first, and those that differ somewhere.
+    Differing,
+    /// All.
+    All,
+}
+
+/// The comparison for a terminal. Cells that differ from the baseline carry a `*`.
+pub fn human(comparison: &Comparison, show: Show) -> String {
+    let mut out = format!("{}\n", comparison.scenario);
+    for sheet in shown(comparison, show) {
+        out.push('\n');
+        out.push_str(&align(&grid(comparison, sheet, |text, differs| {
+            format!("{text}{}", if differs { "*" } else { " " })
+        })));
+    }
+    out.push('\n');
+    for line in remarks(comparison, show) {
+        let _ = writeln!(out, "{line}");
+    }
+    for column in 0..comparison.runs.len() {
+        for sentence in sentences(comparison, column) {
+            let _ = writeln!(out, "- {}", sentence.text);
+            if let Some(known) = sentence.known {
+                let _ = writeln!(out, "  known: {known}");
+            }
+        }
+    }
+    out
+}
+
+/// The comparison as Markdown. Cells that differ from the baseline are bold.
+pub fn markdown(comparison: &Comparison, show: Show) -> String {
+    let mut out = format!("## {}\n", comparison.scenario);
+    for sheet in shown(comparison, show) {
+        out.push('\n');
+        let rows = grid(comparison, sheet, |text, differs| match differs {
+            true => format!("**{text}**"),
+            false => text.to_string(),
+        });
+        out.push_str(&markdown_table(&rows));
+    }
+    out.push('\n');
+    for line in remarks(comparison, show) {
+        let _ = writeln!(out, "{}\n", line.replacen("* ", "Bold: ", 1));
+    }
+    out
+}
+
+/// A Markdown table whose first row is its head; columns after the first are right-aligned.
+pub(super) fn markdown_table(rows: &[Vec<String>]) -> String {
+    let mut out = String::new();
+    for (i, row) in rows.iter().enumerate() {
+        let cells: Vec<String> = row.iter().map(|c| c.replace('|', "\\|")).collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+        if i == 0 {
+            let _ = writeln!(out, "|---|{}", "---:|".repeat(row.len().saturating_sub(1)));
+        }
+    }
+    out
+}
+
+fn shown(comparison: &Comparison, show: Show) -> impl Iterator<Item = &Sheet> {
+    comparison
+        .sheets
+        .iter()
+        .enumerate()
+        .filter(move |(i, sheet)| *i == 0 || show == Show::All || sheet.differs())
+        .map(|(_, sheet)| sheet)
+}
+
+/// Head, steps and (below the first sheet) the outcome, as text.
+pub(super) fn grid(
+    comparison: &Comparison,
+    sheet: &Sheet,
+    mark: impl Fn(&str, bool) -> String,
+) -> Vec<Vec<String>> {
+    let mut head = vec![format!("{}, MiB", sheet.value)];
+    head.extend(comparison.runs.iter().map(|r| r.label.clone()));
+    let mut rows = vec![head];
+    for row in &sheet.rows {
+        let mut line = vec![row.step.clone()];
+        line.extend(row.cells.iter().map(|c| mark(&cell(c), c.differs)));
+        rows.push(line);
+    }
+    if comparison.sheets.first().map(|s| &s.value) == Some(&sheet.value) {
+        let mut line = vec!["(outcome)".to_string()];
+        let outcomes = comparison.runs.iter().zip(&comparison.outcome_differs);
+        line.extend(outcomes.map(|(run, differs)| mark(outcome(run), *differs)));
+        rows.push(line);
+    }
+    rows
+}
+
+fn cell(cell: &Cell) -> String {
+    match &cell.reading {
+        Reading::Bytes(n) if *n < 0 => format!("-{}", mib(n.unsigned_abs())),
+        Reading::Bytes(n) => mib(n.unsigned_abs()),
+        Reading::Absent => "absent".into(),
+        Reading::Skipped(_) => "skipped".into(),
+        Reading::NotReached => "-".into(),
+    }
+}
+
+/// What the marks mean, which values are the same everywhere, and the notes.
+fn remarks(comparison: &Comparison, show: Show) -> Vec<String> {
+    let mut lines = Vec::new();
+    let base = comparison.runs.get(comparison.baseline);
+    let label = base.map_or("", |r| r.label.as_str());
+    lines.push(format!(
+        "* more than {} from {label} (2 % of the limit, at least 256 KiB a CPU)",
+        bytes(comparison.tolerance)
+    ));
+    let same: Vec<&str> = comparison
+        .sheets
+        .iter()
+        .filter(|s| !s.differs())
+        .map(|s| s.value.as_str())
+        .collect();
+    if !same.is_empty() && show == Show::Differing {
+        lines.push(format!("the same on all: {}", same.join(", ")));
+    }
+    lines.extend(comparison.notes.iter().map(|n| format!("note: {n}")));
+    lines
+}
+
+/// Columns of equal width: the first to the left, the others to the right.
+fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| {
+        let cells = rows.iter().filter_map(|r| r.get(c));
+        cells
+            .map(|s| s.trim_end().chars().count() + 1)
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for (i, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (c, cell) in row.iter().enumerate() {
+            // The head has no place for a mark of its own, so it gets one to stay in line.
+            let cell = if i == 0 && c > 0 {
+                format!("{cell} ")
+            } else {
+                cell.clone()
+            };
+            let _ = match c {
+                0 => write!(line, "{cell:<w$}", w = widths[c]),
+                _ => write!(line, "  {cell:>w$}", w = widths[c]),
+            };
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}

@@ -1,0 +1,226 @@
+//! One recording, reduced to the values at the end of each step.
+
+use crate::formula;
+use crate::host::HostFacts;
+use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult};
+use crate::rows::View;
+use crate::scenario::Outcome;
+
+/// One recording as a column of a comparison.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The set-up's name, or the file's where the recording names none.
+    pub label: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The text it ran from, as a hash.
+    pub scenario_hash: String,
+    /// The machine.
+    pub host: HostFacts,
+    /// How it ended; none if the recording was cut.
+    pub outcome: Option<Outcome>,
+    /// The group the values are of.
+    pub group: String,
+    /// That group's memory limit, bytes.
+    pub limit: Option<u64>,
+    /// What was read, by name.
+    pub values: Vec<String>,
+    /// In the order in which they began.
+    pub steps: Vec<StepValues>,
+}
+
+/// The values at the end of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepValues {
+    /// `step`, or `actor/step`, or `container/actor/step`: as short as it is unambiguous.
+    pub step: String,
+    /// One a value name.
+    pub readings: Vec<Reading>,
+}
+
+/// What was found for one value at one step's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Bytes.
+    Bytes(i64),
+    /// This kernel has no such row.
+    Absent,
+    /// The step was not done there, because of this.
+    Skipped(String),
+    /// The run had ended before the step did.
+    NotReached,
+}
+
+/// Why a recording can't be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The recording has no group of that name.
+    #[error("{label} has no group `{group}`; it has {have}")]
+    NoGroup {
+        /// Which recording.
+        label: String,
+        /// What was asked for.
+        group: String,
+        /// What there is.
+        have: String,
+    },
+    /// No recording at all has anything of that name.
+    #[error(
+        "nothing is called `{0}`: a formula (see `memtide explain --list`), usage, rss, cache, \
+         active_file, ..., or a column of the recording like `truth:live`"
+    )]
+    NoValue(String),
+}
+
+impl Run {
+    /// Reduces a recording to `values` of the group called `group` (none: its first container).
+    pub fn new(
+        label: impl Into<String>,
+        recording: &Recording,
+        group: Option<&str>,
+        values: &[String],
+    ) -> Result<Self, RunError> {
+        let label = label.into();
+        let index = match group {
+            None => recording.main_group(),
+            Some(name) => recording.group(name).ok_or_else(|| RunError::NoGroup {
+                label: label.clone(),
+                group: name.into(),
+                have: names(recording),
+            })?,
+        };
+        if recording.header.groups.is_empty() {
+            return Err(RunError::NoGroup {
+                label,
+                group: group.unwrap_or("pod").into(),
+                have: "none".into(),
+            });
+        }
+        let header = &recording.header;
+        Ok(Run {
+            label,
+            scenario: header.scenario.clone(),
+            scenario_hash: header.scenario_hash.clone(),
+            host: header.host.clone(),
+            outcome: recording.footer.as_ref().map(|f| f.outcome),
+            group: header.groups[index].name.clone(),
+            limit: header.groups[index].limit,
+            values: values.to_vec(),
+            steps: steps(recording, index, values),
+        })
+    }
+
+    /// What was read for `value` at the end of `step`.
+    pub fn reading(&self, step: &str, value: &str) -> Reading {
+        let column = self.values.iter().position(|v| v == value);
+        let row = self.steps.iter().find(|s| s.step == step);
+        match (row, column) {
+            (Some(row), Some(column)) => row.readings[column].clone(),
+            (None, _) => Reading::NotReached,
+            (_, None) => Reading::Absent,
+        }
+    }
+}
+
+fn names(recording: &Recording) -> String {
+    let names: Vec<&str> = recording
+        .header
+        .groups
+        .iter()
+        .map(|g| g.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+fn steps(recording: &Recording, group: usize, values: &[String]) -> Vec<StepValues> {
+    let begun: Vec<&StepId> = recording
+        .events
+        .iter()
+        .filter_map(|e| match &e.kind {
+            EventKind::StepStart(id) => Some(id),
+            // A skipped step has no start.
+            EventKind::StepEnd(end) if matches!(end.result, StepResult::Skipped(_)) => {
+                Some(&end.id)
+            }
+            _ => None,
+        })
+        .collect();
+    let mut seen: Vec<&StepId> = Vec::new();
+    for id in begun {
+        if !seen.contains(&id) {
+            seen.push(id);
+        }
+    }
+    seen.iter()
+        .map(|id| StepValues {
+            step: short_name(id, &seen),
+            readings: values
+                .iter()
+                .map(|value| reading(recording, group, id, value))
+                .collect(),
+        })
+        .collect()
+}
+
+/// The step's name with as much of its place as tells it from the others.
+fn short_name(id: &StepId, all: &[&StepId]) -> String {
+    let same_step = all.iter().filter(|o| o.step == id.step).count();
+    let same_actor = all
+        .iter()
+        .filter(|o| o.step == id.step && o.actor == id.actor)
+        .count();
+    match (same_step, same_actor) {
+        (..=1, _) => id.step.clone(),
+        (_, ..=1) => format!("{}/{}", id.actor, id.step),
+        _ => format!("{}/{}/{}", id.container, id.actor, id.step),
+    }
+}
+
+fn reading(recording: &Recording, group: usize, id: &StepId, value: &str) -> Reading {
+    let Some((t, end)) = step_end(recording, id) else {
+        return Reading::NotReached;
+    };
+    if let StepResult::Skipped(reason) = &end.result {
+        return Reading::Skipped(reason.clone());
+    }
+    let sample = recording.tables.get(group).and_then(|table| table.at(t));
+    sample
+        .and_then(|sample| value_at(recording, group, sample, value))
+        .map_or(Reading::Absent, Reading::Bytes)
+}
+
+fn step_end<'a>(recording: &'a Recording, id: &StepId) -> Option<(u64, &'a StepEnd)> {
+    recording.events.iter().find_map(|e| match &e.kind {
+        EventKind::StepEnd(end) if end.id == *id => Some((e.t, end)),
+        _ => None,
+    })
+}
+
+/// A formula, a counter under the name both cgroup versions share, or a column of the recording.
+fn value_at(recording: &Recording, group: usize, sample: usize, name: &str) -> Option<i64> {
+    let view = recording.view(group, &recording.view_index(group), sample);
+    if let Some(formula) = formula::by_name(name) {
+        return (formula.eval)(&view);
+    }
+    let table = &recording.tables[group];
+    counter(&view, name)
+        .or_else(|| table.get(sample, table.column(name)?))
+        .and_then(|n| i64::try_from(n).ok())
+}
+
+fn counter(view: &View, name: &str) -> Option<u64> {
+    match name {
+        "usage" => view.usage,
+        "rss" => view.rss,
+        "cache" => view.cache,
+        "shmem" => view.shmem,
+        "mapped_file" => view.mapped_file,
+        "inactive_anon" => view.inactive_anon,
+        "active_anon" => view.active_anon,
+        "inactive_file" => view.inactive_file,
+        "active_file" => view.active_file,
+        "slab_reclaimable" => view.slab_reclaimable,
+        "kernel" => view.kernel,
+        _ => None,
+    }
+}

@@ -1,0 +1,87 @@
+//! The recordings that come with memtide: one folder a set-up, in the binary.
+//!
+//! A set-up here is nothing but a folder of `recordings/`: a kernel that can't be booted by
+//! `scripts/kernels` is added by its files alone.
+
+use crate::recording::{ReadError, Recording, read_bytes};
+
+/// One recording of the catalogue on one set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shipped {
+    /// The folder: `6.1-v2-mglru`.
+    pub setup: &'static str,
+    /// The file's name without `.jsonl.gz`: the scenario.
+    pub scenario: &'static str,
+    /// The gzip-packed recording.
+    pub packed: &'static [u8],
+}
+
+// `static ENTRIES: &[Shipped]`, by folder and name: build.rs reads `recordings/`.
+include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
+impl Shipped {
+    /// The recording.
+    ///
+    /// # Errors
+    /// If the file is no recording that this version can read; a test keeps that from happening.
+    pub fn read(&self) -> Result<Recording, ReadError> {
+        read_bytes(self.packed)
+    }
+
+    /// Where it lies in the tree: `6.1-v2/leak.jsonl.gz`.
+    pub fn path(&self) -> String {
+        format!("{}/{}.jsonl.gz", self.setup, self.scenario)
+    }
+}
+
+/// All shipped recordings, by set-up (in the order of [`setups`]) and scenario.
+pub fn all() -> impl Iterator<Item = &'static Shipped> {
+    setups()
+        .into_iter()
+        .flat_map(|setup| ENTRIES.iter().filter(move |s| s.setup == setup))
+}
+
+/// The recordings of one scenario, by set-up.
+pub fn of_scenario(name: &str) -> impl Iterator<Item = &'static Shipped> {
+    all().filter(move |s| s.scenario == name)
+}
+
+/// The recording of one scenario on one set-up.
+pub fn find(setup: &str, scenario: &str) -> Option<&'static Shipped> {
+    ENTRIES
+        .iter()
+        .find(|s| s.setup == setup && s.scenario == scenario)
+}
+
+/// The names of all set-ups, old kernels first: 3.10 before 6.1 before 6.12.
+pub fn setups() -> Vec<&'static str> {
+    let mut names: Vec<&str> = ENTRIES.iter().map(|s| s.setup).collect();
+    names.sort_by_key(|name| (crate::host::parse_kernel_version(name), *name));
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_ups_come_in_the_order_of_their_kernels() {
+        let names = setups();
+        let versions: Vec<_> = names
+            .iter()
+            .map(|n| crate::host::parse_kernel_version(n))
+            .collect();
+        assert!(versions.is_sorted(), "{names:?}");
+        assert_eq!(all().count(), ENTRIES.len());
+    }
+
+    #[test]
+    fn what_is_listed_is_found() {
+        for shipped in all() {
+            assert_eq!(find(shipped.setup, shipped.scenario), Some(shipped));
+            assert!(of_scenario(shipped.scenario).any(|s| s == shipped));
+        }
+        assert_eq!(find("no-such", "leak"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! The scripts that boot other kernels: clean by shellcheck, clear about wrong commands, and
+//! fed by set-up files that say what they must.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kernels")
+}
+
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(scripts().join("run"))
+        .args(args)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into(),
+        String::from_utf8_lossy(&output.stderr).into(),
+    )
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    let files = ["run", "record", "guest/init"].map(|name| scripts().join(name));
+    let Ok(output) = Command::new("shellcheck").arg("-x").args(files).output() else {
+        println!("skipped: shellcheck is not installed (Debian package shellcheck)");
+        return;
+    };
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[test]
+fn a_wrong_command_ends_with_2_and_says_what_would_be_right() {
+    for (args, part) in [
+        (&["--setup", "6.2-v3", "leak"][..], "6.12-v2-mglru"),
+        (&["--jobs", "none", "leak"], "whole number"),
+        (&["--jobs"], "needs a value"),
+        (&["--colour", "red"], "no option --colour"),
+        (&["./no-such.toml"], "no-such.toml"),
+    ] {
+        let (code, out, err) = run(args);
+        assert_eq!(code, Some(2), "{args:?}: {err}");
+        assert!(err.contains(part) && out.is_empty(), "{args:?}: {err}");
+    }
+    let (code, out, _) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("--setup NAME"), "{out}");
+}
+
+#[test]
+fn every_set_up_says_which_kernel_and_which_memory_controller() {
+    for entry in std::fs::read_dir(scripts().join("setups")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("# "),
+            "{path:?} has no line that says what it is"
+        );
+        if text.contains("where=host") {
+            continue;
+        }
+        assert!(
+            text.contains("\npackage=") || text.contains("\nkernel="),
+            "{path:?} names no kernel"
+        );
+        assert!(
+            text.contains("\ncgroup=v") && text.contains("\nlru="),
+            "{path:?}"
+        );
+    }
+}
