@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod compare;
 pub mod explain;
+pub mod expect;
 pub mod formula;
 pub mod host;
 pub mod recording;

@@ -1,0 +1,131 @@
+//! Claims and amounts in words.
+
+use crate::scenario::{Check, Expectation, Moment, Operand, Pick, Scenario, StepRef};
+use crate::units::{self, Size};
+
+/// The claim as a sentence: "after `read twice`, rss is at most 3% of the limit".
+pub fn claim(scenario: &Scenario, e: &Expectation) -> String {
+    let name = |at: StepRef| step_name(scenario, at);
+    let (when, pick) = match &e.moment {
+        Moment::End => ("at the end".to_string(), ""),
+        Moment::At(step) => (format!("after {}", name(*step)), ""),
+        Moment::During { from, to, pick } => {
+            let span = match from == to {
+                true => format!("during {}", name(*from)),
+                false => format!("from {} to {}", name(*from), name(*to)),
+            };
+            (span, pick_in_words(*pick))
+        }
+    };
+    let of = match &e.group {
+        Some(group) if group == "pod" || scenario.containers.len() > 1 => format!(" of {group}"),
+        _ => String::new(),
+    };
+    let since = match e.since {
+        Some(at) => format!(" less that after {}", name(at)),
+        None => String::new(),
+    };
+    let must = match &e.check {
+        Check::Near { of, tolerance } => format!(
+            "is within {} of {}",
+            operand(scenario, tolerance),
+            operand(scenario, of)
+        ),
+        Check::AtLeast(bound) => format!("is at least {}", operand(scenario, bound)),
+        Check::AtMost(bound) => format!("is at most {}", operand(scenario, bound)),
+        Check::Absent => "is not given".into(),
+    };
+    format!("{when}, {pick}{}{of}{since} {must}", e.value)
+}
+
+/// What is expected where no number could be had: as the scenario has it.
+pub fn expected_as_written(check: &Check) -> String {
+    let short = |o: &Operand| match o {
+        Operand::Size(size) => size_in_words(*size),
+        Operand::Value { factor, name, .. } => product(*factor, name),
+    };
+    match check {
+        Check::Near { of, tolerance } => format!("{} ± {}", short(of), short(tolerance)),
+        Check::AtLeast(bound) => format!("at least {}", short(bound)),
+        Check::AtMost(bound) => format!("at most {}", short(bound)),
+        Check::Absent => "absent".into(),
+    }
+}
+
+/// An amount of the value called `name`: bytes for people, or a bare count.
+pub fn amount(name: &str, value: i64) -> String {
+    match is_count(name) {
+        true => value.to_string(),
+        false => units::signed_bytes(value),
+    }
+}
+
+/// Whether a row counts events (or microseconds) rather than bytes.
+fn is_count(name: &str) -> bool {
+    const COUNTS: [&str; 7] = [
+        "memory.events",
+        "memory.oom_control",
+        "pg",
+        "workingset_",
+        "thp_fault",
+        "thp_collapse",
+        "truth:ops",
+    ];
+    let name = name.strip_prefix("row:").unwrap_or(name);
+    let name = name.strip_prefix("total_").unwrap_or(name);
+    COUNTS.iter().any(|start| name.starts_with(start))
+        || name.ends_with("failcnt")
+        || name.contains("pressure")
+}
+
+fn operand(scenario: &Scenario, o: &Operand) -> String {
+    match o {
+        Operand::Size(size) => size_in_words(*size),
+        Operand::Value { factor, name, at } => {
+            let product = product(*factor, name);
+            match at {
+                Some(at) => format!("{product} after {}", step_name(scenario, *at)),
+                None => product,
+            }
+        }
+    }
+}
+
+fn product(factor: f64, name: &str) -> String {
+    match factor == 1.0 {
+        true => name.into(),
+        false => format!("{factor} × {name}"),
+    }
+}
+
+fn size_in_words(size: Size) -> String {
+    match size {
+        Size::Bytes(0) => "0".into(),
+        Size::OfLimit(percent) if percent == 0.0 => "0".into(),
+        Size::OfLimit(percent) => format!("{percent}% of the limit"),
+        Size::Bytes(bytes) => units::bytes(bytes),
+    }
+}
+
+/// The step's name; with its container and actor where several steps have it.
+fn step_name(scenario: &Scenario, at: StepRef) -> String {
+    let container = &scenario.containers[at.container];
+    let actor = &container.actors[at.actor];
+    let name = &actor.steps[at.step].name;
+    let actors = scenario.containers.iter().flat_map(|c| &c.actors);
+    let namesakes = actors.flat_map(|a| &a.steps).filter(|s| s.name == *name);
+    match namesakes.count() {
+        0 | 1 => format!("`{name}`"),
+        _ => format!("`{}/{}/{name}`", container.name, actor.name),
+    }
+}
+
+fn pick_in_words(pick: Pick) -> &'static str {
+    match pick {
+        Pick::Max => "the largest ",
+        Pick::Min => "the smallest ",
+        Pick::Median => "the median ",
+        Pick::Last => "the last ",
+        Pick::Range => "the range of ",
+    }
+}
