@@ -11,8 +11,8 @@
 pub mod cgroup;
 pub mod cli;
 pub mod compare;
-pub mod explain;
 pub mod expect;
+pub mod explain;
 pub mod formula;
 pub mod host;
 pub mod recording;

@@ -101,7 +101,7 @@ impl Run<'_> {
         let mut seen = self.picked(group, &e.value, &source, &samples)?;
         if let Some(step) = e.since {
             let before = self.samples(&Moment::At(step), group)?;
-            seen -= self.picked(group, &e.value, &source, &before)?;
+            seen = seen.saturating_sub(self.picked(group, &e.value, &source, &before)?);
         }
         Ok(Compared {
             expected,
@@ -121,6 +121,9 @@ impl Run<'_> {
     }
 
     fn group(&self, e: &Expectation) -> Result<usize, Why> {
+        if self.recording.tables.is_empty() {
+            return Err(Why::NotHere("nothing was sampled in this run".into()));
+        }
         let Some(name) = &e.group else {
             return Ok(self.recording.main_group());
         };

@@ -87,33 +87,6 @@ const STAT_ROWS: &[&str] = &[
     "thp_collapse_alloc",
 ];
 
-/// The formulas by name, from whichever place knows them.
-fn formulas() -> Vec<&'static str> {
-    if formula::FORMULAS.is_empty() {
-        return DESIGNED.to_vec();
-    }
-    formula::FORMULAS.iter().map(|f| f.name).collect()
-}
-
-/// The names that are API, for the time before the formulas themselves are there.
-const DESIGNED: [&str; 15] = [
-    "cadvisor_working_set",
-    "cadvisor_working_set_2016",
-    "docker_cli_17_06",
-    "usage",
-    "usage_minus_file_lru",
-    "rss",
-    "max_working_set_rss",
-    "working_set_minus_mapped",
-    "rss_plus_mapped",
-    "working_set_minus_slab",
-    "anon_sock_kernel",
-    "lazyfree_estimate",
-    "thp_hidden_estimate",
-    "kubelet_memory_available",
-    "kubectl_top",
-];
-
 /// Whether `name` can be the name of a value; if not, what may have been meant.
 pub fn check(name: &str) -> Result<(), Option<String>> {
     if let Some(counter) = name.strip_prefix("truth:") {
@@ -131,11 +104,11 @@ pub fn check(name: &str) -> Result<(), Option<String>> {
         return Ok(());
     }
     let stat = name.strip_prefix("total_").unwrap_or(name);
-    let formulas = formulas();
-    if formulas.contains(&name) || COUNTERS.contains(&name) || STAT_ROWS.contains(&stat) {
+    if formula::by_name(name).is_some() || COUNTERS.contains(&name) || STAT_ROWS.contains(&stat) {
         return Ok(());
     }
-    let known = formulas.into_iter().chain(COUNTERS.iter().copied());
+    let formulas = formula::FORMULAS.iter().map(|f| f.name);
+    let known = formulas.chain(COUNTERS.iter().copied());
     let nearest = suggest::nearest(name, known.chain(STAT_ROWS.iter().copied()));
     Err(Some(match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),
