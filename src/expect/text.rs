@@ -101,7 +101,7 @@ fn product(factor: f64, name: &str) -> String {
 fn size_in_words(size: Size) -> String {
     match size {
         Size::Bytes(0) => "0".into(),
-        Size::OfLimit(percent) if percent == 0.0 => "0".into(),
+        Size::OfLimit(0.0) => "0".into(),
         Size::OfLimit(percent) => format!("{percent}% of the limit"),
         Size::Bytes(bytes) => units::bytes(bytes),
     }
