@@ -1,5 +1,5 @@
 //! Lists the scenario files and the recordings, so that what is in the binary is what stands in
-//! `scenarios/` and `recordings/`.
+//! `scenarios/` and `recordings/`; packs the script that draws the HTML report's charts.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ fn main() {
     std::fs::write(out.join("catalogue.rs"), code).expect("OUT_DIR can be written");
     let code = shipped(&root.join("recordings"));
     std::fs::write(out.join("shipped.rs"), code).expect("OUT_DIR can be written");
+    #[cfg(feature = "report")]
+    chart_script::pack(&out);
 }
 
 fn catalogue(dir: &Path) -> String {
@@ -66,4 +68,34 @@ fn sorted(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     paths.sort();
     paths
+}
+
+/// The script comes inside the `plotly` crate, 4.6 MB of it. Deflated it is 1.4 MB, in the binary and
+/// in every report; the page expands it with the browser's own `DecompressionStream`.
+#[cfg(feature = "report")]
+mod chart_script {
+    use std::io::Write;
+    use std::path::Path;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    /// Writes `plotly.js.zlib` to the build's output folder.
+    pub fn pack(out: &Path) {
+        let sources = plotly::Plot::offline_js_sources();
+        let script = first_script(&sources).expect("the plotly crate gives its script in a tag");
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+        let bytes = packed.write_all(script.as_bytes()).and_then(|()| packed.finish());
+        let bytes = bytes.expect("writing to memory can't fail");
+        std::fs::write(out.join("plotly.js.zlib"), bytes).expect("OUT_DIR can be written");
+    }
+
+    /// The text of the first script element: plotly.js. What follows is MathJax, which no chart here
+    /// uses.
+    fn first_script(sources: &str) -> Option<&str> {
+        let from = sources.find("<script")?;
+        let body = from + sources[from..].find('>')? + 1;
+        let end = body + sources[body..].find("</script>")?;
+        Some(&sources[body..end])
+    }
 }

@@ -15,6 +15,7 @@ pub mod expect;
 pub mod explain;
 pub mod formula;
 pub mod host;
+pub mod plot;
 pub mod recording;
 pub mod rows;
 pub mod run_id;

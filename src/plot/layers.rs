@@ -1,0 +1,277 @@
+//! What a chart of one cgroup shows: five areas that add up to its usage, and three lines.
+//!
+//! | area | bytes |
+//! |---|---|
+//! | anon | active_anon + inactive_anon - shmem: anonymous pages on the anonymous lists |
+//! | active_file, inactive_file, shmem | the rows of that name |
+//! | kernel | the kernel's own row, or what usage has beyond the others where there is none |
+//!
+//! The area `anon` is read from the lists and not from the row `rss` (v1) or `anon` (v2): lazily
+//! freed pages stay in that row but move to the inactive *file* list, and partly unmapped huge pages
+//! leave the row but not the list. So the areas add up to usage, and the line `rss` parts from
+//! the area where the kernel's two ways of counting do.
+
+use super::palette::{self, Rgb};
+use crate::formula;
+use crate::recording::Recording;
+use crate::rows::{UNLIMITED, View};
+
+/// The areas, from the bottom up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Anonymous pages.
+    Anon,
+    /// Files in memory: tmpfs and shared memory.
+    Shmem,
+    /// The kernel's own memory.
+    Kernel,
+    /// Page cache on the active list.
+    ActiveFile,
+    /// Page cache and lazily freed pages on the inactive list: what working_set leaves out.
+    InactiveFile,
+}
+
+/// All areas, from the bottom up: what working_set counts is below what it leaves out.
+pub const AREAS: [Area; 5] = [
+    Area::Anon,
+    Area::Shmem,
+    Area::Kernel,
+    Area::ActiveFile,
+    Area::InactiveFile,
+];
+
+/// The lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// cAdvisor's working set.
+    WorkingSet,
+    /// v1 `total_rss`, v2 `anon`.
+    Rss,
+    /// The memory limit.
+    Limit,
+}
+
+/// All lines, the most important first.
+pub const LINES: [Line; 3] = [Line::WorkingSet, Line::Rss, Line::Limit];
+
+impl Area {
+    /// Its name in legends.
+    pub fn name(self) -> &'static str {
+        match self {
+            Area::Anon => "anon",
+            Area::Shmem => "shmem",
+            Area::Kernel => "kernel",
+            Area::ActiveFile => "active_file",
+            Area::InactiveFile => "inactive_file",
+        }
+    }
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Area::Anon => "heap and stacks",
+            Area::Shmem => "files in tmpfs",
+            Area::Kernel => "kernel objects",
+            Area::ActiveFile => "cache, read again",
+            Area::InactiveFile => "cache or lazily freed, reclaimed first",
+        }
+    }
+
+    /// Its colour.
+    pub fn colour(self) -> Rgb {
+        match self {
+            Area::Anon => palette::ORANGE,
+            Area::Shmem => palette::GREEN,
+            Area::Kernel => palette::PURPLE,
+            Area::ActiveFile => palette::BLUE,
+            Area::InactiveFile => palette::SKY,
+        }
+    }
+
+    /// Its bytes in one sample; none where the kernel did not give the rows.
+    pub fn bytes(self, view: &View) -> Option<u64> {
+        match self {
+            Area::Anon => anon(view),
+            Area::Shmem => view.shmem,
+            Area::Kernel => view.kernel.or_else(|| rest(view)),
+            Area::ActiveFile => view.active_file,
+            Area::InactiveFile => view.inactive_file,
+        }
+    }
+}
+
+fn anon(view: &View) -> Option<u64> {
+    match (view.active_anon, view.inactive_anon) {
+        (Some(active), Some(inactive)) => {
+            Some((active + inactive).saturating_sub(view.shmem.unwrap_or(0)))
+        }
+        _ => view.rss,
+    }
+}
+
+/// What usage has beyond the pages on the lists.
+fn rest(view: &View) -> Option<u64> {
+    let known = [anon(view), view.shmem, view.active_file, view.inactive_file];
+    Some(
+        view.usage?
+            .saturating_sub(known.into_iter().flatten().sum()),
+    )
+}
+
+impl Line {
+    /// Its name in legends.
+    pub fn name(self) -> &'static str {
+        match self {
+            Line::WorkingSet => "working_set",
+            Line::Rss => "rss",
+            Line::Limit => "limit",
+        }
+    }
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Line::WorkingSet => "what cAdvisor, kubelet and kubectl top show",
+            Line::Rss => "anonymous memory, as the kernel counts it",
+            Line::Limit => "the container's memory limit",
+        }
+    }
+
+    /// Its colour on a light ground.
+    pub fn colour(self) -> Rgb {
+        match self {
+            Line::WorkingSet => palette::BLACK,
+            Line::Rss => palette::VERMILLION,
+            Line::Limit => (0x77, 0x77, 0x77),
+        }
+    }
+
+    /// Its bytes in one sample of a group whose limit is `limit`.
+    pub fn bytes(self, view: &View, limit: Option<u64>) -> Option<u64> {
+        match self {
+            Line::WorkingSet => {
+                let value = (formula::by_name("cadvisor_working_set")?.eval)(view)?;
+                u64::try_from(value).ok()
+            }
+            Line::Rss => view.rss,
+            Line::Limit => limit,
+        }
+    }
+}
+
+/// The limit that holds for the group at `index`: its own, else the pod's.
+pub fn limit(recording: &Recording, index: usize) -> Option<u64> {
+    let own = |i: usize| {
+        recording
+            .header
+            .groups
+            .get(i)?
+            .limit
+            .filter(|l| *l != UNLIMITED)
+    };
+    own(index).or_else(|| own(recording.group("pod")?))
+}
+
+/// Everything the chart of one group shows, at some of its samples.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    /// Seconds from the start.
+    pub t: Vec<f64>,
+    /// Bytes of each of [`AREAS`]; what is missing is 0 here.
+    pub areas: [Vec<u64>; AREAS.len()],
+    /// Bytes of each of [`LINES`].
+    pub lines: [Vec<Option<u64>>; LINES.len()],
+    /// The largest value to be seen.
+    pub top: u64,
+}
+
+impl Layers {
+    /// Reads the layers of the group at `group` at these samples.
+    pub fn new(recording: &Recording, group: usize, samples: &[usize]) -> Self {
+        let index = recording.view_index(group);
+        let limit = limit(recording, group);
+        let mut layers = Layers {
+            t: Vec::with_capacity(samples.len()),
+            areas: Default::default(),
+            lines: Default::default(),
+            top: limit.unwrap_or(0),
+        };
+        for &sample in samples {
+            let Some(t) = recording.tables[group].t.get(sample) else {
+                continue;
+            };
+            let view = recording.view(group, &index, sample);
+            layers.t.push(*t as f64 / 1e9);
+            let mut stacked = 0;
+            for (values, area) in layers.areas.iter_mut().zip(AREAS) {
+                let value = area.bytes(&view).unwrap_or(0);
+                stacked += value;
+                values.push(value);
+            }
+            layers.top = layers.top.max(stacked);
+            for (values, line) in layers.lines.iter_mut().zip(LINES) {
+                let value = line.bytes(&view, limit);
+                layers.top = layers.top.max(value.unwrap_or(0));
+                values.push(value);
+            }
+        }
+        layers
+    }
+
+    /// Each series' name and last value in bytes, areas first.
+    pub fn last(&self) -> Vec<(&'static str, Option<u64>)> {
+        let areas = AREAS
+            .iter()
+            .zip(&self.areas)
+            .map(|(a, v)| (a.name(), v.last().copied()));
+        let lines = LINES
+            .iter()
+            .zip(&self.lines)
+            .map(|(l, v)| (l.name(), v.last().copied().flatten()));
+        areas.chain(lines).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn lazily_freed_pages_are_shown_once_where_the_kernel_keeps_them() {
+        // The measured rows after MADV_FREE of 128 MiB: still in rss, but on the inactive file list.
+        let view = View {
+            usage: Some(128 * MIB),
+            rss: Some(128 * MIB),
+            inactive_anon: Some(0),
+            active_anon: Some(0),
+            inactive_file: Some(128 * MIB),
+            active_file: Some(0),
+            shmem: Some(0),
+            ..View::default()
+        };
+        let stack: Vec<_> = AREAS.iter().map(|a| a.bytes(&view).unwrap()).collect();
+        assert_eq!(stack, [0, 0, 0, 0, 128 * MIB]);
+        assert_eq!(Line::Rss.bytes(&view, None), Some(128 * MIB));
+    }
+
+    #[test]
+    fn shmem_is_not_counted_as_anon_and_kernel_is_what_is_left() {
+        let view = View {
+            usage: Some(160 * MIB),
+            rss: Some(5 * MIB),
+            inactive_anon: Some(150 * MIB),
+            active_anon: Some(5 * MIB),
+            inactive_file: Some(2 * MIB),
+            active_file: Some(MIB),
+            shmem: Some(150 * MIB),
+            ..View::default()
+        };
+        let stack: Vec<_> = AREAS
+            .iter()
+            .map(|a| a.bytes(&view).unwrap() / MIB)
+            .collect();
+        assert_eq!(stack, [5, 150, 2, 1, 2]);
+    }
+}

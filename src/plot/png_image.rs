@@ -1,0 +1,81 @@
+//! A figure as PNG. The font comes from a crate: a bare container has none.
+
+use std::sync::OnceLock;
+
+use plotters::prelude::*;
+
+use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
+
+impl Figure {
+    /// The figure as a PNG picture of 1600 by 900 pixels, meant to be shown at half that size.
+    pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
+        register_font()?;
+        let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
+        {
+            let ground =
+                BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+            self.draw(&ground)?;
+            ground
+                .present()
+                .map_err(|e| PlotError::Draw(e.to_string()))?;
+        }
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, WIDTH, HEIGHT);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::High);
+        encoder.add_text_chunk("Description".into(), latin1(&self.description()))?;
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&pixels)?;
+        writer.finish()?;
+        Ok(out)
+    }
+}
+
+/// PNG text chunks are Latin-1.
+fn latin1(text: &str) -> String {
+    text.chars()
+        .map(|c| if (c as u32) < 0x100 { c } else { '?' })
+        .collect()
+}
+
+fn register_font() -> Result<(), PlotError> {
+    static DONE: OnceLock<Result<(), ()>> = OnceLock::new();
+    let bold = dejavu::sans::bold();
+    let regular = dejavu::sans::regular();
+    DONE.get_or_init(|| {
+        for (style, font) in [(FontStyle::Normal, regular), (FontStyle::Bold, bold)] {
+            plotters::style::register_font("sans-serif", style, font).map_err(|_| ())?;
+        }
+        Ok(())
+    })
+    .map_err(|()| PlotError::Draw("the font can't be read".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::testing;
+
+    #[test]
+    fn a_png_is_drawn_without_fonts_on_the_machine() {
+        let png = Figure::new(&testing::recording(), 0, None, None)
+            .unwrap()
+            .to_png()
+            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        // The label at the right is text: without a font there would be white only.
+        let dark = pixels
+            .chunks_exact(3)
+            .filter(|p| p.iter().all(|c| *c < 0x60))
+            .count();
+        assert!(dark > 5_000, "{dark} dark pixels");
+        if let Ok(path) = std::env::var("MEMTIDE_KEEP_PICTURE") {
+            std::fs::write(path, png).unwrap();
+        }
+    }
+}
