@@ -17,6 +17,7 @@ pub mod formula;
 pub mod host;
 pub mod plot;
 pub mod recording;
+pub mod report;
 pub mod rows;
 pub mod run_id;
 pub mod scenario;

@@ -10,7 +10,7 @@ use super::labels::{self, Label};
 use super::layers::{self, AREAS, LINES, Layers, Line};
 use super::palette::Rgb;
 use super::steps::{self, Mark, StepBand};
-use super::thin::thin;
+use super::thin::{peak_columns, thin};
 use crate::recording::Recording;
 use crate::scenario::Scenario;
 use crate::units;
@@ -352,20 +352,6 @@ type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorTy
 
 fn rgb((r, g, b): Rgb) -> RGBColor {
     RGBColor(r, g, b)
-}
-
-/// The columns whose peaks must not be lost by thinning.
-pub fn peak_columns(table: &crate::recording::Table) -> Vec<usize> {
-    [
-        "memory.usage_in_bytes",
-        "memory.current",
-        "total_inactive_file",
-        "inactive_file",
-    ]
-    .iter()
-    .filter_map(|name| table.column(name))
-    .take(2)
-    .collect()
 }
 
 fn subtitle(recording: &Recording, group: usize) -> String {

@@ -30,6 +30,20 @@ pub fn thin(table: &Table, columns: &[usize], limit: usize) -> Vec<usize> {
     kept
 }
 
+/// The columns whose peaks must not be lost by thinning.
+pub fn peak_columns(table: &Table) -> Vec<usize> {
+    [
+        "memory.usage_in_bytes",
+        "memory.current",
+        "total_inactive_file",
+        "inactive_file",
+    ]
+    .iter()
+    .filter_map(|name| table.column(name))
+    .take(2)
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,160 @@
+//! The HTML report: one file that opens offline, with every number of every recording in it.
+//!
+//! The page works in three layers. Without its script it is text, tables and still figures. With it,
+//! each figure turns into an interactive chart when it scrolls into view; the chart library's script
+//! stands in the page once, packed. A content security policy forbids every request.
+
+mod article;
+mod compare;
+mod data;
+mod overview;
+mod pack;
+mod scorecard;
+mod tables;
+mod text;
+
+use std::io;
+
+use crate::plot::PlotError;
+use crate::recording::Recording;
+use crate::scenario::Scenario;
+
+pub use scorecard::Answer;
+use text::escape;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum HtmlError {
+    /// The still figure.
+    #[error("{name}: {source}")]
+    Figure {
+        /// The recording.
+        name: String,
+        /// Why.
+        source: PlotError,
+    },
+    /// Packing the data.
+    #[error("{name}: packing its data failed: {source}")]
+    Pack {
+        /// The recording.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Turning the data to JSON.
+    #[error("{name}: its data can't be written as JSON: {source}")]
+    Json {
+        /// The recording.
+        name: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// One recording and what is known about it.
+pub struct Entry {
+    /// Where it was read from.
+    pub path: String,
+    /// The recording.
+    pub recording: Recording,
+    /// Its scenario, where its header holds one that can be read.
+    pub scenario: Option<Scenario>,
+    /// Its expectations, judged.
+    pub checks: Vec<Check>,
+}
+
+/// One expectation.
+pub struct Check {
+    /// The claim in words.
+    pub text: String,
+    /// What should be.
+    pub expected: String,
+    /// What was; where it does not apply, why not.
+    pub seen: String,
+    /// Whether it holds; none where it does not apply.
+    pub pass: Option<bool>,
+    /// Why it should hold.
+    pub why: String,
+}
+
+impl Entry {
+    /// The set-up's name, or kernel, cgroup version and reclaim order.
+    pub fn setup(&self) -> String {
+        let host = &self.recording.header.host;
+        match &host.setup {
+            Some(setup) => setup.clone(),
+            None => format!("{} {} {}", host.kernel, host.cgroup, host.lru),
+        }
+    }
+
+    /// The scenario's name.
+    pub fn scenario_name(&self) -> &str {
+        &self.recording.header.scenario
+    }
+
+    /// Expectations met, and those that apply.
+    pub fn met(&self) -> (usize, usize) {
+        let applying = self.checks.iter().filter_map(|c| c.pass);
+        (
+            applying.clone().filter(|pass| *pass).count(),
+            applying.count(),
+        )
+    }
+}
+
+/// The whole page.
+pub fn render(entries: &[Entry], answers: &[Answer]) -> Result<String, HtmlError> {
+    let mut body = overview::overview(entries);
+    body.push_str(&compare::comparisons(entries));
+    body.push_str(&overview::scorecard(answers));
+    for (i, entry) in entries.iter().enumerate() {
+        body.push_str(&article::article(i, entry, answers)?);
+    }
+    Ok(page(&title(entries), &body))
+}
+
+fn title(entries: &[Entry]) -> String {
+    match entries {
+        [one] => format!("{} on {}", one.scenario_name(), one.setup()),
+        many => format!("{} recordings", many.len()),
+    }
+}
+
+fn page(title: &str, body: &str) -> String {
+    let (title, css, js) = (
+        escape(title),
+        include_str!("page.css"),
+        include_str!("page.js"),
+    );
+    let script = pack::chart_script();
+    format!(
+        r##"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="memtide {version}">
+<link rel="icon" href="data:,">
+<title>memtide: {title}</title>
+<style>
+{css}</style>
+</head>
+<body>
+<a class="skip" href="#overview">To the overview</a>
+<header>
+<h1>memtide <small>{title}</small></h1>
+</header>
+<main>
+{body}</main>
+<footer><p>Written by memtide {version}. All sizes are in MiB (1,048,576 bytes) unless said; point at a number for its bytes.</p></footer>
+<script type="text/plain" id="chart-script">{script}</script>
+<script>
+{js}</script>
+</body>
+</html>
+"##,
+        version = env!("CARGO_PKG_VERSION"),
+    )
+}

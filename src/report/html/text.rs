@@ -1,0 +1,67 @@
+//! Text for HTML.
+
+use crate::units;
+
+/// `text` with what HTML would read as markup escaped, for elements and quoted attributes.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// JSON for inside a script element: nothing in it can end the element.
+pub fn script_json(value: &serde_json::Value) -> String {
+    // Every `<` stands inside a string, where JSON has this other spelling for it.
+    value.to_string().replace('<', "\\u003c")
+}
+
+/// A table cell with a size in MiB, and the exact bytes for whoever points at it.
+pub fn mib_cell(value: Option<i64>) -> String {
+    match value {
+        Some(bytes) => {
+            let mib = units::mib(bytes.unsigned_abs());
+            let sign = if bytes < 0 { "-" } else { "" };
+            format!("<td class=n title=\"{bytes} bytes\">{sign}{mib}</td>")
+        }
+        None => "<td class=\"n none\" title=\"the kernel did not give it\">–</td>".into(),
+    }
+}
+
+/// Paragraphs of a text: blank lines part them.
+pub fn paragraphs(text: &str) -> String {
+    text.split("\n\n")
+        .map(str::trim)
+        .filter(|p| !p.is_empty())
+        .map(|p| format!("<p>{}</p>\n", escape(p)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_its_element() {
+        assert_eq!(escape("</b>'\""), "&lt;/b&gt;&#39;&quot;");
+        let json = script_json(&serde_json::json!({"a": "</script><!--"}));
+        assert!(
+            !json.contains("</script") && !json.contains("<!--"),
+            "{json}"
+        );
+        let back: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(back["a"], "</script><!--");
+        assert_eq!(
+            mib_cell(Some(-1_572_864)),
+            "<td class=n title=\"-1572864 bytes\">-1.5</td>"
+        );
+    }
+}

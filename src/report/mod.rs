@@ -1,0 +1,4 @@
+//! What a run came to.
+
+#[cfg(feature = "report")]
+pub mod html;
