@@ -85,7 +85,9 @@ mod chart_script {
         let sources = plotly::Plot::offline_js_sources();
         let script = first_script(&sources).expect("the plotly crate gives its script in a tag");
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
-        let bytes = packed.write_all(script.as_bytes()).and_then(|()| packed.finish());
+        let bytes = packed
+            .write_all(script.as_bytes())
+            .and_then(|()| packed.finish());
         let bytes = bytes.expect("writing to memory can't fail");
         std::fs::write(out.join("plotly.js.zlib"), bytes).expect("OUT_DIR can be written");
     }

@@ -5,7 +5,9 @@ mod exit;
 mod generate;
 mod list;
 mod logger;
+mod plot;
 mod recordings;
+mod report;
 mod show;
 
 use std::process::ExitCode;
@@ -39,6 +41,10 @@ enum Command {
     Recordings(recordings::Args),
     /// Compare a scenario across kernels, or before and after.
     Compare(compare::Args),
+    /// Make one HTML file of recordings: charts, tables, expectations.
+    Report(report::Args),
+    /// Draw one recording as a picture.
+    Plot(plot::Args),
     /// Write completions, the man page or the JSON Schemas.
     #[command(hide = true)]
     Generate(generate::Args),
@@ -53,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(args),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Plot(args) => plot::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Entry;
 use super::text::{escape, mib_cell, script_json};
-use crate::formula::{FORMULAS, Formula};
-use crate::recording::{EventKind, Recording, StepId};
+use crate::compare::{Comparison, Reading, Run, sentences};
+use crate::formula::FORMULAS;
 
 /// What is shown until the reader chooses another one.
 const FIRST: &str = "cadvisor_working_set";
@@ -24,100 +24,121 @@ pub fn comparisons(entries: &[Entry]) -> String {
         done.push(name);
         let same: Vec<&Entry> = entries
             .iter()
-            .filter(|e| e.scenario_name() == name)
+            .filter(|e| e.scenario_name() == name && !e.recording.header.groups.is_empty())
             .collect();
         if same.len() > 1 {
-            out.push_str(&section(name, &same, done.len()));
+            out.push_str(&section(&same, done.len()));
         }
     }
     out
 }
 
-fn section(name: &str, entries: &[&Entry], number: usize) -> String {
-    let steps = steps(entries);
+/// The runs side by side, the first one as the baseline.
+fn comparison(entries: &[&Entry], values: &[String]) -> Option<Comparison> {
+    let runs = entries
+        .iter()
+        .map(|e| Run::new(e.setup(), &e.recording, None, values))
+        .collect::<Result<Vec<_>, _>>()
+        .ok()?;
+    Comparison::new(runs, 0).ok()
+}
+
+fn section(entries: &[&Entry], number: usize) -> String {
+    // A formula that has no value on any of these set-ups has no table either.
+    let sheets: Vec<(&str, Comparison)> = FORMULAS
+        .iter()
+        .filter_map(|f| Some((f.name, comparison(entries, &[f.name.to_string()])?)))
+        .collect();
+    let Some((_, first)) = sheets.iter().find(|(name, _)| *name == FIRST) else {
+        return String::new();
+    };
     let mut out = format!(
-        "<section class=compare aria-labelledby=\"c{number}\">\n<h2 id=\"c{number}\">{} <small>across set-ups</small></h2>\n\
-         <label>Formula <select>\n",
-        escape(name)
+        "<section class=compare aria-labelledby=\"c{number}\">\n<h2 id=\"c{number}\">{} \
+         <small>across set-ups</small></h2>\n<label>Formula <select>\n",
+        escape(&first.scenario)
     );
-    for formula in FORMULAS {
-        let selected = if formula.name == FIRST {
-            " selected"
-        } else {
-            ""
-        };
-        let _ = writeln!(out, "<option{selected}>{}</option>", formula.name);
+    for (name, _) in &sheets {
+        let selected = if *name == FIRST { " selected" } else { "" };
+        let _ = writeln!(out, "<option{selected}>{name}</option>");
     }
-    out.push_str(
-        "</select></label>\n<div class=scroll><table><caption>MiB when each step had settled</caption>\n\
-         <thead><tr><th scope=col>step",
-    );
-    for entry in entries {
-        let _ = write!(out, "<th scope=col class=n>{}", escape(&entry.setup()));
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    let first = FORMULAS.iter().find(|f| f.name == FIRST);
-    for step in &steps {
-        let _ = write!(out, "<tr><th scope=row>{}</th>", escape(&step.step));
-        for entry in entries {
-            let value = first.and_then(|f| at_end(&entry.recording, step, f));
-            out.push_str(&mib_cell(value));
+    out.push_str("</select></label>\n");
+    table(&mut out, first);
+    for column in 1..first.runs.len() {
+        for sentence in sentences(first, column) {
+            let known = sentence
+                .known
+                .map(|k| format!(" {}", escape(&k)))
+                .unwrap_or_default();
+            let _ = writeln!(out, "<p>{}.{known}</p>", escape(&sentence.text));
         }
-        out.push_str("</tr>\n");
+    }
+    for note in &first.notes {
+        let _ = writeln!(out, "<p class=none>{}</p>", escape(note));
     }
     let _ = writeln!(
         out,
-        "</tbody></table></div>\n<script type=\"application/json\">{}</script>\n</section>",
-        script_json(&values(entries, &steps))
+        "<script type=\"application/json\">{}</script>\n</section>",
+        script_json(&values(&sheets))
     );
     out
 }
 
-/// Every formula's value: formula, then step, then set-up.
-fn values(entries: &[&Entry], steps: &[StepId]) -> Value {
-    let of = |formula: &Formula| -> Value {
-        steps
+fn table(out: &mut String, comparison: &Comparison) {
+    out.push_str(
+        "<div class=scroll><table><caption>MiB when each step had settled; bold where it differs \
+         from the first set-up</caption>\n<thead><tr><th scope=col>step",
+    );
+    for run in &comparison.runs {
+        let _ = write!(out, "<th scope=col class=n>{}", escape(&run.label));
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for row in comparison.sheets.iter().flat_map(|s| &s.rows) {
+        let _ = write!(out, "<tr><th scope=row>{}</th>", escape(&row.step));
+        for cell in &row.cells {
+            let text = mib_cell(bytes(&cell.reading));
+            out.push_str(&match cell.differs {
+                true => text.replacen("class=n", "class=\"n differs\"", 1),
+                false => text,
+            });
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("<tr><th scope=row>outcome</th>");
+    for (run, differs) in comparison.runs.iter().zip(&comparison.outcome_differs) {
+        let class = if *differs { "n differs" } else { "n" };
+        let outcome = run.outcome.map_or("cut", |o| o.as_str());
+        let _ = write!(out, "<td class=\"{class}\">{outcome}</td>");
+    }
+    out.push_str("</tr>\n</tbody></table></div>\n");
+}
+
+/// Every formula's table: a step a row, a set-up a cell, `[bytes, differs]`.
+fn values(sheets: &[(&str, Comparison)]) -> Value {
+    let rows = |comparison: &Comparison| -> Value {
+        comparison
+            .sheets
             .iter()
-            .map(|step| {
-                entries
+            .flat_map(|s| &s.rows)
+            .map(|row| {
+                row.cells
                     .iter()
-                    .map(|e| json!(at_end(&e.recording, step, formula)))
-                    .collect::<Value>()
+                    .map(|c| json!([bytes(&c.reading), c.differs]))
+                    .collect()
             })
-            .collect()
+            .collect::<Vec<Value>>()
+            .into()
     };
     Value::Object(
-        FORMULAS
+        sheets
             .iter()
-            .map(|f| (f.name.to_string(), of(f)))
+            .map(|(n, c)| (n.to_string(), rows(c)))
             .collect::<Map<_, _>>(),
     )
 }
 
-/// The steps of all recordings, in the order in which the first one that has them ended them.
-fn steps(entries: &[&Entry]) -> Vec<StepId> {
-    let mut steps: Vec<StepId> = Vec::new();
-    for entry in entries {
-        for event in &entry.recording.events {
-            if let EventKind::StepEnd(end) = &event.kind
-                && !steps.contains(&end.id)
-            {
-                steps.push(end.id.clone());
-            }
-        }
+fn bytes(reading: &Reading) -> Option<i64> {
+    match reading {
+        Reading::Bytes(bytes) => Some(*bytes),
+        _ => None,
     }
-    steps
-}
-
-fn at_end(recording: &Recording, step: &StepId, formula: &Formula) -> Option<i64> {
-    let t = recording
-        .events
-        .iter()
-        .find_map(|event| match &event.kind {
-            EventKind::StepEnd(end) if end.id == *step => Some(event.t),
-            _ => None,
-        })?;
-    let group = recording.group(&step.container)?;
-    let sample = recording.tables[group].at(t)?;
-    (formula.eval)(&recording.view(group, &recording.view_index(group), sample))
 }

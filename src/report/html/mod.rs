@@ -158,3 +158,60 @@ fn page(title: &str, body: &str) -> String {
         version = env!("CARGO_PKG_VERSION"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::testing;
+
+    fn entry(setup: &str) -> Entry {
+        let mut recording = testing::recording();
+        recording.header.host.setup = Some(setup.into());
+        Entry {
+            path: format!("{setup}/synthetic.jsonl"),
+            recording,
+            scenario: None,
+            checks: vec![Check {
+                text: "working_set at `</script>`".into(),
+                expected: "100.0 MiB".into(),
+                seen: "103.5 MiB".into(),
+                pass: Some(true),
+                why: "reading promotes".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_page_is_whole_and_what_a_recording_says_cannot_become_markup() {
+        let answer = Answer {
+            detector: "rss_threshold".into(),
+            scenario: "synthetic".into(),
+            setup: None,
+            fired: Some(8.5),
+            judgement: "hit".into(),
+            right: true,
+        };
+        let page = render(&[entry("6.1-v2"), entry("6.12-v2")], &[answer]).unwrap();
+        // Two recordings, the chart library, the page's own script, and one comparison.
+        assert_eq!(page.matches("<script").count(), 5);
+        assert_eq!(page.matches("</script>").count(), 5);
+        assert!(page.contains("&lt;/script&gt;"));
+        assert!(page.contains("across set-ups"));
+        assert!(page.len() < 2_500_000, "{}", page.len());
+        if let Ok(path) = std::env::var("MEMTIDE_KEEP_PAGE") {
+            std::fs::write(path, page).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_recording_without_samples_is_still_reported() {
+        let mut empty = entry("cut");
+        empty.recording.tables[0] = crate::recording::Table {
+            columns: Vec::new(),
+            ..Default::default()
+        };
+        empty.recording.footer = None;
+        let page = render(&[empty], &[]).unwrap();
+        assert!(page.contains("nothing to draw"));
+    }
+}

@@ -138,7 +138,7 @@
         height: 470, margin: { l: 70, r: 16, t: 18 + lanes * 24, b: 44 }, showlegend: false,
         paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', font: { color: css('--ink'), family: 'system-ui, sans-serif', size: 13 },
         hovermode: 'x unified', hoverlabel: { bgcolor: css('--raised'), bordercolor: css('--rule'), font: { color: css('--ink') } },
-        dragmode: 'zoom', shapes: this.shapes(), annotations: this.annotations(),
+        dragmode: 'zoom', modebar: { bgcolor: 'rgba(0,0,0,0)', color: css('--quiet'), activecolor: css('--ink') }, shapes: this.shapes(), annotations: this.annotations(),
         xaxis: { ...axis, ticksuffix: ' s', range: this.range ?? [0, this.chart.end], hoverformat: '.3f', showspikes: true, spikemode: 'across', spikethickness: 1, spikedash: 'solid', spikecolor: css('--ink') },
         yaxis: { ...axis, ticksuffix: ' MiB', rangemode: 'tozero', range: [0, this.top() * 1.06], fixedrange: false },
       };
@@ -300,9 +300,10 @@
       const limit = this.group.lines.find((s) => s.name === 'limit')?.values[index];
       for (const [s, short, long] of this.cells) {
         const value = s.values[index] ?? null;
-        short.textContent = isCount(s.name) ? '' : mib(value);
+        const formula = this.group.formulas.includes(s);
+        short.textContent = !formula && isCount(s.name) ? '' : mib(value);
         long.textContent = exact(value);
-        if (this.group.formulas.includes(s)) {
+        if (formula) {
           short.classList.add('share');
           short.style.setProperty('--share', limit && value > 0 ? `${Math.min(100, (100 * value) / limit)}%` : '0%');
         }
@@ -332,9 +333,10 @@
     const select = section.querySelector('select');
     const rows = section.querySelectorAll('tbody tr');
     select.addEventListener('change', () => {
-      table[select.value].forEach((step, r) => step.forEach((bytes, c) => {
+      table[select.value].forEach((step, r) => step.forEach(([bytes, differs], c) => {
         const cell = rows[r].querySelectorAll('td')[c];
         cell.textContent = bytes === null ? '–' : (bytes / MIB).toFixed(1);
+        cell.classList.toggle('differs', differs);
         cell.title = bytes === null ? 'the kernel did not give it' : `${bytes} bytes`;
       }));
     });

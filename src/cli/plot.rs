@@ -1,0 +1,84 @@
+//! `memtide plot`: one recording as a picture.
+
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The recording.
+    recording: PathBuf,
+    /// Where to write the picture: the name ends in `.svg` or `.png`.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Draw this group: `pod` or a container (default: the first container).
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+}
+
+/// Says what is missing.
+#[cfg(not(feature = "plot"))]
+pub fn run(_: Args) -> anyhow::Result<super::Exit> {
+    Err(super::Failure::environment(
+        "this memtide was built without the feature `plot`, so it can't draw; build it with \
+         `--features plot`",
+    ))
+}
+
+#[cfg(feature = "plot")]
+pub use with_figures::run;
+
+#[cfg(feature = "plot")]
+mod with_figures {
+    use anyhow::{Context, bail};
+
+    use super::super::Exit;
+    use super::Args;
+    use crate::plot::Figure;
+    use crate::recording;
+    use crate::scenario;
+
+    /// Draws and writes.
+    pub fn run(args: Args) -> anyhow::Result<Exit> {
+        let path = &args.recording;
+        let extension = args
+            .output
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or("");
+        if !["svg", "png"].contains(&extension) {
+            bail!(
+                "{}: a picture's name ends in `.svg` or `.png`",
+                args.output.display()
+            );
+        }
+        let recording = recording::read_path(path)
+            .with_context(|| format!("failed to read the recording {}", path.display()))?;
+        let group = match &args.group {
+            None => recording.main_group(),
+            Some(name) => recording.group(name).with_context(|| {
+                let names: Vec<_> = recording
+                    .header
+                    .groups
+                    .iter()
+                    .map(|g| g.name.as_str())
+                    .collect();
+                format!(
+                    "{} has no group `{name}`; it has {}",
+                    path.display(),
+                    names.join(", ")
+                )
+            })?,
+        };
+        let header = &recording.header;
+        let shown = path.display().to_string();
+        let scenario = scenario::parse(&header.scenario_text, &shown, &header.scenario).ok();
+        let figure = Figure::new(&recording, group, scenario.as_ref(), None)
+            .with_context(|| path.display().to_string())?;
+        let bytes = match extension {
+            "svg" => figure.to_svg()?.into_bytes(),
+            _ => figure.to_png()?,
+        };
+        std::fs::write(&args.output, bytes)
+            .with_context(|| format!("failed to write {}", args.output.display()))?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,141 @@
+//! `memtide report`: recordings as one HTML file that opens offline.
+
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Recordings, or folders of them (a run's `--out` folder).
+    #[arg(value_name = "PATH", required_unless_present_any = ["setup", "scenario"])]
+    paths: Vec<PathBuf>,
+    /// Add the shipped recordings of this set-up (again for more; see `memtide recordings`).
+    #[arg(long, value_name = "NAME")]
+    setup: Vec<String>,
+    /// Of the shipped recordings, only those of this scenario (again for more).
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Draw what detectors said: a file that `memtide judge --save` wrote.
+    #[arg(long, value_name = "FILE")]
+    scorecard: Option<PathBuf>,
+    /// Where to write the page.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Says what is missing.
+#[cfg(not(feature = "report"))]
+pub fn run(_: Args) -> anyhow::Result<super::Exit> {
+    Err(super::Failure::environment(
+        "this memtide was built without the feature `report`, so it can't write HTML; build it with \
+         `--features report`",
+    ))
+}
+
+#[cfg(feature = "report")]
+pub use with_charts::run;
+
+#[cfg(feature = "report")]
+mod with_charts {
+    use std::path::{Path, PathBuf};
+
+    use anyhow::{Context, bail};
+
+    use super::super::Exit;
+    use super::Args;
+    use crate::recording::{self, Recording};
+    use crate::report::html::{self, Entry};
+    use crate::{scenario, shipped};
+
+    /// Writes the page.
+    pub fn run(args: Args) -> anyhow::Result<Exit> {
+        let mut entries = Vec::new();
+        for path in files(&args.paths)? {
+            let recording = recording::read_path(&path)
+                .with_context(|| format!("failed to read the recording {}", path.display()))?;
+            entries.push(entry(path.display().to_string(), recording));
+        }
+        entries.extend(shipped(&args)?);
+        let page = html::render(&entries, &[])?;
+        std::fs::write(&args.output, page)
+            .with_context(|| format!("failed to write {}", args.output.display()))?;
+        log::info!("{} recordings in {}", entries.len(), args.output.display());
+        Ok(Exit::Ok)
+    }
+
+    fn entry(path: String, recording: Recording) -> Entry {
+        let header = &recording.header;
+        let scenario = match header.scenario_text.as_str() {
+            "" => None,
+            // A scenario this version can't read any more still leaves the numbers.
+            text => scenario::parse(text, &path, &header.scenario)
+                .map_err(|e| log::warn!("{path}: its scenario can't be read: {e}"))
+                .ok(),
+        };
+        Entry {
+            path,
+            scenario,
+            recording,
+            checks: Vec::new(),
+        }
+    }
+
+    fn shipped(args: &Args) -> anyhow::Result<Vec<Entry>> {
+        if args.setup.is_empty() && args.scenario.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted =
+            |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
+        let entries = shipped::all()
+            .filter(|s| wanted(&args.setup, s.setup) && wanted(&args.scenario, s.scenario))
+            .map(|s| Ok(entry(s.path(), s.read()?)))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if entries.is_empty() {
+            bail!(
+                "no recording of that set-up and scenario is shipped; `memtide recordings` lists them"
+            );
+        }
+        Ok(entries)
+    }
+
+    /// The files named, and the recordings in the folders named, sorted.
+    fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for path in paths {
+            if !path.is_dir() {
+                files.push(path.clone());
+                continue;
+            }
+            let mut found = Vec::new();
+            walk(path, &mut found)?;
+            if found.is_empty() {
+                bail!(
+                    "{} holds no recording (*.jsonl or *.jsonl.gz)",
+                    path.display()
+                );
+            }
+            found.sort();
+            files.extend(found);
+        }
+        Ok(files)
+    }
+
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+        let entries =
+            std::fs::read_dir(dir).with_context(|| format!("failed to list {}", dir.display()))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("failed to list {}", dir.display()))?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            // Links are not followed: a folder that holds itself would never end.
+            if kind.is_dir() {
+                walk(&path, found)?;
+            } else if kind.is_file() && is_recording(&path) {
+                found.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_recording(path: &Path) -> bool {
+        let name = path.to_string_lossy();
+        name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
+    }
+}
