@@ -11,8 +11,10 @@ use crate::recording::{Recording, StepResult};
 use crate::rows::View;
 use crate::units;
 
+type Counter = fn(&View) -> Option<u64>;
+
 /// The columns of the step table beside the formulas: a heading and the counter it reads.
-const COUNTERS: [(&str, fn(&View) -> Option<u64>); 6] = [
+const COUNTERS: [(&str, Counter); 6] = [
     ("rss", |v| v.rss),
     ("cache", |v| v.cache),
     ("active_file", |v| v.active_file),
