@@ -82,6 +82,34 @@ impl Anon {
         self.len == 0
     }
 
+    /// Makes the mapping `len` bytes long (rounded up to whole pages); it may move, so callers keep
+    /// offsets and no addresses. A mapping that is as long already stays as it is.
+    ///
+    /// # Errors
+    /// As mremap(2).
+    pub fn grow(&mut self, len: usize) -> io::Result<()> {
+        let len = round_up(len, page_size())?;
+        if len <= self.len {
+            return Ok(());
+        }
+        // SAFETY: the old range is this mapping, all of it, to which no reference exists; the new
+        // one replaces it here in the same step.
+        let moved = unsafe {
+            nix::libc::mremap(
+                self.start.as_ptr().cast(),
+                self.len,
+                len,
+                nix::libc::MREMAP_MAYMOVE,
+            )
+        };
+        if moved == nix::libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.start = NonNull::new(moved.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.len = len;
+        Ok(())
+    }
+
     /// Writes one word to every page of a range, so that each is backed by memory of its own.
     /// The range is cut to the mapping. The word differs from page to page and is not 0.
     pub fn touch(&mut self, offset: usize, len: usize) {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::files::Files;
-use super::region::Regions;
+use super::heap_churn::Heap;
+use super::region::{Region, Regions};
+use super::{Reached, Unit, WorkError};
 use crate::seed;
 use crate::truth::Page;
 
@@ -17,6 +19,8 @@ pub struct Context {
     pub regions: Regions,
     /// The files this actor made or holds open.
     pub files: Files,
+    /// What `heap_churn` works on; it lives until the worker ends.
+    pub heap: Option<Heap>,
     /// Where commands run.
     pub workdir: PathBuf,
     actor_seed: u64,
@@ -30,6 +34,7 @@ impl Context {
             truth,
             regions: Regions::default(),
             files: Files::new(workdir.clone()),
+            heap: None,
             workdir,
             actor_seed,
             step_seed: actor_seed,
@@ -39,6 +44,27 @@ impl Context {
     /// Turns to the step of this name.
     pub fn begin_step(&mut self, name: &str) {
         self.step_seed = seed::derive(self.actor_seed, name);
+    }
+
+    /// A region, the truth to keep about it, and how many bytes `percent` of it are.
+    ///
+    /// # Errors
+    /// Fails if this actor has no region of that name.
+    pub fn share_of(
+        &mut self,
+        name: &str,
+        percent: f64,
+    ) -> Result<(&mut Region, &Page, u64), WorkError> {
+        let names = self.regions.names();
+        match self.regions.get(name) {
+            Some(region) => {
+                let bytes = region.share(percent);
+                Ok((region, &self.truth, bytes))
+            }
+            None => Err(Reached::new(1, 0, Unit::Bytes).failed(format_args!(
+                "no region {name:?} to work on; an `anon` step of this actor must map it first (there are: {names})"
+            ))),
+        }
     }
 
     /// The current step's random numbers, from their start.

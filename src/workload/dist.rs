@@ -58,7 +58,6 @@ impl Draw {
     }
 
     /// The mean of what [`Draw::draw`] gives without its bounds.
-    #[cfg(test)]
     pub fn mean(dist: &Dist) -> f64 {
         match *dist {
             Dist::Fixed(n) => n as f64,

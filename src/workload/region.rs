@@ -65,6 +65,11 @@ impl Region {
         }
     }
 
+    /// The name that steps call it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Bytes mapped.
     pub fn len(&self) -> u64 {
         self.pages.len()
@@ -219,6 +224,16 @@ impl Pages {
     /// Bytes in all.
     pub fn len(&self) -> u64 {
         self.runs.iter().map(|(len, _)| len).sum()
+    }
+
+    /// Bytes that are touched and wanted.
+    pub fn wanted(&self) -> u64 {
+        let wanted = |state| matches!(state, State::Live | State::Cold);
+        self.runs
+            .iter()
+            .filter(|(_, state)| wanted(*state))
+            .map(|(len, _)| len)
+            .sum()
     }
 
     /// Adds bytes at the end.

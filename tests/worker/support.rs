@@ -8,9 +8,38 @@ use std::process::{Child, ChildStdin, ChildStdout};
 use memtide::truth::{Counter, Page};
 use memtide::worker;
 use memtide::worker::protocol::{Message, Order, Plan, PlannedStep, Report, Status};
-use memtide::workload::Workload;
+use memtide::workload::{Dist, Fsync, LogWrite, Unlink, Workload};
 
 pub const MIB: u64 = 1 << 20;
+
+/// Log lines of 128 bytes, each its own write, as fast as it goes.
+pub fn log(total: u64) -> LogWrite {
+    LogWrite {
+        file: "app.log".into(),
+        line: Dist::Fixed(128),
+        buffer: 0,
+        rate: None,
+        total: Some(total),
+        duration_ms: None,
+        fsync: Fsync::Never,
+        rotate: None,
+        keep_open: false,
+    }
+}
+
+/// Deletes that log.
+pub fn unlink() -> Workload {
+    Workload::Unlink(Unlink {
+        file: "app.log".into(),
+    })
+}
+
+/// How far RssAnon of `/proc/PID/status` may be off, with the few pages of a worker's own heap:
+/// the kernel keeps back up to 64 pages a CPU (twice, since two figures are compared).
+pub fn page_counters_lag() -> u64 {
+    let cpus = std::thread::available_parallelism().map_or(2, |cpus| cpus.get() as u64);
+    128 * cpus * 4096
+}
 
 /// A worker with its truth page; killed when dropped.
 pub struct Worker {
@@ -134,6 +163,27 @@ impl Worker {
         let line = text.lines().find(|line| line.starts_with(field)).unwrap();
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib << 10
+    }
+
+    /// The sum of a field of all its mappings, in bytes.
+    pub fn smaps(&self, field: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/smaps", self.pid())).unwrap();
+        text.lines()
+            .filter(|line| line.split(':').next() == Some(field))
+            .map(|line| {
+                line.split_whitespace()
+                    .nth(1)
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap()
+                    << 10
+            })
+            .sum()
+    }
+
+    /// How many steps were ordered.
+    pub fn steps_done(&self) -> usize {
+        self.next
     }
 
     /// Nanoseconds of CPU the worker has used.

@@ -1,0 +1,103 @@
+//! What a command prints: drained so that it never blocks, and only the end of it kept.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Child;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::sys::fd::set_nonblocking;
+
+/// Bytes kept for a failure's message.
+const TAIL_BYTES: usize = 4096;
+
+/// The stdout and stderr of a command, in the order in which they are read.
+pub struct Outputs {
+    pipes: Vec<File>,
+    tail: VecDeque<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Outputs {
+    /// Takes both pipes of a child.
+    ///
+    /// # Errors
+    /// As fcntl(2).
+    pub fn take(child: &mut Child) -> io::Result<Outputs> {
+        let out = child.stdout.take().map(OwnedFd::from);
+        let err = child.stderr.take().map(OwnedFd::from);
+        let pipes: Vec<File> = out.into_iter().chain(err).map(File::from).collect();
+        for pipe in &pipes {
+            set_nonblocking(pipe)?;
+        }
+        Ok(Outputs {
+            pipes,
+            tail: VecDeque::with_capacity(TAIL_BYTES),
+            buffer: vec![0; 16 << 10],
+        })
+    }
+
+    /// Whether more may come.
+    pub fn are_open(&self) -> bool {
+        !self.pipes.is_empty()
+    }
+
+    /// Waits up to `ns` for output and reads what is there.
+    ///
+    /// # Errors
+    /// As poll(2) and read(2).
+    pub fn wait(&mut self, ns: u64) -> io::Result<()> {
+        let ms = i32::try_from(ns.div_ceil(1_000_000)).unwrap_or(i32::MAX);
+        let timeout = PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX);
+        let mut fds: Vec<PollFd> = self
+            .pipes
+            .iter()
+            .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
+            .collect();
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut open = Vec::with_capacity(2);
+        for mut pipe in std::mem::take(&mut self.pipes) {
+            if self.drain(&mut pipe)? {
+                open.push(pipe);
+            }
+        }
+        self.pipes = open;
+        Ok(())
+    }
+
+    /// Reads a pipe empty, at most a few buffers at a time so that a flood can't hold up the
+    /// deadline; says whether it is still open.
+    fn drain(&mut self, pipe: &mut File) -> io::Result<bool> {
+        for _ in 0..16 {
+            match pipe.read(&mut self.buffer) {
+                Ok(0) => return Ok(false),
+                Ok(n) => {
+                    let new = &self.buffer[n.saturating_sub(TAIL_BYTES)..n];
+                    let surplus = (self.tail.len() + new.len()).saturating_sub(TAIL_BYTES);
+                    self.tail.drain(..surplus);
+                    self.tail.extend(new);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The end of what was printed, as the end of a message; empty if nothing was.
+    pub fn tail(mut self) -> String {
+        let bytes = self.tail.make_contiguous();
+        let text = String::from_utf8_lossy(bytes);
+        match text.trim() {
+            "" => String::new(),
+            text => format!("; the end of its output: {text}"),
+        }
+    }
+}
