@@ -1,0 +1,118 @@
+//! Every shipped recording is read and held against its scenario's expectations again, offline:
+//! a change of a formula or an expectation that breaks a kernel's truth is seen without that kernel.
+
+use std::path::{Path, PathBuf};
+
+use memtide::expect::{self, CheckResult};
+use memtide::scenario::{self, Overrides, Scenario};
+use memtide::shipped::{self, Shipped};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings")
+}
+
+fn scenario_of(shipped: &Shipped) -> Scenario {
+    let entry = scenario::find(shipped.scenario)
+        .unwrap_or_else(|| panic!("{} has no scenario in scenarios/", shipped.path()));
+    entry.parse(Overrides::default()).unwrap()
+}
+
+#[test]
+fn every_recording_still_meets_its_scenarios_expectations() {
+    let (mut recordings, mut passed, mut not_here) = (0, 0, 0);
+    let mut failed = Vec::new();
+    for shipped in shipped::all() {
+        let recording = shipped.read().unwrap_or_else(|e| panic!("{}: {e}", shipped.path()));
+        assert!(recording.complete, "{} was cut", shipped.path());
+        assert_eq!(recording.header.scenario, shipped.scenario, "{}", shipped.path());
+        recordings += 1;
+        for checked in expect::evaluate(&scenario_of(shipped), &recording) {
+            match checked.result {
+                CheckResult::Pass => passed += 1,
+                CheckResult::NotHere(_) => not_here += 1,
+                CheckResult::Fail => failed.push(format!(
+                    "{}: {}: expected {}, seen {:?}",
+                    shipped.path(),
+                    checked.text,
+                    checked.expected,
+                    checked.seen
+                )),
+            }
+        }
+    }
+    println!(
+        "{recordings} recordings: {passed} claims hold, {not_here} are made for other kernels, {} fail",
+        failed.len()
+    );
+    assert!(recordings > 0, "there are no recordings");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn what_lies_in_the_folder_is_what_is_in_the_binary() {
+    let mut found = Vec::new();
+    for setup in std::fs::read_dir(folder()).unwrap() {
+        let setup = setup.unwrap().path();
+        if !setup.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(&setup).unwrap() {
+            let file = file.unwrap().path();
+            let path = file.strip_prefix(folder()).unwrap().to_str().unwrap().to_string();
+            assert!(
+                path.ends_with(".jsonl.gz"),
+                "recordings/{path} is no packed recording: `memtide pack` makes one"
+            );
+            found.push(path);
+        }
+    }
+    found.sort();
+    let mut embedded: Vec<String> = shipped::all().map(Shipped::path).collect();
+    embedded.sort();
+    assert_eq!(found, embedded);
+}
+
+#[test]
+fn all_recordings_together_stay_small() {
+    // Every user downloads them with the binary.
+    let size: usize = shipped::all().map(|s| s.packed.len()).sum();
+    assert!(size < 3_000_000, "{size} bytes of recordings");
+}
+
+#[test]
+fn every_scenario_is_recorded_or_can_not_run_there() {
+    let mut missing = Vec::new();
+    for setup in booted() {
+        let Some(first) = shipped::all().find(|s| s.setup == setup) else {
+            missing.push(format!("{setup}: nothing"));
+            continue;
+        };
+        let host = first.read().unwrap().header.host;
+        for entry in scenario::catalogue() {
+            let scenario = entry.parse(Overrides::default()).unwrap();
+            let refused = scenario.requires.iter().find(|r| r.when.holds(&host).is_err());
+            match (shipped::find(&setup, entry.name), refused) {
+                (None, None) => missing.push(format!("{setup}: {}", entry.name)),
+                (None, Some(r)) => println!("skipped: {} on {setup}: {}", entry.name, r.reason),
+                (Some(_), _) => {}
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not recorded (scripts/kernels/record --setup NAME SCENARIO does it):\n{}",
+        missing.join("\n")
+    );
+}
+
+/// The set-ups that scripts/kernels can boot. Others may have as few recordings as they like.
+fn booted() -> Vec<String> {
+    let setups = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kernels/setups");
+    let names = std::fs::read_dir(setups).unwrap();
+    let mut names: Vec<String> = names
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "host")
+        .collect();
+    names.sort();
+    names
+}
