@@ -22,13 +22,27 @@ fn comparison(args: &[&str]) -> Value {
 /// One recording of the binary as a file, as a user's own run would be.
 fn exported(dir: &Path, setup: &str, scenario: &str) -> String {
     let to = dir.to_str().unwrap();
-    stdout(&["recordings", "--setup", setup, "--scenario", scenario, "--export", to]);
+    stdout(&[
+        "recordings",
+        "--setup",
+        setup,
+        "--scenario",
+        scenario,
+        "--export",
+        to,
+    ]);
     format!("{to}/{setup}/{scenario}.jsonl.gz")
 }
 
 #[test]
 fn a_log_that_is_read_twice_differs_by_lru_and_nothing_else() {
-    let c = comparison(&["compare", "--scenario", "log-read-twice", "--format", "json"]);
+    let c = comparison(&[
+        "compare",
+        "--scenario",
+        "log-read-twice",
+        "--format",
+        "json",
+    ]);
     let runs = c["runs"].as_array().unwrap();
     let sheet = &c["values"][0];
     assert_eq!(sheet["value"], "cadvisor_working_set");
@@ -57,9 +71,19 @@ fn a_run_is_held_against_the_nearest_set_up() {
     let text = stdout(&["compare", &file, "--against", "shipped"]);
     assert!(text.contains("behaves as 6.1-v2 does"), "{text}");
     // Against a set-up that is chosen to be wrong, it says where, and exits 1 if asked to.
-    let args = ["compare", &file, "--against", "shipped", "--setup", "6.1-v2-mglru"];
+    let args = [
+        "compare",
+        &file,
+        "--against",
+        "shipped",
+        "--setup",
+        "6.1-v2-mglru",
+    ];
     let text = stdout(&args);
-    assert!(text.contains("after `read twice`: cadvisor_working_set 10"), "{text}");
+    assert!(
+        text.contains("after `read twice`: cadvisor_working_set 10"),
+        "{text}"
+    );
     assert!(text.contains("known: "), "{text}");
     memtide(&[&args[..], &["--check"]].concat()).code(1);
 }
@@ -81,10 +105,22 @@ fn wrong_commands_exit_with_2_and_say_what_would_be_right() {
         (&["compare"][..], "RECORDING"),
         (&["compare", "/no/such.jsonl"], "/no/such.jsonl"),
         (&["compare", "--scenario", "leek"], "leek"),
-        (&["compare", "--scenario", "leak", "--setup", "9.9"], "6.1-v2"),
-        (&["compare", "--scenario", "leak", "--baseline", "9.9"], "6.1-v2"),
-        (&["compare", "--scenario", "leak", "--value", "wroking_set"], "wroking_set"),
-        (&["compare", "--scenario", "leak", "--group", "sidecar"], "sidecar"),
+        (
+            &["compare", "--scenario", "leak", "--setup", "9.9"],
+            "6.1-v2",
+        ),
+        (
+            &["compare", "--scenario", "leak", "--baseline", "9.9"],
+            "6.1-v2",
+        ),
+        (
+            &["compare", "--scenario", "leak", "--value", "wroking_set"],
+            "wroking_set",
+        ),
+        (
+            &["compare", "--scenario", "leak", "--group", "sidecar"],
+            "sidecar",
+        ),
         (&["recordings", "--setup", "9.9"], "6.1-v2"),
         (&["recordings", "--scenario", "leek"], "leek"),
     ] {
@@ -99,8 +135,17 @@ fn the_list_counts_what_is_there() {
     let list: Value = serde_json::from_str(&stdout(&["recordings", "--format", "json"])).unwrap();
     let list = list["recordings"].as_array().unwrap();
     let text = stdout(&["recordings"]);
-    assert!(text.contains(&format!("{} recordings of", list.len())), "{text}");
-    for setup in ["6.1-v1", "6.1-v2", "6.1-v2-mglru", "6.12-v2", "6.12-v2-mglru"] {
+    assert!(
+        text.contains(&format!("{} recordings of", list.len())),
+        "{text}"
+    );
+    for setup in [
+        "6.1-v1",
+        "6.1-v2",
+        "6.1-v2-mglru",
+        "6.12-v2",
+        "6.12-v2-mglru",
+    ] {
         assert!(list.iter().any(|r| r["setup"] == setup), "{setup}");
         assert!(text.contains(&format!("\n{setup} ")), "{text}");
     }

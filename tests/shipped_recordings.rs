@@ -22,9 +22,16 @@ fn every_recording_still_meets_its_scenarios_expectations() {
     let (mut recordings, mut passed, mut not_here) = (0, 0, 0);
     let mut failed = Vec::new();
     for shipped in shipped::all() {
-        let recording = shipped.read().unwrap_or_else(|e| panic!("{}: {e}", shipped.path()));
+        let recording = shipped
+            .read()
+            .unwrap_or_else(|e| panic!("{}: {e}", shipped.path()));
         assert!(recording.complete, "{} was cut", shipped.path());
-        assert_eq!(recording.header.scenario, shipped.scenario, "{}", shipped.path());
+        assert_eq!(
+            recording.header.scenario,
+            shipped.scenario,
+            "{}",
+            shipped.path()
+        );
         recordings += 1;
         for checked in expect::evaluate(&scenario_of(shipped), &recording) {
             match checked.result {
@@ -58,7 +65,12 @@ fn what_lies_in_the_folder_is_what_is_in_the_binary() {
         }
         for file in std::fs::read_dir(&setup).unwrap() {
             let file = file.unwrap().path();
-            let path = file.strip_prefix(folder()).unwrap().to_str().unwrap().to_string();
+            let path = file
+                .strip_prefix(folder())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_string();
             assert!(
                 path.ends_with(".jsonl.gz"),
                 "recordings/{path} is no packed recording: `memtide pack` makes one"
@@ -90,7 +102,10 @@ fn every_scenario_is_recorded_or_can_not_run_there() {
         let host = first.read().unwrap().header.host;
         for entry in scenario::catalogue() {
             let scenario = entry.parse(Overrides::default()).unwrap();
-            let refused = scenario.requires.iter().find(|r| r.when.holds(&host).is_err());
+            let refused = scenario
+                .requires
+                .iter()
+                .find(|r| r.when.holds(&host).is_err());
             match (shipped::find(&setup, entry.name), refused) {
                 (None, None) => missing.push(format!("{setup}: {}", entry.name)),
                 (None, Some(r)) => println!("skipped: {} on {setup}: {}", entry.name, r.reason),

@@ -13,6 +13,7 @@ mod schema;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod write;
 
 pub use pack::{Original, PackError, Packed, compressed, pack};
