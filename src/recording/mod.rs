@@ -16,7 +16,7 @@ mod tests;
 mod thin;
 mod write;
 
-pub use pack::{Original, PackError, Packed, compressed, pack};
+pub use pack::{Original, PackError, Packed, compressed, pack, pack_thinned};
 pub use read::{ReadError, read_bytes, read_named, read_path};
 pub use schema::schema;
 pub use write::{Sink, WriteError, Writer};

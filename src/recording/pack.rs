@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::bufread::GzEncoder;
 use flate2::read::GzDecoder;
 
 use super::read::{ReadError, read_named};
+use super::{Recording, WriteError};
 
 /// What becomes of the file that was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub enum PackError {
     /// It can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// It can't be written anew with fewer samples.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// It is compressed.
     #[error("{} is compressed already", .0.display())]
     Already(PathBuf),
@@ -60,6 +65,11 @@ pub enum PackError {
 
 /// Writes `NAME.jsonl.gz` beside `NAME.jsonl`: all of it or nothing, and the same bytes each time.
 pub fn pack(path: &Path, original: Original) -> Result<Packed, PackError> {
+    pack_thinned(path, original, usize::MAX)
+}
+
+/// Like [`pack`], with about `samples` samples a group, see [`super::Recording::thin`].
+pub fn pack_thinned(path: &Path, original: Original, samples: usize) -> Result<Packed, PackError> {
     let io = |doing, path: &Path| {
         let path = path.to_path_buf();
         move |source| PackError::Io {
@@ -72,7 +82,15 @@ pub fn pack(path: &Path, original: Original) -> Result<Packed, PackError> {
     if text.starts_with(&[0x1f, 0x8b]) {
         return Err(PackError::Already(path.into()));
     }
-    let recording = read_named(&text, &path.display().to_string())?;
+    let bytes_before = text.len() as u64;
+    let mut recording = read_named(&text, &path.display().to_string())?;
+    let text = match recording.tables.iter().any(|t| t.len() > samples) {
+        true => {
+            recording.thin(samples);
+            text_of(&recording)?
+        }
+        false => text,
+    };
     let mut target = path.as_os_str().to_owned();
     target.push(".gz");
     let target = PathBuf::from(target);
@@ -103,7 +121,7 @@ pub fn pack(path: &Path, original: Original) -> Result<Packed, PackError> {
         fs::remove_file(path).map_err(io("remove", path))?;
     }
     Ok(Packed {
-        bytes_before: text.len() as u64,
+        bytes_before,
         bytes_after: fs::metadata(&target).map_err(io("look at", &target))?.len(),
         samples: recording
             .tables
@@ -113,6 +131,33 @@ pub fn pack(path: &Path, original: Original) -> Result<Packed, PackError> {
         complete: recording.complete,
         path: target,
     })
+}
+
+fn text_of(recording: &Recording) -> Result<Vec<u8>, PackError> {
+    let text = Shared::default();
+    recording.write_to("memory", Box::new(text.clone()))?;
+    // The writer is gone, and its half with it; a poisoned lock would mean that it panicked.
+    Ok(std::mem::take(
+        &mut *text.0.lock().unwrap_or_else(|e| e.into_inner()),
+    ))
+}
+
+/// Bytes that a writer fills and that are ours afterwards.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Gzip at its best level, with no time stamp in it.
