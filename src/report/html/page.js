@@ -3,7 +3,6 @@
 (() => {
   const MIB = 1048576;
   const LANE = 0.055; // height of one row of step bands, as a share of the plot's height
-  const started = performance.now();
   // For whoever drives the page: what was drawn, and when.
   const memtide = (window.memtide = { viewers: [], errors: [], drawnAt: {} });
 
@@ -136,10 +135,10 @@
       };
       return {
         height: 470, margin: { l: 70, r: 16, t: 18 + lanes * 24, b: 44 }, showlegend: false,
-        paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', font: { color: css('--ink'), family: 'system-ui, sans-serif', size: 13 },
+        paper_bgcolor: css('--ground'), plot_bgcolor: css('--ground'), font: { color: css('--ink'), family: 'system-ui, sans-serif', size: 13 },
         hovermode: 'x unified', hoverlabel: { bgcolor: css('--raised'), bordercolor: css('--rule'), font: { color: css('--ink') } },
         dragmode: 'zoom', modebar: { bgcolor: 'rgba(0,0,0,0)', color: css('--quiet'), activecolor: css('--ink') }, shapes: this.shapes(), annotations: this.annotations(),
-        xaxis: { ...axis, ticksuffix: ' s', range: this.range ?? [0, this.chart.end], hoverformat: '.3f', showspikes: true, spikemode: 'across', spikethickness: 1, spikedash: 'solid', spikecolor: css('--ink') },
+        xaxis: { ...axis, ticksuffix: ' s', range: this.range ?? [0, this.chart.end], hoverformat: '.3f', showspikes: true, spikemode: 'across', spikethickness: 1, spikedash: 'solid', spikecolor: css('--quiet') },
         yaxis: { ...axis, ticksuffix: ' MiB', rangemode: 'tozero', range: [0, this.top() * 1.06], fixedrange: false },
       };
     }
@@ -321,7 +320,7 @@
     try {
       const [json] = await Promise.all([unpack(id), chartLibrary()]);
       memtide.viewers.push(new Viewer(node, JSON.parse(json)));
-      memtide.drawnAt[id] = performance.now() - started;
+      memtide.drawnAt[id] = performance.now(); // since the page began to load
     } catch (error) {
       memtide.errors.push(String(error));
       node.prepend(element('p', { className: 'bad' }, `The interactive chart can't be drawn here (${error}); this is the still one.`));
