@@ -43,7 +43,7 @@ mod with_charts {
     use super::Args;
     use crate::recording::{self, Recording};
     use crate::report::html::{self, Entry};
-    use crate::{scenario, shipped};
+    use crate::{expect, scenario, shipped};
 
     /// Writes the page.
     pub fn run(args: Args) -> anyhow::Result<Exit> {
@@ -70,11 +70,14 @@ mod with_charts {
                 .map_err(|e| log::warn!("{path}: its scenario can't be read: {e}"))
                 .ok(),
         };
+        let checks = scenario
+            .as_ref()
+            .map_or_else(Vec::new, |s| expect::evaluate(s, &recording));
         Entry {
             path,
             scenario,
             recording,
-            checks: Vec::new(),
+            checks,
         }
     }
 

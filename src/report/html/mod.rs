@@ -15,6 +15,7 @@ mod text;
 
 use std::io;
 
+use crate::expect::{CheckResult, Checked};
 use crate::plot::PlotError;
 use crate::recording::Recording;
 use crate::scenario::Scenario;
@@ -60,21 +61,7 @@ pub struct Entry {
     /// Its scenario, where its header holds one that can be read.
     pub scenario: Option<Scenario>,
     /// Its expectations, judged.
-    pub checks: Vec<Check>,
-}
-
-/// One expectation.
-pub struct Check {
-    /// The claim in words.
-    pub text: String,
-    /// What should be.
-    pub expected: String,
-    /// What was; where it does not apply, why not.
-    pub seen: String,
-    /// Whether it holds; none where it does not apply.
-    pub pass: Option<bool>,
-    /// Why it should hold.
-    pub why: String,
+    pub checks: Vec<Checked>,
 }
 
 impl Entry {
@@ -94,11 +81,9 @@ impl Entry {
 
     /// Expectations met, and those that apply.
     pub fn met(&self) -> (usize, usize) {
-        let applying = self.checks.iter().filter_map(|c| c.pass);
-        (
-            applying.clone().filter(|pass| *pass).count(),
-            applying.count(),
-        )
+        let count = |result| self.checks.iter().filter(|c| c.result == result).count();
+        let met = count(CheckResult::Pass);
+        (met, met + count(CheckResult::Fail))
     }
 }
 
@@ -171,11 +156,13 @@ mod tests {
             path: format!("{setup}/synthetic.jsonl"),
             recording,
             scenario: None,
-            checks: vec![Check {
+            checks: vec![Checked {
                 text: "working_set at `</script>`".into(),
                 expected: "100.0 MiB".into(),
                 seen: "103.5 MiB".into(),
-                pass: Some(true),
+                result: CheckResult::Pass,
+                expected_value: None,
+                seen_value: None,
                 why: "reading promotes".into(),
             }],
         }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::Entry;
 use super::text::{escape, mib_cell};
-use super::{Check, Entry};
+use crate::expect::{CheckResult, Checked};
 use crate::formula;
 use crate::plot::layers;
 use crate::plot::steps::StepBand;
@@ -98,7 +99,7 @@ pub fn working_set(view: &View) -> Option<i64> {
 }
 
 /// Expected and seen.
-pub fn checks(checks: &[Check]) -> String {
+pub fn checks(checks: &[Checked]) -> String {
     if checks.is_empty() {
         return "<p>No expectation is known for this recording.</p>\n".into();
     }
@@ -108,17 +109,17 @@ pub fn checks(checks: &[Check]) -> String {
          </tr></thead>\n<tbody>\n",
     );
     for check in checks {
-        let (class, word) = match check.pass {
-            Some(true) => ("good", "✓ met"),
-            Some(false) => ("bad", "✗ not met"),
-            None => ("none", "not here"),
+        let (class, word, seen) = match &check.result {
+            CheckResult::Pass => ("good", "✓ met", &check.seen),
+            CheckResult::Fail => ("bad", "✗ not met", &check.seen),
+            CheckResult::NotHere(reason) => ("none", "not here", reason),
         };
         let _ = writeln!(
             out,
             "<tr class={class}><td><b class={class}>{word}</b></td><th scope=row>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&check.text),
             escape(&check.expected),
-            escape(&check.seen),
+            escape(seen),
             escape(&check.why),
         );
     }
