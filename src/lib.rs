@@ -20,6 +20,7 @@ pub mod recording;
 pub mod report;
 pub mod rows;
 pub mod run_id;
+pub mod sampler;
 pub mod scenario;
 pub mod seed;
 pub mod shipped;

@@ -1,0 +1,165 @@
+//! The files of one cgroup, in the order in which they are read.
+
+use std::io;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::columns::Columns;
+use super::kept::{Descriptors, Kept};
+use super::keyed::Keyed;
+use super::picked::Pressure;
+use super::text::whole_value;
+use crate::rows::CgroupVersion;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// `memory.stat`: rows under their own names.
+    Stat,
+    /// `key value` lines: rows called `file:key`.
+    Keyed,
+    /// One number or `max`.
+    Number,
+    /// A pressure file.
+    Pressure,
+}
+
+/// `memory.stat` comes before usage, as libcontainer reads them: where the two disagree because
+/// pages moved in between, working_set is clamped here as it is in production.
+const V1: [(&str, Form); 9] = [
+    ("memory.stat", Form::Stat),
+    ("memory.usage_in_bytes", Form::Number),
+    ("memory.max_usage_in_bytes", Form::Number),
+    ("memory.limit_in_bytes", Form::Number),
+    ("memory.failcnt", Form::Number),
+    ("memory.kmem.usage_in_bytes", Form::Number),
+    ("memory.memsw.usage_in_bytes", Form::Number),
+    ("memory.oom_control", Form::Keyed),
+    // Only on some v1 kernels of cloud distributions.
+    ("memory.pressure", Form::Pressure),
+];
+
+const V2: [(&str, Form); 10] = [
+    ("memory.stat", Form::Stat),
+    ("memory.current", Form::Number),
+    ("memory.peak", Form::Number),
+    ("memory.max", Form::Number),
+    ("memory.high", Form::Number),
+    ("memory.swap.current", Form::Number),
+    ("memory.swap.max", Form::Number),
+    ("memory.events", Form::Keyed),
+    ("memory.events.local", Form::Keyed),
+    ("memory.pressure", Form::Pressure),
+];
+
+/// The names of the files that would be read, for benchmarks that read them bare.
+pub fn file_names(version: CgroupVersion) -> impl Iterator<Item = &'static str> {
+    table(version).iter().map(|(name, _)| *name)
+}
+
+fn table(version: CgroupVersion) -> &'static [(&'static str, Form)] {
+    match version {
+        CgroupVersion::V1 => &V1,
+        CgroupVersion::V2 => &V2,
+    }
+}
+
+#[derive(Debug)]
+enum Parser {
+    Keyed(Keyed),
+    Number(usize),
+    Pressure(Pressure),
+}
+
+/// One cgroup's files, open.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    files: Vec<(Kept, Parser)>,
+}
+
+/// The cgroup was removed.
+#[derive(Debug)]
+pub(super) struct Removed;
+
+impl Files {
+    /// Opens what this kernel has of the files in `folder`, and learns the columns from a first
+    /// reading. A file that is absent or can't be read gives no column.
+    ///
+    /// # Errors
+    /// The error of `memory.stat` and of usage, if neither can be read: then this is no memory cgroup.
+    pub fn open(
+        folder: &Path,
+        version: CgroupVersion,
+        columns: &mut Columns,
+        fds: &mut Descriptors,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Files> {
+        let mut files = Vec::new();
+        let mut error = None;
+        for (name, form) in table(version) {
+            match Kept::open(&folder.join(name), fds, buffer) {
+                Ok(kept) => files.push((kept, Parser::new(name, *form, columns))),
+                Err(e) => error = error.or(Some((*name, e))),
+            }
+        }
+        let mut files = Files { files };
+        // Without memory.stat and usage there is nothing to say; the root of v2 has only the former.
+        if let (true, Some((name, e))) = (files.files.len() < 2, error) {
+            return Err(io::Error::new(e.kind(), format!("{name}: {e}")));
+        }
+        columns.clear();
+        if files.read(columns, buffer).is_err() {
+            return Err(Errno::ENODEV.into());
+        }
+        Ok(files)
+    }
+
+    /// Reads all files into `columns`. A file that can't be read leaves its columns missing.
+    pub fn read(&mut self, columns: &mut Columns, buffer: &mut Vec<u8>) -> Result<(), Removed> {
+        for (kept, parser) in &mut self.files {
+            match kept.read(buffer) {
+                Ok(length) => parser.read(&buffer[..length], columns),
+                Err(e) if is_removed(&e) => return Err(Removed),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes all of them.
+    pub fn close(self, fds: &mut Descriptors) {
+        self.files.into_iter().for_each(|(kept, _)| kept.close(fds));
+    }
+}
+
+/// ENODEV is what a kept descriptor of a removed cgroup gives; ENOENT what its path gives.
+fn is_removed(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error().map(Errno::from_raw),
+        Some(Errno::ENODEV | Errno::ENOENT)
+    )
+}
+
+impl Parser {
+    fn new(name: &str, form: Form, columns: &mut Columns) -> Parser {
+        match form {
+            Form::Stat => Parser::Keyed(Keyed::new(String::new())),
+            Form::Keyed => Parser::Keyed(Keyed::new(format!("{name}:"))),
+            Form::Number => Parser::Number(columns.place(name)),
+            Form::Pressure => Parser::Pressure(Pressure::new(&format!("{name}:"), columns)),
+        }
+    }
+
+    fn read(&mut self, text: &[u8], columns: &mut Columns) {
+        match self {
+            Parser::Keyed(keyed) => keyed.read(text, columns),
+            Parser::Number(place) => {
+                if let Some(value) = whole_value(text) {
+                    columns.values[*place] = value;
+                }
+            }
+            Parser::Pressure(pressure) => pressure.read(text, columns),
+        }
+    }
+}

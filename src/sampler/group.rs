@@ -1,0 +1,119 @@
+//! One sampled cgroup: its files, its workers, its latest sample.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::GroupSource;
+use super::columns::Columns;
+use super::files::{Files, Removed};
+use super::kept::Descriptors;
+use super::node::Node;
+use super::truth::{self, Sums};
+use super::worker::Worker;
+
+pub(super) struct GroupReader {
+    pub source: GroupSource,
+    pub columns: Columns,
+    pub workers: Vec<Worker>,
+    pub truth: Option<usize>,
+    pub node: Option<Node>,
+    /// How many columns the caller knows of.
+    pub announced: usize,
+    /// None once the cgroup was removed.
+    files: Option<Files>,
+    usage: Option<usize>,
+    inactive_file: Option<usize>,
+}
+
+impl GroupReader {
+    pub fn open(
+        source: GroupSource,
+        node: bool,
+        fds: &mut Descriptors,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Self> {
+        let mut columns = Columns::default();
+        let files = Files::open(&source.path, source.version, &mut columns, fds, buffer)?;
+        let workers = source
+            .actors
+            .iter()
+            .map(|actor| Worker::new(actor, &mut columns))
+            .collect();
+        let mut group = GroupReader {
+            truth: source.truth.then(|| truth::reserve(&mut columns)),
+            node: node.then(|| Node::open(&mut columns, fds, buffer)),
+            announced: columns.names.len(),
+            source,
+            columns,
+            workers,
+            files: Some(files),
+            usage: None,
+            inactive_file: None,
+        };
+        group.find_rows();
+        Ok(group)
+    }
+
+    /// The cgroup was made anew, perhaps elsewhere. Columns keep their places.
+    pub fn reopen(
+        &mut self,
+        path: &Path,
+        fds: &mut Descriptors,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        if let Some(files) = self.files.take() {
+            files.close(fds);
+        }
+        let version = self.source.version;
+        self.files = Some(Files::open(path, version, &mut self.columns, fds, buffer)?);
+        self.source.path = PathBuf::from(path);
+        self.find_rows();
+        Ok(())
+    }
+
+    /// Reads files, then workers, then the node. Gives whether the cgroup is still there.
+    pub fn read(&mut self, fds: &mut Descriptors, buffer: &mut Vec<u8>) -> Result<(), Removed> {
+        self.columns.clear();
+        let files = self.files.as_mut().ok_or(Removed)?;
+        if files.read(&mut self.columns, buffer).is_err() {
+            if let Some(files) = self.files.take() {
+                files.close(fds);
+            }
+            return Err(Removed);
+        }
+        for worker in &mut self.workers {
+            worker.read(&mut self.columns, buffer, fds);
+        }
+        if let Some(node) = &self.node {
+            node.read(&mut self.columns, buffer);
+        }
+        Ok(())
+    }
+
+    /// Adds this group's workers to `sums`.
+    pub fn sum_truth(&self, sums: &mut Sums) {
+        let told = self.workers.iter().flat_map(|worker| &worker.told);
+        told.for_each(|told| sums.add(told));
+    }
+
+    /// Puts the sums into this sample.
+    pub fn set_truth(&mut self, first: usize, sums: &Sums) {
+        self.columns.values[first..first + sums.0.len()].copy_from_slice(&sums.0);
+    }
+
+    /// Whether `inactive_file` exceeds usage: pages moved between the two reads, or lazily freed
+    /// memory stands on that list.
+    pub fn is_inconsistent(&self) -> bool {
+        let values = (
+            self.columns.value(self.inactive_file),
+            self.columns.value(self.usage),
+        );
+        matches!(values, (Some(inactive), Some(usage)) if inactive > usage)
+    }
+
+    pub fn find_rows(&mut self) {
+        let first = |names: [&str; 2]| names.iter().find_map(|name| self.columns.find(name));
+        self.usage = first(["memory.usage_in_bytes", "memory.current"]);
+        self.inactive_file = first(["total_inactive_file", "inactive_file"]);
+    }
+}
