@@ -14,6 +14,7 @@ pub mod compare;
 pub mod expect;
 pub mod explain;
 pub mod formula;
+pub mod harness;
 pub mod host;
 pub mod plot;
 pub mod recording;

@@ -15,13 +15,22 @@ pub const RNG_NAME: &str = "xoshiro256++";
 /// An actor's seed is derived from the scenario's by `container/actor`, a step's from the actor's
 /// by the step's name. The values are part of the recording format: they never change.
 pub fn derive(parent: u64, name: &str) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in parent.to_le_bytes().into_iter().chain(name.bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
+    let bytes = parent.to_le_bytes().into_iter().chain(name.bytes());
+    let mut hash = fnv1a(0xcbf2_9ce4_8422_2325, bytes);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
+}
+
+/// FNV-1a 64 of a text, in hex: tells whether two recordings ran the same scenario.
+pub fn text_hash(text: &str) -> String {
+    format!("{:016x}", fnv1a(0xcbf2_9ce4_8422_2325, text.bytes()))
+}
+
+fn fnv1a(basis: u64, bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(basis, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// The generator for a seed; its stream is the same on every machine and in every version.

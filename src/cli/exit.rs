@@ -14,6 +14,8 @@ pub enum Exit {
     Usage = 2,
     /// The environment can't do it.
     Environment = 3,
+    /// Ctrl-C or SIGTERM ended it: 128 and the number of SIGINT, as shells have it.
+    Interrupted = 130,
 }
 
 /// An error that knows its exit code. Any other error ends with [`Exit::Usage`].

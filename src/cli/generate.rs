@@ -6,6 +6,7 @@ use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::{Cli, Exit};
+use crate::{recording, scenario};
 
 /// What to write.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -20,6 +21,10 @@ enum What {
     Fish,
     /// docs/kernels.md: what differs between the shipped recordings (Markdown).
     KernelsDoc,
+    /// The JSON Schema of scenario files.
+    ScenarioSchema,
+    /// The JSON Schema of a recording's objects.
+    RecordingSchema,
 }
 
 #[derive(Debug, clap::Args)]
@@ -36,9 +41,17 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::Man => clap_mangen::Man::new(command).render(&mut out)?,
         What::Bash => clap_complete::generate(Shell::Bash, &mut command, "memtide", &mut out),
         What::Zsh => clap_complete::generate(Shell::Zsh, &mut command, "memtide", &mut out),
+        What::ScenarioSchema => out = pretty(&scenario::json_schema())?,
+        What::RecordingSchema => out = recording::schema().into_bytes(),
         What::Fish => clap_complete::generate(Shell::Fish, &mut command, "memtide", &mut out),
         What::KernelsDoc => out = super::compare::kernels_doc()?.into_bytes(),
     }
     io::stdout().write_all(&out)?;
     Ok(Exit::Ok)
+}
+
+fn pretty(schema: &serde_json::Value) -> anyhow::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(schema)?;
+    text.push(b'\n');
+    Ok(text)
 }

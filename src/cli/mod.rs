@@ -1,14 +1,22 @@
 //! The command line: one file a subcommand. The only place that prints.
 
+mod common;
 mod compare;
+mod doctor;
 mod exit;
 mod generate;
 mod list;
 mod logger;
+mod pack;
 mod plot;
+mod profile;
+mod progress;
+mod record;
 mod recordings;
 mod report;
+mod run;
 mod show;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -33,6 +41,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run scenarios in real cgroups and check every claim.
+    Run(run::Args),
+    /// Record any program in a limited cgroup, as `time` does for seconds.
+    Record(record::Args),
+    /// Watch an existing cgroup, a line a sample.
+    Watch(watch::Args),
     /// List the scenarios.
     List(list::Args),
     /// Show one scenario: its story, steps, truth and expectations.
@@ -45,6 +59,10 @@ enum Command {
     Report(report::Args),
     /// Draw one recording as a picture.
     Plot(plot::Args),
+    /// Tell what this machine is, where scenarios would run, and which.
+    Doctor(doctor::Args),
+    /// Compress recordings.
+    Pack(pack::Args),
     /// Write completions, the man page or the JSON Schemas.
     #[command(hide = true)]
     Generate(generate::Args),
@@ -55,12 +73,19 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logger::start(cli.verbose);
     let result = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Record(args) => {
+            return record::run(args).unwrap_or_else(|error| exit::report(&error));
+        }
+        Command::Watch(args) => watch::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Report(args) => report::run(args),
         Command::Plot(args) => plot::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Pack(args) => pack::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -22,6 +22,7 @@ mod run;
 mod text;
 mod value;
 
+pub use text::claim;
 pub use value::{Source, value};
 
 use crate::recording::Recording;

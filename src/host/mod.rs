@@ -4,8 +4,10 @@ mod detect;
 mod doctor;
 mod facts;
 mod meminfo;
+mod speed;
 
 pub use detect::{detect, filesystem_of, free_space};
 pub use doctor::Doctor;
 pub use facts::{HostFacts, Lru, parse_kernel_version};
 pub use meminfo::Meminfo;
+pub use speed::slowness;

@@ -1,0 +1,95 @@
+//! What several subcommands share: finding a scenario, choosing where it runs, colour.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::Failure;
+use crate::cgroup::Placement;
+use crate::harness::Environment;
+use crate::scenario::{self, Overrides, Scenario};
+
+/// Where scenarios run and write.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Placed {
+    /// Where the containers' cgroups come from.
+    #[arg(long, value_enum, default_value = "auto")]
+    placement: PlacementArg,
+    /// Where logs are written: a directory on a disk (default: /data/log where it exists, else
+    /// /var/tmp).
+    #[arg(long, value_name = "DIR", env = "MEMTIDE_WORKDIR")]
+    workdir: Option<PathBuf>,
+}
+
+/// `--placement`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PlacementArg {
+    /// Managed if it can be, else ambient.
+    Auto,
+    /// memtide makes a pod's cgroup and its containers' (needs root or a delegated subtree).
+    Managed,
+    /// In the cgroup memtide is in already (an unprivileged container); it must have a limit.
+    Ambient,
+}
+
+impl Placed {
+    /// The work directory that was asked for, or the default.
+    pub fn workdir(&self) -> PathBuf {
+        self.workdir.clone().unwrap_or_else(default_workdir)
+    }
+
+    /// What was asked for.
+    pub fn placement(&self) -> Placement {
+        match self.placement {
+            PlacementArg::Auto => Placement::Auto,
+            PlacementArg::Managed => Placement::Managed,
+            PlacementArg::Ambient => Placement::Ambient,
+        }
+    }
+
+    /// Finds a place, removes what killed runs left there, and looks at the machine.
+    pub fn environment(&self) -> anyhow::Result<Environment> {
+        Environment::prepare(self.placement(), &self.workdir())
+            .map_err(|error| Failure::environment(error.to_string()))
+    }
+}
+
+/// The article's log directory where it is mounted, else the one for temporary files that is on a
+/// disk by convention (`/tmp` often is in memory).
+fn default_workdir() -> PathBuf {
+    ["/data/log", "/var/tmp"]
+        .iter()
+        .map(Path::new)
+        .find(|path| path.is_dir())
+        .map_or_else(std::env::temp_dir, Path::to_path_buf)
+}
+
+/// A scenario by name or file.
+pub fn load_scenario(name: &str, overrides: Overrides) -> anyhow::Result<Scenario> {
+    if let Some(entry) = scenario::find(name) {
+        return Ok(entry.parse(overrides)?);
+    }
+    let path = Path::new(name);
+    let looks_like_a_file = name.contains('/') || name.ends_with(".toml") || path.exists();
+    if looks_like_a_file {
+        return Ok(scenario::load(path, overrides)?);
+    }
+    let names = scenario::catalogue().iter().map(|entry| entry.name);
+    let hint = match scenario::nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    anyhow::bail!("no scenario is called `{name}`: {hint}`memtide list` shows them all")
+}
+
+/// Whether to colour: on a terminal, unless the user said no (no-color.org).
+pub fn colour(terminal: bool) -> bool {
+    terminal
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether a scenario is meant by `--filter`: part of its name, or one of its tags.
+pub fn matches(scenario: &Scenario, filter: &str) -> bool {
+    scenario.name.contains(filter) || scenario.tags.iter().any(|tag| tag == filter)
+}

@@ -1,0 +1,114 @@
+//! What a recording without steps was made of: its start, its peaks and its end, side by side.
+
+use std::fmt::Write;
+
+use crate::formula::FORMULAS;
+use crate::recording::Recording;
+use crate::report::{Align, Style, Table};
+use crate::rows::View;
+
+/// A moment worth a column.
+struct Moment {
+    name: &'static str,
+    t: u64,
+    view: View,
+}
+
+/// The first container's numbers at its start, at the peaks of usage, rss and working_set, and at
+/// the end.
+pub fn render(recording: &Recording, colour: bool) -> String {
+    let moments = moments(recording);
+    if moments.is_empty() {
+        return "  no sample was taken: the command ended before the first tick\n".into();
+    }
+    let mut headings = vec![("MiB".to_string(), Align::Left)];
+    headings.extend(moments.iter().map(|m| {
+        (
+            format!("{} ({:.1} s)", m.name, m.t as f64 / 1e9),
+            Align::Right,
+        )
+    }));
+    let mut table = Table::new(headings);
+    for (name, row) in ROWS {
+        let values: Vec<Option<i64>> = moments
+            .iter()
+            .map(|m| row(&m.view).map(|v| v as i64))
+            .collect();
+        push(&mut table, name, &values);
+    }
+    for formula in FORMULAS
+        .iter()
+        .filter(|f| f.name != "usage" && f.name != "rss")
+    {
+        let values: Vec<Option<i64>> = moments.iter().map(|m| (formula.eval)(&m.view)).collect();
+        push(&mut table, formula.name, &values);
+    }
+    let mut out = table.render(2, colour);
+    if let Some(footer) = &recording.footer {
+        let _ = writeln!(out, "  outcome: {} ({})", footer.outcome, footer.reason);
+    }
+    out
+}
+
+/// A raw row of a view by its heading.
+type Row = (&'static str, fn(&View) -> Option<u64>);
+
+const ROWS: [Row; 8] = [
+    ("usage", |v| v.usage),
+    ("rss", |v| v.rss),
+    ("inactive_file", |v| v.inactive_file),
+    ("active_file", |v| v.active_file),
+    ("cache", |v| v.cache),
+    ("shmem", |v| v.shmem),
+    ("mapped_file", |v| v.mapped_file),
+    ("kernel", |v| v.kernel),
+];
+
+fn push(table: &mut Table, name: &str, values: &[Option<i64>]) {
+    if values.iter().all(Option::is_none) {
+        return;
+    }
+    let cell = |value: &Option<i64>| match value {
+        Some(v) => (
+            format!("{:.1}", *v as f64 / f64::from(1 << 20)),
+            Style::Plain,
+        ),
+        None => ("-".to_string(), Style::Dim),
+    };
+    let name = (name.to_string(), Style::Plain);
+    table.row(std::iter::once(name).chain(values.iter().map(cell)));
+}
+
+fn moments(recording: &Recording) -> Vec<Moment> {
+    let group = recording.main_group();
+    let table = &recording.tables[group];
+    let Some(last) = table.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let index = recording.view_index(group);
+    let view = |sample| recording.view(group, &index, sample);
+    let peak = |of: fn(&View) -> Option<u64>| {
+        (0..=last)
+            .max_by_key(|sample| (of(&view(*sample)), std::cmp::Reverse(*sample)))
+            .unwrap_or(0)
+    };
+    let working_set = |v: &View| {
+        crate::formula::by_name("cadvisor_working_set")
+            .and_then(|f| (f.eval)(v))
+            .and_then(|bytes| u64::try_from(bytes).ok())
+    };
+    [
+        ("start", 0),
+        ("peak usage", peak(|v| v.usage)),
+        ("peak rss", peak(|v| v.rss)),
+        ("peak working_set", peak(working_set)),
+        ("end", last),
+    ]
+    .into_iter()
+    .map(|(name, sample)| Moment {
+        name,
+        t: table.t[sample],
+        view: view(sample),
+    })
+    .collect()
+}

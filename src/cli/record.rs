@@ -1,0 +1,83 @@
+//! `memtide record`: any program in a limited cgroup, as `time` does for seconds.
+
+use std::io::{IsTerminal, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use super::common::{self, Placed};
+use super::{Exit, Failure, profile};
+use crate::harness::{HarnessError, Nobody, Sink};
+use crate::units;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Memory limit of the command's cgroup: memtide never runs a program without one.
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    limit: u64,
+    /// The recording's file (default: memtide-COMMAND.jsonl in this directory).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Time between samples.
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = units::parse_duration)]
+    interval: Duration,
+    #[command(flatten)]
+    placed: Placed,
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+/// Runs the command, then tells what its memory was made of. Ends with the command's own code.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| default_name(&args.command[0]));
+    let environment = args.placed.environment()?;
+    let finished = environment
+        .record(
+            &args.command,
+            args.limit,
+            args.interval,
+            &Sink::File(out.clone()),
+            &mut Nobody,
+        )
+        .map_err(explain)?;
+    let recording = crate::recording::read_path(&out)?;
+    let mut stderr = std::io::stderr();
+    let colour = common::colour(stderr.is_terminal());
+    // On stderr, as `time` does: stdout is the command's.
+    write!(stderr, "{}", profile::render(&recording, colour))?;
+    writeln!(stderr, "  recording: {}", out.display())?;
+    Ok(exit_code(finished.exit, finished.interrupted))
+}
+
+/// The command's own code; 128 and the signal's number where one ended it, as shells have it.
+fn exit_code(exit: Option<ExitStatus>, interrupted: bool) -> ExitCode {
+    match exit {
+        Some(status) => {
+            let code = status
+                .code()
+                .or(status.signal().map(|s| 128 + s))
+                .unwrap_or(1);
+            ExitCode::from(u8::try_from(code).unwrap_or(1))
+        }
+        None if interrupted => ExitCode::from(Exit::Interrupted as u8),
+        None => ExitCode::from(Exit::FellShort as u8),
+    }
+}
+
+fn explain(error: HarnessError) -> anyhow::Error {
+    if error.is_environment() {
+        Failure::environment(error.to_string())
+    } else {
+        anyhow::anyhow!(error.to_string())
+    }
+}
+
+fn default_name(program: &str) -> PathBuf {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    PathBuf::from(format!("memtide-{name}.jsonl"))
+}

@@ -1,0 +1,258 @@
+//! `memtide run`: scenarios in real cgroups, with every number and every claim.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tempfile::TempDir;
+
+use super::common::{self, Placed};
+use super::progress::Progress;
+use super::{Exit, Failure};
+use crate::harness::{Environment, HarnessError, Options, Sink};
+use crate::recording;
+use crate::report::{self, Document, RunResult, Verdict};
+use crate::scenario::{self, Overrides, Scenario};
+use crate::units;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Scenarios by name (see `memtide list`) or TOML file; without any, the article's four:
+    /// log-write, heap-churn, release-free, release-dontneed.
+    #[arg(value_name = "NAME|FILE")]
+    scenarios: Vec<String>,
+    /// Run every scenario of the catalogue.
+    #[arg(long, conflicts_with = "scenarios")]
+    all: bool,
+    /// Only scenarios whose name contains TEXT or that carry it as a tag.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// How results are written to stdout.
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+    /// Keep the recordings in DIR (made if missing); `-` streams one to stdout, and the result
+    /// goes to stderr.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Memory limit of the first container instead of the scenario's.
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    limit: Option<u64>,
+    /// Time between samples instead of the scenario's.
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    interval: Option<std::time::Duration>,
+    /// Seed instead of the scenario's.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    placed: Placed,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people.
+    Human,
+    /// One JSON document with `runs[]`.
+    Json,
+    /// JUnit XML.
+    Junit,
+}
+
+/// Runs the scenarios one after the other and prints what came of each.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let scenarios = args.load()?;
+    let out = OutDir::open(args.out.as_deref(), scenarios.len())?;
+    let environment = args.placed.environment()?;
+    let mut results = Vec::new();
+    for (i, scenario) in scenarios.iter().enumerate() {
+        let result = one(&environment, scenario, &out, (i + 1, scenarios.len()))?;
+        let interrupted = result.1;
+        if args.format == Format::Human {
+            print_human(&result.0, out.streams())?;
+        }
+        results.push(result.0);
+        if interrupted {
+            return finish(&args, &out, results, true);
+        }
+    }
+    finish(&args, &out, results, false)
+}
+
+impl Args {
+    fn load(&self) -> anyhow::Result<Vec<Scenario>> {
+        let names: Vec<String> = match (&self.scenarios[..], self.all || !self.filter.is_empty()) {
+            ([], true) => scenario::catalogue()
+                .iter()
+                .map(|e| e.name.to_string())
+                .collect(),
+            ([], false) => scenario::ARTICLE
+                .iter()
+                .map(|name| name.to_string())
+                .collect(),
+            (names, _) => names.to_vec(),
+        };
+        let overrides = Overrides { limit: self.limit };
+        let mut scenarios = Vec::new();
+        for name in names {
+            let mut scenario = common::load_scenario(&name, overrides)?;
+            scenario.interval = self.interval.unwrap_or(scenario.interval);
+            scenario.seed = self.seed.unwrap_or(scenario.seed);
+            if self.filter.iter().all(|f| common::matches(&scenario, f)) {
+                scenarios.push(scenario);
+            }
+        }
+        if scenarios.is_empty() {
+            anyhow::bail!(
+                "no scenario has {:?} in its name or as a tag; `memtide list` shows them all",
+                self.filter.join(" and ")
+            );
+        }
+        Ok(scenarios)
+    }
+}
+
+/// Where recordings go.
+enum OutDir {
+    /// Kept here.
+    Kept(PathBuf),
+    /// Thrown away with the temporary folder.
+    Temporary(TempDir),
+    /// To stdout, and to a temporary folder for the result.
+    Stream(TempDir),
+}
+
+impl OutDir {
+    fn open(out: Option<&Path>, scenarios: usize) -> anyhow::Result<Self> {
+        match out {
+            Some(path) if path == Path::new("-") => {
+                if scenarios != 1 {
+                    anyhow::bail!("--out - streams one recording: name one scenario");
+                }
+                temporary().map(OutDir::Stream)
+            }
+            Some(path) => {
+                std::fs::create_dir_all(path)
+                    .and_then(|()| tempfile::tempfile_in(path).map(drop))
+                    .with_context(|| {
+                        format!("can't write recordings to {} (--out)", path.display())
+                    })?;
+                Ok(OutDir::Kept(path.to_path_buf()))
+            }
+            None => temporary().map(OutDir::Temporary),
+        }
+    }
+
+    fn streams(&self) -> bool {
+        matches!(self, OutDir::Stream(_))
+    }
+
+    fn sink(&self, scenario: &str) -> Sink {
+        let name = format!("{scenario}.jsonl");
+        match self {
+            OutDir::Kept(dir) => Sink::File(dir.join(name)),
+            OutDir::Temporary(dir) => Sink::File(dir.path().join(name)),
+            OutDir::Stream(dir) => Sink::StdoutAndFile(dir.path().join(name)),
+        }
+    }
+}
+
+fn temporary() -> anyhow::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("memtide-out-")
+        .tempdir()
+        .context("can't make a temporary folder for the recording; set TMPDIR or give --out DIR")
+}
+
+/// Runs one scenario: its result and whether the user wants to stop.
+fn one(
+    environment: &Environment,
+    scenario: &Scenario,
+    out: &OutDir,
+    place: (usize, usize),
+) -> anyhow::Result<(RunResult, bool)> {
+    if let Err(reason) = environment.can_run(scenario) {
+        return Ok((
+            report::skipped(scenario, Some(environment.host().clone()), reason),
+            false,
+        ));
+    }
+    let sink = out.sink(&scenario.name);
+    let options = Options { sink: sink.clone() };
+    let mut progress = Progress::start(scenario, place);
+    let finished = environment.run(scenario, &options, &mut progress);
+    progress.end();
+    let finished = finished.map_err(|error| explain(error, &scenario.name))?;
+    let recording = recording::read_path(sink.path())?;
+    let kept = match (&sink, out) {
+        (Sink::File(path), OutDir::Kept(_)) => Some(path.display().to_string()),
+        _ => None,
+    };
+    let mut result = report::analyze(scenario, &recording, kept);
+    if finished.interrupted {
+        result.result = Verdict::Fail;
+        result.reason = "interrupted".into();
+    }
+    Ok((result, finished.interrupted))
+}
+
+/// Gives a harness error its exit code and says which scenario it stopped.
+fn explain(error: HarnessError, scenario: &str) -> anyhow::Error {
+    let message = format!("{scenario}: {error}");
+    if error.is_environment() {
+        Failure::environment(message)
+    } else {
+        anyhow::anyhow!(message)
+    }
+}
+
+fn print_human(result: &RunResult, to_stderr: bool) -> anyhow::Result<()> {
+    if to_stderr {
+        let colour = common::colour(std::io::stderr().is_terminal());
+        writeln!(
+            std::io::stderr(),
+            "{}",
+            report::human::render(result, colour)
+        )?;
+    } else {
+        let colour = common::colour(std::io::stdout().is_terminal());
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            report::human::render(result, colour)
+        )?;
+    }
+    Ok(())
+}
+
+fn finish(
+    args: &Args,
+    out: &OutDir,
+    results: Vec<RunResult>,
+    interrupted: bool,
+) -> anyhow::Result<Exit> {
+    let failed = results.iter().any(|r| r.result == Verdict::Fail);
+    let text = match args.format {
+        Format::Human => report::human::summary(&results),
+        Format::Json => {
+            let document = Document {
+                memtide: env!("CARGO_PKG_VERSION"),
+                runs: results,
+            };
+            serde_json::to_string_pretty(&document).context("can't write the result as JSON")?
+        }
+        Format::Junit => {
+            report::junit::render(&results).context("can't write the result as JUnit")?
+        }
+    };
+    if out.streams() {
+        writeln!(std::io::stderr(), "{text}")?;
+    } else {
+        writeln!(std::io::stdout(), "{text}")?;
+    }
+    Ok(match (interrupted, failed) {
+        (true, _) => Exit::Interrupted,
+        (_, true) => Exit::FellShort,
+        _ => Exit::Ok,
+    })
+}

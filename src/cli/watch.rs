@@ -1,0 +1,139 @@
+//! `memtide watch`: an existing cgroup, a line a sample, like vmstat.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Exit, common, profile};
+use crate::harness::{self, Observer, Sink};
+use crate::recording::{self, Group, MISSING};
+use crate::rows::{CgroupVersion, View, ViewIndex};
+use crate::units;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A cgroup's directory, or the id of a process in it.
+    #[arg(value_name = "PATH|PID")]
+    target: String,
+    /// Time between samples.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = units::parse_duration)]
+    interval: Duration,
+    /// Stop after this time (default: on Ctrl-C, or when the cgroup is gone).
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
+    duration: Option<Duration>,
+    /// Keep a recording in FILE.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Prints a line a sample and a summary at the end. Nothing in the cgroup is changed.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let path = resolve(&args.target)?;
+    let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
+    let file = args
+        .out
+        .clone()
+        .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
+    let mut lines = Lines::default();
+    harness::watch(
+        &path,
+        args.interval,
+        args.duration,
+        &Sink::File(file.clone()),
+        &mut lines,
+    )?;
+    let recording = recording::read_path(&file)?;
+    let mut out = std::io::stdout();
+    let colour = common::colour(out.is_terminal());
+    write!(out, "\n{}", profile::render(&recording, colour))?;
+    Ok(Exit::Ok)
+}
+
+fn resolve(target: &str) -> anyhow::Result<PathBuf> {
+    if let Ok(pid) = target.parse::<i32>() {
+        return crate::cgroup::Hierarchy::discover()
+            .and_then(|hierarchy| hierarchy.cgroup_of(pid))
+            .with_context(|| format!("can't find the cgroup of process {pid}"));
+    }
+    let path = Path::new(target);
+    if !path.is_dir() {
+        anyhow::bail!(
+            "{target} is neither a directory nor a process id; a pod's cgroup is somewhere below \
+             /sys/fs/cgroup (kubepods, docker, machine.slice)"
+        );
+    }
+    let files = ["memory.stat", "memory.current", "memory.usage_in_bytes"];
+    if !files.iter().any(|file| path.join(file).exists()) {
+        anyhow::bail!(
+            "{target} has no memory.stat: it is not a cgroup of the memory controller (on cgroup v1 \
+             it is below /sys/fs/cgroup/memory)"
+        );
+    }
+    Ok(path.to_path_buf())
+}
+
+/// A line a sample on stdout, a heading every page.
+#[derive(Default)]
+struct Lines {
+    index: ViewIndex,
+    printed: u64,
+    stop: bool,
+}
+
+/// Lines between headings: a small terminal's height.
+const PAGE: u64 = 20;
+
+impl Lines {
+    fn print(&mut self, t: u64, view: &View) {
+        let mut line = String::new();
+        if self.printed.is_multiple_of(PAGE) {
+            line.push_str(
+                "      t     usage       rss  inactive_f  active_f     cache  working_set   MiB\n",
+            );
+        }
+        let working_set = crate::formula::by_name("cadvisor_working_set")
+            .and_then(|f| (f.eval)(view))
+            .and_then(|v| u64::try_from(v).ok());
+        let cell = |value: Option<u64>| value.map_or("-".to_string(), units::mib);
+        line.push_str(&format!(
+            "{:>7.1}{:>10}{:>10}{:>12}{:>10}{:>10}{:>13}\n",
+            t as f64 / 1e9,
+            cell(view.usage),
+            cell(view.rss),
+            cell(view.inactive_file),
+            cell(view.active_file),
+            cell(view.cache),
+            cell(working_set)
+        ));
+        self.printed += 1;
+        // A reader that has gone (`| head`) ends the watch.
+        self.stop |= std::io::stdout().write_all(line.as_bytes()).is_err();
+    }
+}
+
+impl Observer for Lines {
+    fn groups(&mut self, groups: &[Group]) {
+        if let Some(group) = groups.first() {
+            let v1 = group.columns.iter().any(|c| c == "memory.usage_in_bytes");
+            let version = if v1 {
+                CgroupVersion::V1
+            } else {
+                CgroupVersion::V2
+            };
+            self.index = ViewIndex::new(version, &group.columns);
+        }
+    }
+
+    fn sample(&mut self, _group: usize, t: u64, values: &[u64]) {
+        let view = self
+            .index
+            .view(|c| values.get(c).copied().filter(|v| *v != MISSING));
+        self.print(t, &view);
+    }
+
+    fn wants_stop(&mut self) -> bool {
+        self.stop
+    }
+}

@@ -1,0 +1,349 @@
+//! The machine a run happens on: where its cgroups go, what is known of it, what was left there.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::actor::Actor;
+use super::ad_hoc;
+use super::error::{HarnessError, doing};
+use super::live::{Finished, Live, Parts};
+use super::observer::Observer;
+use super::site::{self, Sites};
+use super::workdir::WorkDir;
+use crate::cgroup::{self, Chosen, Hierarchy, Placement};
+use crate::host::{self, HostFacts};
+use crate::recording::{self, Group, GroupKind, Header, WriteError, Writer};
+use crate::run_id::RunId;
+use crate::sampler::{Clock, GroupSource, Sampler};
+use crate::scenario::{Scenario, Step};
+use crate::sys::process::Signals;
+use crate::truth::Page;
+use crate::worker::protocol::{Plan, PlannedStep};
+use crate::{seed, worker};
+
+/// Where a recording goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    /// A file, replaced if it exists.
+    File(PathBuf),
+    /// Standard output, a line at a time, and a file.
+    StdoutAndFile(PathBuf),
+}
+
+impl Sink {
+    /// The file in which the recording can be read back.
+    pub fn path(&self) -> &Path {
+        match self {
+            Sink::File(path) | Sink::StdoutAndFile(path) => path,
+        }
+    }
+}
+
+/// What a single run may choose.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where its recording goes.
+    pub sink: Sink,
+}
+
+/// A place to run in, found once for all scenarios of a command.
+#[derive(Debug)]
+pub struct Environment {
+    hierarchy: Hierarchy,
+    chosen: Chosen,
+    workdir: PathBuf,
+    host: HostFacts,
+    signals: Signals,
+}
+
+impl Environment {
+    /// Finds a place, removes what runs that were killed left there, and looks at the machine.
+    ///
+    /// From here on SIGINT, SIGTERM, SIGHUP and SIGCHLD are taken by the run's own loop.
+    ///
+    /// # Errors
+    /// When no placement is possible: what was tried, why not, what to type.
+    pub fn prepare(wanted: Placement, workdir: &Path) -> Result<Self, HarnessError> {
+        let signals = take_signals()?;
+        let hierarchy = Hierarchy::discover()?;
+        tell("cgroups", &cgroup::sweep(&hierarchy));
+        let choice = wanted.choose(&hierarchy)?;
+        for attempt in &choice.tried {
+            log::info!("placement: {attempt}");
+        }
+        std::fs::create_dir_all(workdir).map_err(|source| HarnessError::WorkDir {
+            path: workdir.to_path_buf(),
+            source,
+        })?;
+        tell("run folders", &cgroup::sweep_workdir(workdir));
+        let host = host::detect(&hierarchy, workdir, choice.chosen.as_str());
+        let (chosen, workdir) = (choice.chosen, workdir.to_path_buf());
+        Ok(Environment {
+            hierarchy,
+            chosen,
+            workdir,
+            host,
+            signals,
+        })
+    }
+
+    /// What is known of the machine.
+    pub fn host(&self) -> &HostFacts {
+        &self.host
+    }
+
+    /// Whether `scenario` can run here; if not, why, in words.
+    pub fn can_run(&self, scenario: &Scenario) -> Result<(), String> {
+        can_run(scenario, &self.host, &self.chosen)
+    }
+
+    /// Runs `scenario` and records it. The kernel's verdict, good or bad, is in the recording.
+    ///
+    /// # Errors
+    /// When the run could not be made or recorded. Whatever was made is removed.
+    pub fn run(
+        &self,
+        scenario: &Scenario,
+        options: &Options,
+        observer: &mut dyn Observer,
+    ) -> Result<Finished, HarnessError> {
+        site::check_limits(scenario, &self.host)?;
+        let id = RunId::new().map_err(doing("naming the run"))?;
+        let workdir = WorkDir::create(&self.workdir, &id, scenario)?;
+        let sites = Sites::create(&self.hierarchy, &self.chosen, &id, scenario)?;
+        let actors = spawn_all(scenario, &sites, workdir.path())?;
+        self.live(scenario, &sites, actors, &options.sink, observer)
+    }
+
+    /// Runs one command in a container of its own, with the terminal it was given.
+    ///
+    /// # Errors
+    /// As [`Environment::run`].
+    pub fn record(
+        &self,
+        command: &[String],
+        limit: u64,
+        interval: Duration,
+        sink: &Sink,
+        observer: &mut dyn Observer,
+    ) -> Result<Finished, HarnessError> {
+        let scenario = ad_hoc::command(command, limit, interval);
+        site::check_limits(&scenario, &self.host)?;
+        let id = RunId::new().map_err(doing("naming the run"))?;
+        let sites = Sites::create(&self.hierarchy, &self.chosen, &id, &scenario)?;
+        let name = command[0].clone();
+        let failed = |source| HarnessError::Spawn {
+            actor: name.clone(),
+            source,
+        };
+        let (page, _) = Page::create(&self.workdir).map_err(failed)?;
+        let mut process = Command::new(&command[0]);
+        process.args(&command[1..]);
+        sites.enter(0, &mut process);
+        let child = process.spawn().map_err(failed)?;
+        let actor = Actor::command(&scenario.containers[0].actors[0].name, child, page);
+        self.live(&scenario, &sites, vec![actor], sink, observer)
+    }
+
+    fn live(
+        &self,
+        scenario: &Scenario,
+        sites: &Sites,
+        actors: Vec<Actor>,
+        sink: &Sink,
+        observer: &mut dyn Observer,
+    ) -> Result<Finished, HarnessError> {
+        let sampler = sites.sampler(&self.hierarchy, scenario, &actors)?;
+        let groups = sampler.groups();
+        let header = header(scenario, &self.host, groups.clone());
+        let deadline = scenario.deadline;
+        let parts = Parts {
+            scenario,
+            actors,
+            clock: Clock::start(scenario.interval).map_err(doing("starting the clock"))?,
+            sampler,
+            signals: &self.signals,
+            writer: open(sink, &header)?,
+            groups,
+            group_of: sites.group_of(),
+            version: self.hierarchy.version,
+            cpus: self.host.cpus,
+            page_size: self.host.page_size,
+            deadline: (deadline < Duration::MAX).then(|| scaled_deadline(deadline)),
+            watching: false,
+        };
+        Live::new(parts, observer).run()
+    }
+}
+
+/// Samples an existing cgroup until a signal, `duration`, or its end. Nothing in it is changed.
+///
+/// # Errors
+/// When it can't be read or recorded.
+pub fn watch(
+    path: &Path,
+    interval: Duration,
+    duration: Option<Duration>,
+    sink: &Sink,
+    observer: &mut dyn Observer,
+) -> Result<Finished, HarnessError> {
+    let signals = take_signals()?;
+    let hierarchy = Hierarchy::discover()?;
+    let workdir = std::env::temp_dir();
+    let host = host::detect(&hierarchy, &workdir, "watch");
+    let scenario = ad_hoc::watch(path, interval);
+    let source = GroupSource {
+        name: scenario.containers[0].name.clone(),
+        kind: GroupKind::Container,
+        path: path.to_path_buf(),
+        version: hierarchy.version,
+        limit: hierarchy.effective_limit(path).bytes(),
+        actors: Vec::new(),
+        truth: false,
+    };
+    let sampler = Sampler::open(vec![source], true)?;
+    let groups = sampler.groups();
+    let header = header(&scenario, &host, groups.clone());
+    let parts = Parts {
+        scenario: &scenario,
+        actors: Vec::new(),
+        clock: Clock::start(interval).map_err(doing("starting the clock"))?,
+        sampler,
+        signals: &signals,
+        writer: open(sink, &header)?,
+        groups,
+        group_of: vec![0],
+        version: hierarchy.version,
+        cpus: host.cpus,
+        page_size: host.page_size,
+        deadline: duration.map(|d| d.as_nanos() as u64),
+        watching: true,
+    };
+    Live::new(parts, observer).run()
+}
+
+/// Whether `scenario` can run on `host` in the chosen place; if not, why, in words.
+pub fn can_run(scenario: &Scenario, host: &HostFacts, chosen: &Chosen) -> Result<(), String> {
+    for requirement in &scenario.requires {
+        if let Err(why) = requirement.when.holds(host) {
+            return Err(format!("{} ({why})", requirement.reason));
+        }
+    }
+    match chosen {
+        Chosen::Ambient { limit, .. } => site::fits_ambient(scenario, *limit),
+        Chosen::Managed { .. } => Ok(()),
+    }
+}
+
+fn take_signals() -> Result<Signals, HarnessError> {
+    use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+    Signals::open(&[SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(doing("taking over signals"))
+}
+
+/// Tells what a sweep removed, and warns of what would not go.
+fn tell(what: &str, swept: &cgroup::Swept) {
+    if !swept.removed.is_empty() {
+        log::info!(
+            "removed {} {what} that a killed run had left",
+            swept.removed.len()
+        );
+    }
+    for (path, why) in &swept.left {
+        log::warn!(
+            "{} is left from a killed run and can't be removed: {why}",
+            path.display()
+        );
+    }
+}
+
+fn header(scenario: &Scenario, host: &HostFacts, groups: Vec<Group>) -> Header {
+    Header {
+        memtide: env!("CARGO_PKG_VERSION").into(),
+        host: host.clone(),
+        scenario: scenario.name.clone(),
+        scenario_hash: seed::text_hash(&scenario.text),
+        scenario_text: scenario.text.clone(),
+        seed: scenario.seed,
+        rng: seed::RNG_NAME.into(),
+        interval_ns: scenario.interval.as_nanos() as u64,
+        time_scale: scenario.time_scale,
+        started: jiff::Timestamp::now().to_string(),
+        groups,
+    }
+}
+
+fn open(sink: &Sink, header: &Header) -> Result<Writer, WriteError> {
+    let stdout = || {
+        (
+            "stdout".to_string(),
+            Box::new(io::stdout()) as recording::Sink,
+        )
+    };
+    match sink {
+        Sink::File(path) => Writer::create(path, header),
+        Sink::StdoutAndFile(path) => {
+            let name = path.display().to_string();
+            let file = File::create(path).map_err(|source| WriteError::Output {
+                name: name.clone(),
+                source,
+            })?;
+            Writer::tee(vec![stdout(), (name, Box::new(file))], header)
+        }
+    }
+}
+
+/// Starts every actor's worker inside its container.
+fn spawn_all(
+    scenario: &Scenario,
+    sites: &Sites,
+    workdir: &Path,
+) -> Result<Vec<Actor>, HarnessError> {
+    let mut actors = Vec::new();
+    for (c, container) in scenario.containers.iter().enumerate() {
+        for (a, actor) in container.actors.iter().enumerate() {
+            let failed = |source| HarnessError::Spawn {
+                actor: actor.name.clone(),
+                source,
+            };
+            let (page, fd) = Page::create(workdir).map_err(failed)?;
+            let mut command =
+                worker::command(Path::new(worker::SELF), std::os::fd::AsFd::as_fd(&fd))
+                    .map_err(failed)?;
+            sites.enter(c, &mut command);
+            let child = command.spawn().map_err(failed)?;
+            let mut worker = Actor::new(c, a, &actor.name, child, page).map_err(failed)?;
+            let plan = Plan {
+                actor: actor.name.clone(),
+                seed: seed::derive(scenario.seed, &format!("{}/{}", container.name, actor.name)),
+                workdir: workdir.to_path_buf(),
+                steps: actor.steps.iter().map(planned).collect(),
+            };
+            let line = serde_json::to_string(&plan).map_err(|e| failed(e.into()))?;
+            worker.send_line(&line);
+            actors.push(worker);
+        }
+    }
+    Ok(actors)
+}
+
+fn planned(step: &Step) -> PlannedStep {
+    PlannedStep {
+        name: step.name.clone(),
+        workload: step.workload.clone(),
+    }
+}
+
+/// A scenario's deadline is meant for a laptop. How much slower this machine is shows in a loop of
+/// system calls and memory writes, which is what workloads do; QEMU's software emulation is 5 to
+/// 20 times slower.
+fn scaled_deadline(deadline: Duration) -> u64 {
+    let factor = crate::host::slowness().max(1.0);
+    let ns = deadline.as_nanos() as f64 * factor;
+    if factor > 2.0 {
+        log::info!("this machine is {factor:.0} times slower than a laptop: deadlines are, too");
+    }
+    ns as u64
+}

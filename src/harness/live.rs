@@ -1,0 +1,534 @@
+//! One run, from the first sample to the footer.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::actor::Actor;
+use super::error::{HarnessError, doing};
+use super::observer::Observer;
+use super::outcome::Facts;
+use super::schedule::Schedule;
+use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
+use crate::rows::{CgroupVersion, Rows};
+use crate::sampler::{self, Clock, Sampler, Settle, Settled};
+use crate::scenario::{Outcome, Scenario, StepRef};
+use crate::sys::process::Signals;
+use crate::worker::protocol::{Message, Report, Status};
+
+/// How a run ended; the numbers are in the recording.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The kernel's verdict.
+    pub outcome: Outcome,
+    /// A sentence.
+    pub reason: String,
+    /// Ctrl-C or TERM came: the caller should stop, too.
+    pub interrupted: bool,
+    /// How a recorded command ended.
+    pub exit: Option<ExitStatus>,
+}
+
+/// What a run is made of, ready to go.
+pub(super) struct Parts<'a> {
+    pub scenario: &'a Scenario,
+    pub actors: Vec<Actor>,
+    pub sampler: Sampler,
+    pub clock: Clock,
+    pub signals: &'a Signals,
+    pub writer: Writer,
+    pub groups: Vec<Group>,
+    /// The sampled group of each container.
+    pub group_of: Vec<usize>,
+    pub version: CgroupVersion,
+    pub cpus: u64,
+    pub page_size: u64,
+    /// Nanoseconds.
+    pub deadline: Option<u64>,
+    /// Nobody works: look on until a signal, the deadline or the end of the cgroup.
+    pub watching: bool,
+}
+
+/// A step whose work is done and whose counters settle.
+struct Settling {
+    step: StepRef,
+    work_done: u64,
+    report: Report,
+    /// None where the cgroup is gone: then there is nothing to wait for.
+    wait: Option<Settle>,
+}
+
+/// The longest wait for stable counters: v2 flushes its statistics every 2 s at the latest.
+const SETTLE_MAX: Duration = Duration::from_millis(2500);
+
+/// The verdict counters: a rise is an event. `failcnt` and `max` rise by thousands at the limit,
+/// so only their first rise is told; their final values are in the footer.
+const COUNTERS: [(&str, bool); 7] = [
+    ("memory.oom_control:oom_kill", true),
+    ("memory.events:oom_kill", true),
+    ("memory.events:oom", true),
+    ("memory.failcnt", false),
+    ("memory.events:max", false),
+    ("memory.events:high", false),
+    ("memory.events:low", false),
+];
+
+pub(super) struct Live<'a> {
+    parts: Parts<'a>,
+    schedule: Schedule,
+    settling: Vec<Settling>,
+    facts: Facts,
+    observer: &'a mut dyn Observer,
+    /// By group: (column, told every rise, last value).
+    counters: Vec<Vec<(usize, &'static str, bool, u64)>>,
+    /// Which groups' cgroups were removed.
+    gone: Vec<bool>,
+    stop: bool,
+}
+
+impl<'a> Live<'a> {
+    pub fn new(parts: Parts<'a>, observer: &'a mut dyn Observer) -> Self {
+        let schedule = Schedule::new(parts.scenario);
+        let mut live = Live {
+            schedule,
+            settling: Vec::new(),
+            facts: Facts::default(),
+            observer,
+            counters: Vec::new(),
+            gone: vec![false; parts.groups.len()],
+            stop: false,
+            parts,
+        };
+        live.index();
+        live
+    }
+
+    /// Finds the columns that are looked at on every tick.
+    fn index(&mut self) {
+        let find = |group: &Group| {
+            COUNTERS
+                .iter()
+                .filter_map(|(name, every)| {
+                    let column = group.columns.iter().position(|c| c == name)?;
+                    Some((column, *name, *every, 0))
+                })
+                .collect()
+        };
+        self.counters = self.parts.groups.iter().map(find).collect();
+    }
+
+    /// Runs to the end and writes the footer.
+    pub fn run(mut self) -> Result<Finished, HarnessError> {
+        self.observer.groups(&self.parts.groups);
+        self.sample_all()?;
+        while !self.over() {
+            self.start_ready()?;
+            self.wait()?;
+            if self.stop {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    fn over(&self) -> bool {
+        if self.parts.watching {
+            return self.gone.iter().all(|gone| *gone);
+        }
+        self.schedule.over() && self.settling.is_empty()
+    }
+
+    fn start_ready(&mut self) -> Result<(), HarnessError> {
+        if self.observer.holds() {
+            return Ok(());
+        }
+        for step in self.schedule.ready(self.parts.scenario) {
+            let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) else {
+                continue;
+            };
+            if !actor.ready {
+                continue;
+            }
+            actor.go(step.step);
+            self.schedule.start(step);
+            let id = self.id(step);
+            self.event(EventKind::StepStart(id))?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until the clock, a signal, a worker or a settling step wants attention.
+    fn wait(&mut self) -> Result<(), HarnessError> {
+        let actors = &self.parts.actors;
+        let mut fds: Vec<BorrowedFd> = vec![self.parts.clock.as_fd(), self.parts.signals.as_fd()];
+        fds.extend(actors.iter().filter_map(Actor::stdout));
+        let mut polled: Vec<PollFd> = fds
+            .into_iter()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        let timeout = if self.settling.is_empty() {
+            PollTimeout::NONE
+        } else {
+            // Milliseconds; 10 fits.
+            PollTimeout::from(Settle::PAUSE.as_millis() as u8)
+        };
+        match poll(&mut polled, timeout) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(doing("waiting for the workers")(error.into())),
+        }
+        let ready = |i: usize| polled[i].any().unwrap_or(false);
+        let (tick, signal) = (ready(0), ready(1));
+        drop(polled);
+        if tick {
+            self.tick()?;
+        }
+        if signal {
+            self.signals()?;
+        }
+        self.messages()?;
+        self.settle()
+    }
+
+    fn tick(&mut self) -> Result<(), HarnessError> {
+        self.parts
+            .clock
+            .tick()
+            .map_err(doing("reading the clock"))?;
+        self.sample_all()?;
+        if self.observer.wants_stop() {
+            self.facts.interrupted = true;
+            self.stop = true;
+        }
+        if self
+            .parts
+            .deadline
+            .is_some_and(|end| self.parts.clock.now_ns() > end)
+        {
+            self.facts.timed_out = !self.parts.watching;
+            self.stop = true;
+        }
+        Ok(())
+    }
+
+    fn signals(&mut self) -> Result<(), HarnessError> {
+        while let Some(info) = self
+            .parts
+            .signals
+            .next()
+            .map_err(doing("reading signals"))?
+        {
+            // SIGCHLD is number 17 wherever Linux runs; a number that is not one can't come.
+            if info.ssi_signo != nix::libc::SIGCHLD as u32 {
+                self.facts.interrupted = !self.parts.watching;
+                self.stop = true;
+            }
+        }
+        self.reap()
+    }
+
+    /// Reads every group once and looks at the verdict counters.
+    fn sample_all(&mut self) -> Result<(), HarnessError> {
+        for group in 0..self.parts.groups.len() {
+            self.sample(group)?;
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, group: usize) -> Result<(), HarnessError> {
+        let t = self.parts.clock.now_ns();
+        let reading = self.parts.sampler.sample(group);
+        self.gone[group] = reading.ended;
+        if reading.ended {
+            return Ok(());
+        }
+        if reading.grown {
+            let columns = self.parts.sampler.columns(group).to_vec();
+            self.parts.writer.columns(group, &columns)?;
+            self.parts.groups[group].columns = columns;
+            self.index();
+            self.observer.groups(&self.parts.groups);
+        }
+        let values = self.parts.sampler.values(group);
+        self.parts
+            .writer
+            .sample(group, t, reading.cost_ns, values)?;
+        self.observer.sample(group, t, values);
+        self.watch_counters(group, t)
+    }
+
+    fn watch_counters(&mut self, group: usize, t: u64) -> Result<(), HarnessError> {
+        let values = self.parts.sampler.values(group);
+        let mut rose = Vec::new();
+        for (column, name, every, last) in &mut self.counters[group] {
+            let value = values
+                .get(*column)
+                .copied()
+                .unwrap_or(crate::recording::MISSING);
+            if value == crate::recording::MISSING || value <= *last {
+                continue;
+            }
+            if *every || *last == 0 {
+                rose.push((*name, value));
+            }
+            *last = value;
+        }
+        for (what, value) in rose {
+            if what.ends_with(":oom_kill") {
+                self.facts.oom_killed = true;
+            }
+            let group = self.parts.groups[group].name.clone();
+            self.event_at(
+                t,
+                EventKind::Kernel {
+                    group,
+                    what: what.to_string(),
+                    value,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn messages(&mut self) -> Result<(), HarnessError> {
+        for i in 0..self.parts.actors.len() {
+            for message in self.parts.actors[i].messages() {
+                let actor = &mut self.parts.actors[i];
+                match message {
+                    Message::Ready { .. } => actor.ready = true,
+                    Message::Report(report) => {
+                        let step = StepRef {
+                            container: actor.container,
+                            actor: actor.index,
+                            step: report.step,
+                        };
+                        self.work_done(step, report);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work_done(&mut self, step: StepRef, report: Report) {
+        let now = self.parts.clock.now_ns();
+        let group = &self.parts.groups[self.parts.group_of[step.container]];
+        let machine = (self.parts.cpus, self.parts.page_size);
+        let path = Path::new(&group.path);
+        let wait = Settle::open(path, self.parts.version, machine, SETTLE_MAX).ok();
+        self.settling.push(Settling {
+            step,
+            work_done: now,
+            report,
+            wait,
+        });
+    }
+
+    /// Looks whether steps have settled. While another actor works in the same container its
+    /// counters never do: such a step ends at once.
+    fn settle(&mut self) -> Result<(), HarnessError> {
+        let mut i = 0;
+        while i < self.settling.len() {
+            let step = self.settling[i].step;
+            let busy = self.schedule.others_at_work(step.container, step.actor);
+            let done = busy || {
+                let wait = self.settling[i].wait.as_mut();
+                wait.is_none_or(|wait| wait.look() != Settled::Waiting)
+            };
+            if done {
+                let settled = self.settling.remove(i);
+                self.step_over(settled)?;
+            } else {
+                i += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn step_over(&mut self, settled: Settling) -> Result<(), HarnessError> {
+        self.sample_all()?;
+        let step = settled.step;
+        let actor = self.parts.actors.iter().find(|a| is(a, step));
+        let smaps = actor
+            .map(|a| sampler::smaps_rollup(a.pid()))
+            .unwrap_or_default();
+        let result = match settled.report.status {
+            Status::Done => StepResult::Done,
+            Status::Failed(why) => StepResult::Failed(why),
+            Status::Skipped(why) => StepResult::Skipped(why),
+        };
+        let id = self.id(step);
+        self.facts.step(&id.step, &result);
+        self.event(EventKind::StepEnd(StepEnd {
+            id,
+            work_done: settled.work_done,
+            result,
+            target: settled.report.target,
+            achieved: settled.report.achieved,
+            unit: settled.report.unit,
+            smaps,
+        }))?;
+        self.schedule
+            .end(step, self.steps(step.container, step.actor));
+        Ok(())
+    }
+
+    /// Notes workers that have ended.
+    fn reap(&mut self) -> Result<(), HarnessError> {
+        for i in 0..self.parts.actors.len() {
+            let Some(status) = self.parts.actors[i].reap() else {
+                continue;
+            };
+            let (container, index) = (self.parts.actors[i].container, self.parts.actors[i].index);
+            let before = self.facts.oom_killed;
+            // The counters tell whether the OOM killer did it; 3.10 has no such counter, so there
+            // a SIGKILL that was not ours, with charges that failed, is taken for it.
+            self.sample_all()?;
+            let killed = status.signal() == Some(nix::libc::SIGKILL);
+            let oom_killed = killed && (self.facts.oom_killed || self.looks_like_oom(container));
+            self.facts.oom_killed = before || oom_killed;
+            let lost = self
+                .schedule
+                .lose(container, index, self.steps(container, index));
+            let name = self.parts.actors[i].name.clone();
+            if let Some(step) = lost.filter(|_| self.parts.actors[i].is_command()) {
+                self.command_over(step, status)?;
+            } else if let Some(step) = lost {
+                self.settling.retain(|s| s.step != step);
+                let step = self.id(step).step;
+                self.facts
+                    .lost
+                    .push(format!("{name} ended during step {step} ({status})"));
+            }
+            self.event(EventKind::ActorExit {
+                container: self.parts.scenario.containers[container].name.clone(),
+                actor: name,
+                code: status.code(),
+                signal: status.signal(),
+                oom_killed,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A recorded command has ended: so has its one step.
+    fn command_over(&mut self, step: StepRef, status: ExitStatus) -> Result<(), HarnessError> {
+        let result = if status.success() {
+            StepResult::Done
+        } else {
+            StepResult::Failed(status.to_string())
+        };
+        self.facts.exit = Some(status);
+        let id = self.id(step);
+        let work_done = self.parts.clock.now_ns();
+        self.facts.step(&id.step, &result);
+        let (target, achieved, unit) = (1, 1, "run".to_string());
+        let smaps = Rows::default();
+        self.event(EventKind::StepEnd(StepEnd {
+            id,
+            work_done,
+            result,
+            target,
+            achieved,
+            unit,
+            smaps,
+        }))
+    }
+
+    fn looks_like_oom(&self, container: usize) -> bool {
+        let has_counter = |group: usize| {
+            self.counters[group]
+                .iter()
+                .any(|(_, name, ..)| name.ends_with(":oom_kill"))
+        };
+        let failed = |group: usize| {
+            self.counters[group]
+                .iter()
+                .any(|(_, name, _, last)| *name == "memory.failcnt" && *last > 0)
+        };
+        let group = self.parts.group_of[container];
+        !has_counter(group) && (failed(group) || failed(0))
+    }
+
+    /// Ends the workers, takes a last sample and writes the footer.
+    fn finish(mut self) -> Result<Finished, HarnessError> {
+        for actor in &mut self.parts.actors {
+            actor.dismiss();
+        }
+        let counters = self.final_counters();
+        self.parts.actors.clear();
+        self.sample_all()?;
+        let (outcome, reason) = self.facts.outcome();
+        let footer = Footer {
+            t: self.parts.clock.now_ns(),
+            outcome,
+            reason: reason.clone(),
+            counters,
+            harness: self.parts.clock.cost(own_rss()),
+        };
+        self.parts.writer.finish(&footer)?;
+        Ok(Finished {
+            outcome,
+            reason,
+            interrupted: self.facts.interrupted,
+            exit: self.facts.exit,
+        })
+    }
+
+    fn final_counters(&self) -> Vec<(String, Rows)> {
+        let of = |rows: &[(usize, &'static str, bool, u64)]| {
+            rows.iter()
+                .map(|(_, name, _, last)| (*name, *last))
+                .collect()
+        };
+        self.parts
+            .groups
+            .iter()
+            .zip(&self.counters)
+            .map(|(group, rows)| (group.name.clone(), of(rows)))
+            .collect()
+    }
+
+    fn id(&self, step: StepRef) -> StepId {
+        let container = &self.parts.scenario.containers[step.container];
+        let actor = &container.actors[step.actor];
+        StepId {
+            container: container.name.clone(),
+            actor: actor.name.clone(),
+            step: actor.steps[step.step].name.clone(),
+            index: step.step,
+        }
+    }
+
+    fn steps(&self, container: usize, actor: usize) -> usize {
+        self.parts.scenario.containers[container].actors[actor]
+            .steps
+            .len()
+    }
+
+    fn event(&mut self, kind: EventKind) -> Result<(), HarnessError> {
+        self.event_at(self.parts.clock.now_ns(), kind)
+    }
+
+    fn event_at(&mut self, t: u64, kind: EventKind) -> Result<(), HarnessError> {
+        let event = Event { t, kind };
+        self.parts.writer.event(&event)?;
+        self.observer.event(&event);
+        Ok(())
+    }
+}
+
+fn is(actor: &Actor, step: StepRef) -> bool {
+    actor.container == step.container && actor.index == step.actor
+}
+
+/// The harness's own resident memory, bytes; 0 where it can't be read.
+fn own_rss() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * crate::sys::process::page_size()
+}

@@ -1,0 +1,22 @@
+//! The harness: runs a scenario's workers in real cgroups and records what the kernel says.
+//!
+//! It stays outside the containers it makes (managed placement), so an OOM kill never touches it,
+//! or runs inside the one it was given (ambient) and keeps itself small. One thread, one `poll`
+//! over the clock, signals and the workers' pipes: nothing is sampled by a thread that could be
+//! late because another one works.
+
+mod actor;
+mod ad_hoc;
+mod environment;
+mod error;
+mod live;
+mod observer;
+mod outcome;
+mod schedule;
+mod site;
+mod workdir;
+
+pub use environment::{Environment, Options, Sink, can_run, watch};
+pub use error::HarnessError;
+pub use live::Finished;
+pub use observer::{Nobody, Observer};

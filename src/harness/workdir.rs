@@ -1,0 +1,106 @@
+//! The folder a run's files live in: made for one run, checked before it, gone after it.
+
+use std::path::{Path, PathBuf};
+
+use super::HarnessError;
+use crate::run_id::RunId;
+use crate::scenario::Scenario;
+use crate::units;
+use crate::workload::Workload;
+
+/// A run's own folder below the work directory; removed when dropped.
+#[derive(Debug)]
+pub struct WorkDir {
+    path: PathBuf,
+}
+
+/// What must stay free beside what a scenario writes: a full disk stops more than memtide.
+const RESERVE: u64 = 64 << 20;
+
+impl WorkDir {
+    /// Makes the folder of run `id` below `base`, after checking that `scenario` fits there.
+    ///
+    /// # Errors
+    /// When the file system is in memory and the scenario writes logs (its cache would be shmem,
+    /// another thing entirely), when there is too little room, or when it can't be written.
+    pub fn create(base: &Path, id: &RunId, scenario: &Scenario) -> Result<Self, HarnessError> {
+        let bytes = disk_bytes(scenario);
+        if bytes > 0 {
+            check_file_system(base)?;
+            check_room(base, bytes)?;
+        }
+        let path = base.join(id.to_string());
+        std::fs::create_dir_all(&path).map_err(|source| HarnessError::WorkDir {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(WorkDir { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        // What can't be removed now, the next start removes: the folder's name tells whose it was.
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            log::warn!("can't remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn check_file_system(base: &Path) -> Result<(), HarnessError> {
+    let kind = crate::host::filesystem_of(base);
+    match kind.as_deref() {
+        Some(kind @ ("tmpfs" | "ramfs")) => Err(HarnessError::MemoryWorkDir {
+            path: base.to_path_buf(),
+            kind: kind.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_room(base: &Path, needed: u64) -> Result<(), HarnessError> {
+    // A file system that can't be asked is found out by the first write that fails.
+    let Some(free) = crate::host::free_space(base) else {
+        return Ok(());
+    };
+    if free < needed.saturating_add(RESERVE) {
+        return Err(HarnessError::NoRoom {
+            path: base.to_path_buf(),
+            free: units::bytes(free),
+            needed: units::bytes(needed),
+        });
+    }
+    Ok(())
+}
+
+/// The most bytes a scenario can have on disk: all it writes, as if nothing were deleted.
+fn disk_bytes(scenario: &Scenario) -> u64 {
+    scenario
+        .containers
+        .iter()
+        .flat_map(|c| &c.actors)
+        .flat_map(|a| &a.steps)
+        .map(|step| match &step.workload {
+            Workload::LogWrite(log) => log_bytes(log),
+            _ => 0,
+        })
+        .fold(0, u64::saturating_add)
+}
+
+fn log_bytes(log: &crate::workload::LogWrite) -> u64 {
+    let by_time = match (log.rate, log.duration_ms) {
+        (Some(rate), Some(ms)) => Some(rate.saturating_mul(ms) / 1000),
+        _ => None,
+    };
+    let written = log.total.or(by_time).unwrap_or(0);
+    match &log.rotate {
+        // The current file, those kept, and a copy under way.
+        Some(rotate) => written.min(rotate.size.saturating_mul(rotate.keep + 2)),
+        None => written,
+    }
+}

@@ -1,0 +1,259 @@
+//! A run's result for people: rows, formulas, the kernel's verdict, expectations.
+
+use std::fmt::Write;
+
+use super::{Align, RunResult, StepRow, Style, Table, Verdict};
+use crate::formula::FORMULAS;
+use crate::rows::CgroupVersion;
+use crate::units;
+
+/// A formula stands out when it is off the truth by more than this share of the limit: less is
+/// kernel metadata (about 3 % of the page cache) and per-CPU stock.
+const OFF_SHARE: f64 = 0.10;
+
+/// The rows of the first table by heading, for v1 and v2; the first one present counts.
+const ROWS: [(&str, &[&str], &[&str]); 6] = [
+    ("usage", &["memory.usage_in_bytes"], &["memory.current"]),
+    ("rss", &["total_rss", "rss"], &["anon"]),
+    (
+        "inactive_file",
+        &["total_inactive_file", "inactive_file"],
+        &["inactive_file"],
+    ),
+    (
+        "active_file",
+        &["total_active_file", "active_file"],
+        &["active_file"],
+    ),
+    ("cache", &["total_cache", "cache"], &["file"]),
+    ("shmem", &["total_shmem", "shmem"], &["shmem"]),
+];
+
+/// The whole result of one scenario.
+pub fn render(run: &RunResult, colour: bool) -> String {
+    let mut out = heading(run, colour);
+    if run.result == Verdict::Skip {
+        return out;
+    }
+    if !run.steps.is_empty() {
+        out.push_str("\n  What the kernel says and what is true, MiB, after each step\n");
+        out.push_str(&rows_table(run).render(2, colour));
+        out.push_str("\n  What each formula makes of it, MiB");
+        out.push_str(" (! more than 10 % of the limit off what the program holds)\n");
+        out.push_str(&formula_table(run).render(2, colour));
+    }
+    out.push('\n');
+    out.push_str(&verdict(run));
+    out.push_str(&expectations(run, colour));
+    out
+}
+
+fn heading(run: &RunResult, colour: bool) -> String {
+    let (word, style) = match run.result {
+        Verdict::Pass => ("pass", Style::Good),
+        Verdict::Fail => ("FAIL", Style::Bad),
+        Verdict::Skip => ("skip", Style::Off),
+    };
+    let mut out = format!(
+        "{}  {}: {}\n",
+        style.paint(word, colour),
+        run.scenario,
+        run.title
+    );
+    if run.result == Verdict::Skip {
+        let _ = writeln!(out, "  skipped: {}", run.reason);
+    }
+    if let Some(host) = &run.host {
+        let limit = run.limit.map_or("none".to_string(), units::bytes);
+        let _ = writeln!(
+            out,
+            "  kernel {}, cgroup {}, {} LRU, limit {limit}, {} placement, seed {}",
+            host.kernel, host.cgroup, host.lru, host.placement, run.seed
+        );
+    }
+    out
+}
+
+fn rows_table(run: &RunResult) -> Table {
+    let several = run
+        .steps
+        .iter()
+        .any(|s| s.container != run.steps[0].container);
+    let headings = ["step", "t"]
+        .into_iter()
+        .chain(ROWS.iter().map(|(name, _, _)| *name))
+        .chain(["| heap", "leaked", "files"]);
+    let mut table = Table::new(headings.map(|name| match name {
+        "step" => (name, Align::Left),
+        _ => (name, Align::Right),
+    }));
+    let v1 = run
+        .host
+        .as_ref()
+        .is_some_and(|h| h.cgroup == CgroupVersion::V1);
+    for step in &run.steps {
+        let mut cells = vec![
+            (step_name(step, several), Style::Plain),
+            (format!("{:.1} s", step.t), Style::Dim),
+        ];
+        for (_, first, second) in ROWS {
+            let names = if v1 { first } else { second };
+            let value = names.iter().find_map(|name| step.rows.get(name).copied());
+            cells.push((mib_or_dash(value), Style::Plain));
+        }
+        for name in ["live", "leaked", "file_live"] {
+            let bar = if name == "live" { "| " } else { "" };
+            let value = mib_or_dash(step.truth.get(name).copied());
+            cells.push((format!("{bar}{value:>5}"), Style::Plain));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+fn step_name(step: &StepRow, several: bool) -> String {
+    let mut name = if several {
+        format!("{}/{}", step.container, step.name)
+    } else {
+        step.name.clone()
+    };
+    if step.result != "done" {
+        let _ = write!(name, " ({})", step.result);
+    }
+    name
+}
+
+fn mib_or_dash(value: Option<u64>) -> String {
+    value.map_or("-".to_string(), units::mib)
+}
+
+/// Formulas as rows, steps as columns: there are more formulas than a line has room for.
+fn formula_table(run: &RunResult) -> Table {
+    let headings = std::iter::once(("formula".to_string(), Align::Left))
+        .chain(run.steps.iter().map(|s| (s.name.clone(), Align::Right)));
+    let mut table = Table::new(headings);
+    let limit = run.limit.unwrap_or(u64::MAX) as f64;
+    for formula in FORMULAS {
+        let values: Vec<Option<i64>> = run
+            .steps
+            .iter()
+            .map(|s| s.formulas.get(formula.name).copied().flatten())
+            .collect();
+        if values.iter().all(Option::is_none) {
+            continue;
+        }
+        let mut cells = vec![(formula.name.to_string(), Style::Plain)];
+        for (step, value) in run.steps.iter().zip(&values) {
+            cells.push(formula_cell(
+                *value,
+                held(step),
+                limit,
+                is_estimate(formula.name),
+            ));
+        }
+        table.row(cells);
+    }
+    table
+}
+
+/// What the program holds and nothing can take from it: heap and files in memory.
+fn held(step: &StepRow) -> Option<f64> {
+    let part = |name| step.truth.get(name).map(|v| *v as f64);
+    Some(part("live")? + part("shmem_live").unwrap_or(0.0))
+}
+
+/// These don't claim to say what the program holds, so they can't be off.
+fn is_estimate(name: &str) -> bool {
+    name.ends_with("_estimate") || name.ends_with("_available")
+}
+
+fn formula_cell(
+    value: Option<i64>,
+    held: Option<f64>,
+    limit: f64,
+    estimate: bool,
+) -> (String, Style) {
+    let Some(value) = value else {
+        return ("-".into(), Style::Dim);
+    };
+    let text = format!("{:.1}", value as f64 / f64::from(1 << 20));
+    let off = held.is_some_and(|held| (value as f64 - held).abs() > OFF_SHARE * limit);
+    if off && !estimate {
+        (format!("!{text}"), Style::Off)
+    } else {
+        (text, Style::Plain)
+    }
+}
+
+fn verdict(run: &RunResult) -> String {
+    let mut out = String::new();
+    let outcome = run
+        .outcome
+        .map_or("unknown (the recording was cut)", |o| o.as_str());
+    let _ = write!(out, "  outcome: {outcome}");
+    for (group, rows) in &run.counters.0 {
+        let rows: Vec<String> = rows.0.iter().map(|(n, v)| format!("{n} {v}")).collect();
+        if !rows.is_empty() {
+            let _ = write!(out, "; {group}: {}", rows.join(", "));
+        }
+    }
+    out.push('\n');
+    if let Some(cost) = &run.harness {
+        let _ = writeln!(
+            out,
+            "  sampling: {} samples, {} missed, {} us CPU each, late by {} us (p99)",
+            cost.samples,
+            cost.missed,
+            cost.cpu_ns_mean / 1000,
+            cost.lateness_p99 / 1000
+        );
+    }
+    for warning in &run.warnings {
+        let _ = writeln!(out, "  note: {warning}");
+    }
+    for step in run.steps.iter().filter(|s| s.result != "done") {
+        let _ = writeln!(out, "  step {} {}: {}", step.name, step.result, step.reason);
+    }
+    if let Some(path) = &run.recording {
+        let _ = writeln!(out, "  recording: {path}");
+    }
+    out
+}
+
+fn expectations(run: &RunResult, colour: bool) -> String {
+    let mut out = String::new();
+    for expected in &run.expectations {
+        let (word, style) = if expected.pass {
+            ("ok  ", Style::Good)
+        } else {
+            ("FAIL", Style::Bad)
+        };
+        let _ = writeln!(
+            out,
+            "  {} {}: expected {}, seen {}",
+            style.paint(word, colour),
+            expected.text,
+            expected.expected,
+            expected.seen
+        );
+        if !expected.pass && !expected.why.is_empty() {
+            let _ = writeln!(out, "       why it should hold: {}", expected.why);
+        }
+    }
+    for other in &run.not_here {
+        let line = format!("  --   {}: {}", other.text, other.reason);
+        let _ = writeln!(out, "{}", Style::Dim.paint(&line, colour));
+    }
+    out
+}
+
+/// The last line of a `run`: how many passed, failed and were skipped.
+pub fn summary(runs: &[RunResult]) -> String {
+    let count = |verdict| runs.iter().filter(|r| r.result == verdict).count();
+    format!(
+        "{} passed, {} failed, {} skipped",
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Skip)
+    )
+}

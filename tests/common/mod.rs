@@ -1,0 +1,77 @@
+//! What integration tests share: the binary, skipping with a reason, a clean-up check.
+#![allow(dead_code)]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The binary under test.
+pub fn memtide() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memtide"));
+    // A terminal's or a user's settings must not decide a test.
+    command.env_remove("MEMTIDE_WORKDIR").env_remove("MEMTIDE_SETUP").env("NO_COLOR", "1");
+    command
+}
+
+/// Says that this machine can't do what a test needs. `scripts/test` counts these and takes them
+/// out of the passed ones; the reason is printed where it can be seen.
+pub fn skip(what: &str, reason: &str) {
+    let line = format!("{what}: {reason}");
+    eprintln!("skipped: {line}");
+    if let Some(path) = std::env::var_os("MEMTIDE_SKIP_LOG") {
+        let log = OpenOptions::new().append(true).create(true).open(path);
+        if let Err(error) = log.and_then(|mut log| writeln!(log, "{line}")) {
+            panic!("can't note a skipped test: {error}");
+        }
+    }
+}
+
+/// Whether memtide can make cgroups here; if not, the test is skipped and says why.
+pub fn can_manage(what: &str) -> bool {
+    let output = memtide().args(["doctor", "--placement", "managed"]).output().expect("doctor runs");
+    if output.status.success() {
+        return true;
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let why = text.lines().find(|l| l.contains("managed")).unwrap_or("no managed placement");
+    skip(what, why.trim());
+    false
+}
+
+/// A program on PATH; if it is missing, the test is skipped and says so.
+pub fn has_program(what: &str, program: &str) -> bool {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+    });
+    if !found {
+        skip(what, &format!("{program} is not installed (scripts/setup installs it when root)"));
+    }
+    found
+}
+
+/// Directories named like a run of process `pid`, anywhere below the cgroup mounts and `workdir`.
+pub fn left_by(pid: u32, workdir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for top in [Path::new("/sys/fs/cgroup"), workdir] {
+        walk(top, 6, &mut |path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(&format!("memtide-{pid}-")) {
+                found.push(path.to_path_buf());
+            }
+        });
+    }
+    found
+}
+
+fn walk(dir: &Path, depth: usize, visit: &mut impl FnMut(&Path)) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            visit(&entry.path());
+            if depth > 0 {
+                walk(&entry.path(), depth - 1, visit);
+            }
+        }
+    }
+}

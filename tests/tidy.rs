@@ -1,0 +1,166 @@
+//! The house rules that a compiler doesn't check: small files, short functions, no printing outside
+//! the command line, `unsafe` in one place, no panics by convenience, nothing of this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// No hand-written file is longer.
+const FILE_LINES: usize = 600;
+/// No function is longer.
+const FUNCTION_LINES: usize = 70;
+
+fn sources(dir: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), &mut found);
+    assert!(
+        !found.is_empty(),
+        "no sources in {dir}: this test would check nothing"
+    );
+    found
+}
+
+fn collect(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(dir)
+        .expect("a directory of the project")
+        .flatten()
+    {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(&path).expect("a source is text");
+            let short = path
+                .strip_prefix(env!("CARGO_MANIFEST_DIR"))
+                .unwrap()
+                .to_path_buf();
+            found.push((short, text));
+        }
+    }
+}
+
+/// The part of a file that ships: what stands before its unit tests.
+fn shipped(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod ").next().unwrap_or(text)
+}
+
+fn complain(what: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn files_are_short() {
+    let long = sources("src")
+        .into_iter()
+        .chain(sources("tests"))
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > FILE_LINES)
+        .map(|(path, lines)| format!("{} has {lines} lines", path.display()))
+        .collect();
+    complain("a file has one job; split these", long);
+}
+
+#[test]
+fn functions_are_short() {
+    let mut long = Vec::new();
+    for (path, text) in sources("src") {
+        let lines: Vec<&str> = text.lines().collect();
+        for (start, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let is_fn = [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "const fn ",
+            ]
+            .iter()
+            .any(|head| line.trim_start().starts_with(head));
+            if !is_fn || line.trim_end().ends_with(';') {
+                continue;
+            }
+            // rustfmt puts a function's closing brace alone, under its first letter.
+            let close = format!("{}}}", " ".repeat(indent));
+            let end = lines[start..].iter().position(|l| *l == close).unwrap_or(0);
+            if end > FUNCTION_LINES {
+                long.push(format!("{}:{} has {end} lines", path.display(), start + 1));
+            }
+        }
+    }
+    complain("functions of more than 70 lines", long);
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    let mut found = Vec::new();
+    for (path, text) in sources("src") {
+        if path.starts_with("src/cli") || path.starts_with("src/bin") {
+            continue;
+        }
+        for (n, line) in shipped(&text).lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            if ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("]
+                .iter()
+                .any(|m| code.contains(m))
+            {
+                found.push(format!("{}:{}", path.display(), n + 1));
+            }
+        }
+    }
+    complain("printing outside src/cli", found);
+}
+
+#[test]
+fn unsafe_lives_in_sys() {
+    let found = sources("src")
+        .into_iter()
+        .filter(|(path, text)| !path.starts_with("src/sys") && text.contains("unsafe {"))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    complain("unsafe outside src/sys", found);
+}
+
+#[test]
+fn every_unsafe_has_its_reason() {
+    let mut found = Vec::new();
+    for (path, text) in sources("src/sys") {
+        let lines: Vec<&str> = text.lines().collect();
+        for (n, line) in lines.iter().enumerate() {
+            let above = &lines[n.saturating_sub(8)..n];
+            if line.contains("unsafe {") && !above.iter().any(|l| l.contains("SAFETY:")) {
+                found.push(format!("{}:{}", path.display(), n + 1));
+            }
+        }
+    }
+    complain("unsafe without a SAFETY comment", found);
+}
+
+#[test]
+fn nothing_panics_for_convenience() {
+    let mut found = Vec::new();
+    for (path, text) in sources("src") {
+        let is_test = path.components().any(|c| {
+            let name = c.as_os_str().to_string_lossy();
+            name.starts_with("test")
+        });
+        if is_test {
+            continue;
+        }
+        let lines: Vec<&str> = shipped(&text).lines().collect();
+        for (n, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            let panics = ["todo!(", "unimplemented!(", "panic!("]
+                .iter()
+                .any(|m| code.contains(m));
+            // A comment on the line, or right above the statement, says why it can't fail.
+            let said = line.contains("//")
+                || lines[n.saturating_sub(4)..n]
+                    .iter()
+                    .any(|l| l.trim_start().starts_with("//"));
+            let unwraps = code.contains(".unwrap()") || code.contains(".expect(\"");
+            if panics || (unwraps && !said) {
+                found.push(format!("{}:{}: {}", path.display(), n + 1, line.trim()));
+            }
+        }
+    }
+    complain("may panic", found);
+}
