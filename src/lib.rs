@@ -11,6 +11,7 @@
 pub mod cgroup;
 pub mod cli;
 pub mod compare;
+pub mod demo;
 pub mod expect;
 pub mod explain;
 pub mod formula;

@@ -2,6 +2,7 @@
 
 mod common;
 mod compare;
+mod demo;
 mod doctor;
 mod exit;
 mod generate;
@@ -55,6 +56,8 @@ enum Command {
     Recordings(recordings::Args),
     /// Compare a scenario across kernels, or before and after.
     Compare(compare::Args),
+    /// Show a scenario as it happens, on the whole screen, with its story.
+    Demo(demo::Args),
     /// Make one HTML file of recordings: charts, tables, expectations.
     Report(report::Args),
     /// Draw one recording as a picture.
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => show::run(args),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Report(args) => report::run(args),
         Command::Plot(args) => plot::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -3,9 +3,7 @@
 
 mod condition;
 mod expectation;
-mod kernel;
 mod operand;
-mod parts;
 mod references;
 mod tree;
 pub mod values;
