@@ -15,6 +15,9 @@ pub struct Args {
     /// Remove the original once the packed one is safely written.
     #[arg(long)]
     remove: bool,
+    /// Keep about N samples a cgroup: those at steps and extremes, and of the others every so many.
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
 }
 
 /// Packs each recording and says what it saved.
@@ -25,7 +28,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Original::Keep
     };
     for path in &args.recordings {
-        let packed = recording::pack(path, original)?;
+        let packed = recording::pack_thinned(path, original, args.samples.unwrap_or(usize::MAX))?;
         let cut = if packed.complete {
             ""
         } else {
