@@ -84,7 +84,7 @@ fn a_run_is_held_against_the_nearest_set_up() {
         text.contains("after `read twice`: cadvisor_working_set 10"),
         "{text}"
     );
-    assert!(text.contains("known: "), "{text}");
+    assert!(text.contains("known of `read twice`: "), "{text}");
     memtide(&[&args[..], &["--check"]].concat()).code(1);
 }
 

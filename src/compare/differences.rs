@@ -12,6 +12,9 @@ pub struct Difference {
     pub scenario: String,
     /// The steps whose end shows it; `outcome` for how it ends.
     pub steps: Vec<String>,
+    /// The set-ups that differ from the others; all of them if none is named.
+    #[serde(default)]
+    pub setups: Vec<String>,
     /// One sentence.
     pub why: String,
     /// The kernel's function, with its file.
@@ -19,9 +22,12 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Whether it explains a difference at the end of this step.
-    pub fn is_about(&self, scenario: &str, step: &str) -> bool {
-        self.scenario == scenario && self.steps.iter().any(|s| s == step)
+    /// Whether it explains a difference at the end of this step between these two set-ups.
+    pub fn is_about(&self, scenario: &str, step: &str, setup: &str, baseline: &str) -> bool {
+        let named = |s: &String| s == setup || s == baseline;
+        self.scenario == scenario
+            && self.steps.iter().any(|s| s == step)
+            && (self.setups.is_empty() || self.setups.iter().any(named))
     }
 }
 

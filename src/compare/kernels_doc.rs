@@ -10,14 +10,16 @@ use super::{Comparison, Difference, Row, Sheet, differences};
 pub enum DocError {
     /// A difference that nobody has explained.
     #[error(
-        "{scenario} differs between kernels after `{step}`, and recordings/differences.toml does \
-         not say why: add an entry with its reason and the kernel's function"
+        "{scenario} differs on {setup} after `{step}`, and recordings/differences.toml does not \
+         say why: add an entry with its reason and the kernel's function"
     )]
     Unexplained {
         /// The scenario.
         scenario: String,
         /// The step, or `outcome`.
         step: String,
+        /// The set-up.
+        setup: String,
     },
     /// An explanation of something that is not so.
     #[error(
@@ -92,28 +94,39 @@ fn setups(comparisons: &[Comparison]) -> String {
     markdown_table(&rows)
 }
 
-/// The steps that differ, those of all values, and `outcome`.
-fn differing_steps(comparison: &Comparison) -> Vec<&str> {
-    let rows = comparison.sheets.iter().flat_map(|s| &s.rows);
-    let mut steps: Vec<&str> = Vec::new();
-    for row in rows.filter(|r| r.differs()) {
-        if !steps.contains(&row.step.as_str()) {
-            steps.push(&row.step);
-        }
+/// Steps (and `outcome`) with the columns that differ there, over all values.
+fn differing(comparison: &Comparison) -> Vec<(&str, usize)> {
+    let mut found: Vec<(&str, usize)> = Vec::new();
+    for row in comparison.sheets.iter().flat_map(|s| &s.rows) {
+        let cells = row.cells.iter().enumerate();
+        found.extend(
+            cells
+                .filter(|(_, c)| c.differs)
+                .map(|(i, _)| (row.step.as_str(), i)),
+        );
     }
-    if comparison.outcome_differs.contains(&true) {
-        steps.push("outcome");
-    }
-    steps
+    let outcomes = comparison.outcome_differs.iter().enumerate();
+    found.extend(outcomes.filter(|(_, d)| **d).map(|(i, _)| ("outcome", i)));
+    found
+}
+
+/// Whether an explanation is about what differs at this step in this column.
+fn explains(d: &Difference, comparison: &Comparison, step: &str, column: usize) -> bool {
+    let label = |i: usize| comparison.runs[i].label.as_str();
+    let baseline = label(comparison.baseline);
+    d.is_about(&comparison.scenario, step, label(column), baseline)
 }
 
 fn unexplained(comparison: &Comparison) -> Result<(), DocError> {
-    for step in differing_steps(comparison) {
-        let known = |d: &Difference| d.is_about(&comparison.scenario, step);
-        if !differences().iter().any(known) {
+    for (step, column) in differing(comparison) {
+        if !differences()
+            .iter()
+            .any(|d| explains(d, comparison, step, column))
+        {
             return Err(DocError::Unexplained {
                 scenario: comparison.scenario.clone(),
                 step: step.into(),
+                setup: comparison.runs[column].label.clone(),
             });
         }
     }
@@ -121,21 +134,19 @@ fn unexplained(comparison: &Comparison) -> Result<(), DocError> {
 }
 
 fn unseen(difference: &Difference, comparisons: &[Comparison]) -> Result<(), DocError> {
-    let comparison = comparisons
-        .iter()
-        .find(|c| c.scenario == difference.scenario);
-    let seen = comparison.map(differing_steps).unwrap_or_default();
-    match difference
-        .steps
-        .iter()
-        .find(|s| !seen.contains(&s.as_str()))
-    {
-        None => Ok(()),
-        Some(step) => Err(DocError::Unseen {
-            scenario: difference.scenario.clone(),
-            step: step.clone(),
-        }),
+    for step in &difference.steps {
+        let seen = comparisons.iter().any(|c| {
+            let mut found = differing(c).into_iter();
+            found.any(|(s, column)| s == step && explains(difference, c, s, column))
+        });
+        if !seen {
+            return Err(DocError::Unseen {
+                scenario: difference.scenario.clone(),
+                step: step.clone(),
+            });
+        }
     }
+    Ok(())
 }
 
 fn scenario(out: &mut String, comparison: &Comparison) {
@@ -158,9 +169,13 @@ fn scenario(out: &mut String, comparison: &Comparison) {
     for difference in differences() {
         if difference.scenario == comparison.scenario {
             let steps: Vec<String> = difference.steps.iter().map(|s| format!("`{s}`")).collect();
+            let on = match difference.setups.is_empty() {
+                true => String::new(),
+                false => format!(" on {}", difference.setups.join(", ")),
+            };
             let _ = writeln!(
                 out,
-                "- {}: {} Source: {}.",
+                "- {}{on}: {} Source: {}.",
                 steps.join(", "),
                 difference.why,
                 difference.source

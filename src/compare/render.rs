@@ -28,15 +28,28 @@ pub fn human(comparison: &Comparison, show: Show) -> String {
     for line in remarks(comparison, show) {
         let _ = writeln!(out, "{line}");
     }
-    for column in 0..comparison.runs.len() {
-        for sentence in sentences(comparison, column) {
-            let _ = writeln!(out, "- {}", sentence.text);
-            if let Some(known) = sentence.known {
-                let _ = writeln!(out, "  known: {known}");
+    for line in in_words(comparison) {
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
+/// Two columns: each difference as a sentence. More: the table says it, and the words say why.
+fn in_words(comparison: &Comparison) -> Vec<String> {
+    let all = (0..comparison.runs.len()).flat_map(|column| sentences(comparison, column));
+    let mut lines: Vec<String> = Vec::new();
+    for sentence in all {
+        if comparison.runs.len() == 2 {
+            lines.push(format!("- {}", sentence.text));
+        }
+        if let Some(known) = sentence.known {
+            let line = format!("  known of `{}`: {known}", sentence.step);
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         }
     }
-    out
+    lines
 }
 
 /// The comparison as Markdown. Cells that differ from the baseline are bold.

@@ -33,7 +33,7 @@ pub fn sentences(comparison: &Comparison, column: usize) -> Vec<Sentence> {
                     run.label,
                     base.label
                 ),
-                known: known(&comparison.scenario, &step),
+                known: known(comparison, column, &step),
                 step,
             })
         })
@@ -48,7 +48,7 @@ pub fn sentences(comparison: &Comparison, column: usize) -> Vec<Sentence> {
                 outcome(base),
                 base.label
             ),
-            known: known(&comparison.scenario, "outcome"),
+            known: known(comparison, column, "outcome"),
         });
     }
     sentences
@@ -95,7 +95,13 @@ fn reading(reading: &Reading) -> String {
     }
 }
 
-fn known(scenario: &str, step: &str) -> Option<String> {
-    let found = differences().iter().find(|d| d.is_about(scenario, step))?;
-    Some(format!("{} [{}]", found.why, found.source))
+fn known(comparison: &Comparison, column: usize, step: &str) -> Option<String> {
+    let label = |i: usize| comparison.runs[i].label.as_str();
+    let (run, base) = (label(column), label(comparison.baseline));
+    let found: Vec<String> = differences()
+        .iter()
+        .filter(|d| d.is_about(&comparison.scenario, step, run, base))
+        .map(|d| format!("{} [{}]", d.why, d.source))
+        .collect();
+    (!found.is_empty()).then(|| found.join(" "))
 }
