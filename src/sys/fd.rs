@@ -6,36 +6,32 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sys::signal::Signal;
 
-/// Lets the child of `command` find a duplicate of `fd` as its descriptor number `target`.
+/// Lets the child of `command` inherit a duplicate of `fd`, and gives its number there.
+///
+/// The number is one that is free here, not one of our choosing: to move a descriptor to a fixed
+/// number in the child would close whatever has that number, and that may be the pipe on which the
+/// child reports a failed exec, or the cgroup file it has yet to join by.
 ///
 /// # Errors
 /// Fails if the descriptor can't be duplicated (EMFILE).
-pub fn pass_as(command: &mut Command, fd: BorrowedFd<'_>, target: RawFd) -> io::Result<()> {
-    // The duplicate is `target` itself if that number is free here, and another one if it is not.
-    // So the number is taken when std opens the pipe on which the child reports a failed exec, and
-    // dup2 in the child can't close that pipe.
-    let copy = duplicate(fd, target)?;
-    // SAFETY: the closure runs between fork and exec and calls only dup2 and fcntl, which are
-    // async-signal-safe; it allocates nothing. `copy` lives as long as the closure.
+pub fn pass(command: &mut Command, fd: BorrowedFd<'_>) -> io::Result<RawFd> {
+    let copy = duplicate(fd, 3)?;
+    let number = copy.as_raw_fd();
+    // SAFETY: the closure runs between fork and exec and calls only fcntl, which is
+    // async-signal-safe; it allocates nothing. It owns `copy`, so the number stays taken here until
+    // the command is dropped.
     unsafe {
-        command.pre_exec(move || {
-            let raw = copy.as_raw_fd();
-            let done = if raw == target {
-                nix::libc::fcntl(raw, nix::libc::F_SETFD, 0)
-            } else {
-                nix::libc::dup2(raw, target)
-            };
-            if done == -1 {
-                Err(io::Error::last_os_error())
-            } else {
-                Ok(())
-            }
-        });
+        command.pre_exec(
+            move || match nix::libc::fcntl(copy.as_raw_fd(), nix::libc::F_SETFD, 0) {
+                -1 => Err(io::Error::last_os_error()),
+                _ => Ok(()),
+            },
+        );
     }
-    Ok(())
+    Ok(number)
 }
 
 /// Takes over a descriptor that was passed at exec: a duplicate of it, and neither goes further.
@@ -43,28 +39,15 @@ pub fn pass_as(command: &mut Command, fd: BorrowedFd<'_>, target: RawFd) -> io::
 /// # Errors
 /// EBADF if no descriptor of that number was passed.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: borrowed for this call only, and not closed by it; a number that is not open makes
+    if number < 0 {
+        return Err(Errno::EBADF.into());
+    }
+    // SAFETY: not negative; borrowed for this call only, and not closed by it; a number that is not open makes
     // fcntl return EBADF and nothing else is done with it.
     let passed = unsafe { BorrowedFd::borrow_raw(number) };
     let copy = duplicate(passed, 3)?;
     fcntl(passed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     Ok(copy)
-}
-
-/// Lets the child of `command` be killed when the *thread* that spawns it ends.
-pub fn die_with_parent(command: &mut Command) {
-    let parent = nix::unistd::getpid();
-    // SAFETY: prctl and getppid are system calls without locks or allocation, safe after fork.
-    unsafe {
-        command.pre_exec(move || {
-            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // The parent may have ended before the line above; then no signal will come.
-            if nix::unistd::getppid() != parent {
-                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-            }
-            Ok(())
-        });
-    }
 }
 
 /// A duplicate with the lowest free number from `lowest` on, closed at exec.

@@ -4,23 +4,15 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::libc::c_void;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
-/// Bytes a page on this machine.
+/// Bytes a page on this machine, as a length.
 pub fn page_size() -> usize {
-    static SIZE: OnceLock<usize> = OnceLock::new();
-    *SIZE.get_or_init(|| {
-        nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
-            .ok()
-            .flatten()
-            .and_then(|size| usize::try_from(size).ok())
-            .unwrap_or(4096)
-    })
+    super::process::page_size() as usize
 }
 
 /// A private anonymous mapping. Private, because MADV_FREE on a shared one is EINVAL.

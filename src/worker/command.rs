@@ -7,13 +7,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::sys::fd;
+use crate::sys::process::{Child, OOM_FIRST};
 
 /// The running binary, found even after its file was replaced or deleted.
 pub const SELF: &str = "/proc/self/exe";
 
 /// A command that starts `program` (memtide; [`SELF`] from memtide itself) as a worker with this
 /// truth page: stdin and stdout are pipes, the worker has a process group of its own so that a
-/// Ctrl-C reaches only the harness, and it is killed when the *thread* that spawned it ends.
+/// Ctrl-C reaches only the harness, it is killed when the *thread* that spawned it ends, and an OOM
+/// takes it before the harness and before anything else on the machine.
 ///
 /// The caller adds what it needs before the spawn, such as joining a cgroup. It can be spawned once.
 ///
@@ -26,7 +28,13 @@ pub fn command(program: &Path, truth: BorrowedFd<'_>) -> io::Result<Command> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0);
-    fd::die_with_parent(&mut command);
-    fd::pass_as(&mut command, truth, super::TRUTH_FD)?;
+    Child {
+        join: None,
+        oom_score_adj: Some(OOM_FIRST),
+        die_with_parent: true,
+    }
+    .prepare(&mut command);
+    let number = fd::pass(&mut command, truth)?;
+    command.arg(number.to_string());
     Ok(command)
 }

@@ -7,8 +7,6 @@ mod run;
 pub use command::{SELF, command};
 pub use run::main;
 
-/// The first argument that makes this binary a worker.
+/// The first argument that makes this binary a worker; the second is the number of the descriptor
+/// on which it finds its truth page.
 pub const ARGUMENT: &str = "__worker";
-
-/// The descriptor on which a worker finds its truth page.
-pub const TRUTH_FD: std::os::fd::RawFd = 3;

@@ -1,7 +1,7 @@
 //! What harness and worker say to each other: JSON, one message a line.
 //!
-//! The harness starts `memtide __worker` with stdin and stdout as pipes and the truth page as file
-//! descriptor 3. It writes the [`Plan`] as the first line, then a line `{"go": N}` for each step N
+//! The harness starts `memtide __worker` with stdin and stdout as pipes and the truth page as a file
+//! descriptor whose number is the second argument. It writes the [`Plan`] as the first line, then a line `{"go": N}` for each step N
 //! that may start. The worker answers `{"ready": ..}` once its own start-up memory is in place,
 //! and one [`Report`] a step. When its stdin closes, the worker ends.
 

@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
+use super::ARGUMENT;
 use super::protocol::{Message, Order, Plan, Report, Status};
-use super::{ARGUMENT, TRUTH_FD};
 use crate::sys::fd;
 use crate::truth::Page;
 use crate::workload::{Context, WorkError};
@@ -27,9 +27,7 @@ pub fn main() -> ExitCode {
 /// Why a worker can't go on.
 #[derive(Debug, thiserror::Error)]
 enum WorkerError {
-    #[error(
-        "no truth page on descriptor {TRUTH_FD} ({0}); workers are started by memtide itself, not by hand"
-    )]
+    #[error("no truth page ({0}); workers are started by memtide itself, not by hand")]
     NoTruth(io::Error),
     #[error("cannot read the plan from stdin: {0}")]
     Plan(String),
@@ -40,8 +38,10 @@ enum WorkerError {
 }
 
 fn serve() -> Result<(), WorkerError> {
-    be_the_first_to_go();
-    let truth = fd::inherited(TRUTH_FD)
+    // An exec of /proc/self/exe leaves the name `exe`, which says nothing in a list of processes.
+    let _ = nix::sys::prctl::set_name(c"memtide-worker");
+    let truth = truth_number()
+        .and_then(fd::inherited)
         .and_then(Page::open)
         .map_err(WorkerError::NoTruth)?;
     let mut orders = io::stdin().lock();
@@ -76,13 +76,12 @@ fn serve() -> Result<(), WorkerError> {
     }
 }
 
-/// Makes this process the OOM killer's first choice, so that it takes a worker before the harness
-/// and before anything else on the machine; and names it, because an exec of `/proc/self/exe`
-/// leaves the name `exe`.
-fn be_the_first_to_go() {
-    // Raising is always allowed; where /proc is missing or read-only the run still works.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let _ = nix::sys::prctl::set_name(c"memtide-worker");
+/// The number of the truth page's descriptor, from the command line.
+fn truth_number() -> io::Result<std::os::fd::RawFd> {
+    std::env::args_os()
+        .nth(2)
+        .and_then(|text| text.to_str()?.parse().ok())
+        .ok_or_else(|| io::Error::other("no descriptor number after the argument"))
 }
 
 fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {

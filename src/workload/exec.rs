@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use super::exec_output::Outputs;
 use super::{Context, Exec, Reached, Unit, Work, WorkError, clock};
-use crate::sys::fd;
+use crate::sys::process;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE_NS: u64 = 2_000_000_000;
@@ -37,7 +37,12 @@ impl Work for Exec {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        fd::die_with_parent(&mut command);
+        process::Child {
+            join: None,
+            oom_score_adj: None,
+            die_with_parent: true,
+        }
+        .prepare(&mut command);
         let child = command
             .spawn()
             .map_err(|error| nothing.failed(cannot_start(program, &context.workdir, &error)))?;

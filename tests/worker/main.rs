@@ -2,10 +2,13 @@
 //! worker process, seen from outside by what the kernel says of it.
 
 mod command;
+mod container;
 mod heap;
 mod log;
 mod memory;
+mod old_kernel;
 mod protocol;
 mod read;
 mod rotate;
 mod support;
+mod trouble;

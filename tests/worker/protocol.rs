@@ -83,16 +83,18 @@ fn what_is_not_the_protocol_ends_it_with_code_2() {
 
 #[test]
 fn by_hand_it_says_what_it_is() {
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(format!(
-            "exec {} __worker 3<&- </dev/null",
-            env!("CARGO_BIN_EXE_memtide")
-        ))
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not by hand"));
+    for arguments in [
+        vec!["__worker"],
+        vec!["__worker", "7"],
+        vec!["__worker", "-1"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_memtide"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("not by hand"));
+    }
 }
 
 #[test]

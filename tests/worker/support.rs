@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use memtide::truth::{Counter, Page};
 use memtide::worker;
@@ -60,12 +60,43 @@ impl Worker {
     pub fn start_with(
         dir: &Path,
         steps: &[Workload],
-        prepare: impl FnOnce(&mut std::process::Command),
+        prepare: impl FnOnce(&mut Command),
     ) -> Worker {
         let (truth, fd) = Page::create(dir).unwrap();
         let program = PathBuf::from(env!("CARGO_BIN_EXE_memtide"));
         let mut command = worker::command(&program, fd.as_fd()).unwrap();
         prepare(&mut command);
+        Worker::spawn(command, truth, dir, steps)
+    }
+
+    /// As [`Worker::start`], with strace's `inject` expressions tampering with its system calls;
+    /// none, and a line that says so, where that is not possible.
+    pub fn tampered(dir: &Path, steps: &[Workload], strace: &[&str]) -> Option<Worker> {
+        // -D: the tracer is the grandchild, so the worker has the child's process id.
+        let own = ["-D", "-q", "-o", "/dev/null"];
+        let works = Command::new("strace")
+            .args(own)
+            .args(strace)
+            .arg("true")
+            .output();
+        if !works.as_ref().is_ok_and(|output| output.status.success()) {
+            println!("skipped: system calls can't be tampered with here: {works:?}");
+            return None;
+        }
+        let (truth, fd) = Page::create(dir).unwrap();
+        let mut command = Command::new("strace");
+        command
+            .args(own)
+            .args(strace)
+            .arg(env!("CARGO_BIN_EXE_memtide"))
+            .arg(worker::ARGUMENT);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let number = memtide::sys::fd::pass(&mut command, fd.as_fd()).unwrap();
+        command.arg(number.to_string());
+        Some(Worker::spawn(command, truth, dir, steps))
+    }
+
+    fn spawn(mut command: Command, truth: Page, dir: &Path, steps: &[Workload]) -> Worker {
         let mut child = command.spawn().unwrap();
         let mut orders = child.stdin.take().unwrap();
         let plan = Plan {
