@@ -4,8 +4,8 @@
 use memtide::truth::Counter;
 use memtide::worker::protocol::Status;
 use memtide::workload::{
-    Advice, Anon, Dist, Exec, FileRead, HeapChurn, Huge, LogWrite, Release, Rewrite, Rotate,
-    RotateMode, Sleep, Workload,
+    Advice, Anon, Dentries, Dist, Exec, Fadvise, FileAdvice, FileRead, HeapChurn, Huge, LogWrite,
+    MmapScan, Release, Rewrite, Rotate, RotateMode, Sleep, Workload,
 };
 
 use crate::support::{MIB, Worker, log, unlink};
@@ -61,7 +61,20 @@ fn every_workload_runs_without_the_newer_calls() {
             follow: None,
             rate: Some(100 * MIB),
         }),
+        Workload::MmapScan(MmapScan {
+            file: "app.log".into(),
+            passes: 2,
+            keep: false,
+        }),
+        Workload::Fadvise(Fadvise {
+            file: "app.log".into(),
+            advice: FileAdvice::Dontneed,
+        }),
         unlink(),
+        Workload::Dentries(Dentries {
+            lookups: 1000,
+            rate: None,
+        }),
         anon(Huge::Never),
         release(Advice::Dontneed),
         Workload::Rewrite(Rewrite {
@@ -78,6 +91,7 @@ fn every_workload_runs_without_the_newer_calls() {
         Workload::Sleep(Sleep { duration_ms: 1 }),
         Workload::Exec(Exec {
             command: vec!["true".into()],
+            files: vec![("note".into(), "hello".into())],
             env: vec![],
             duration_ms: None,
         }),
