@@ -3,9 +3,12 @@
 mod common;
 mod compare;
 mod demo;
+mod detectors;
 mod doctor;
 mod exit;
+mod export;
 mod generate;
+mod judge;
 mod list;
 mod logger;
 mod pack;
@@ -17,6 +20,7 @@ mod recordings;
 mod report;
 mod run;
 mod show;
+mod supervise;
 mod watch;
 
 use std::process::ExitCode;
@@ -66,6 +70,15 @@ enum Command {
     Doctor(doctor::Args),
     /// Compress recordings.
     Pack(pack::Args),
+    /// Score detectors against recordings whose truth is known.
+    Judge(judge::Args),
+    /// List the built-in detectors.
+    Detectors(detectors::Args),
+    /// Write recordings in other tools' formats.
+    Export(export::Args),
+    /// Stand between the judge and a detector program.
+    #[command(name = crate::judge::program::SUPERVISE, hide = true)]
+    Supervise(supervise::Args),
     /// Write completions, the man page or the JSON Schemas.
     #[command(hide = true)]
     Generate(generate::Args),
@@ -90,6 +103,10 @@ pub fn main() -> ExitCode {
         Command::Plot(args) => plot::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Pack(args) => pack::run(args),
+        Command::Judge(args) => judge::run(args),
+        Command::Detectors(args) => detectors::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Supervise(args) => supervise::run(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -1,0 +1,215 @@
+//! `memtide export`: recordings in other tools' formats.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::export::flat::Flat;
+use crate::export::promtool::{Expected, TestFile, checks};
+use crate::export::{Naming, Pages, csv, jsonl, openmetrics};
+use crate::judge::corpus::{Case, Corpus};
+use crate::judge::feed::{self, Feed};
+use crate::judge::verdict::Window;
+use crate::recording::{self, Recording};
+use crate::shipped;
+
+use super::Exit;
+use super::judge::Scrape;
+
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("format").required(true)))]
+pub struct Args {
+    /// Recordings, or folders of them; those that come with memtide where none is given.
+    recordings: Vec<PathBuf>,
+    /// OpenMetrics text with timestamps, for `promtool tsdb create-blocks-from openmetrics`.
+    #[arg(long, group = "format")]
+    openmetrics: bool,
+    /// A promtool unit test of each recording, written into this folder.
+    #[arg(long, group = "format", value_name = "DIR")]
+    promtool: Option<PathBuf>,
+    /// CSV, one line a sample.
+    #[arg(long, group = "format")]
+    csv: bool,
+    /// JSON Lines of plain objects, one a sample.
+    #[arg(long, group = "format")]
+    jsonl: bool,
+    /// What `memtide judge` would write to a detector's stdin.
+    #[arg(long, group = "format")]
+    feed: bool,
+    /// With --promtool: the rules file the tests name, as seen from the folder.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "alerts.yaml",
+        requires = "promtool"
+    )]
+    rules: String,
+    /// With --promtool: the alerts that should fire, a regular expression.
+    #[arg(
+        long,
+        value_name = "REGEX",
+        default_value = ".+",
+        requires = "promtool"
+    )]
+    alert: String,
+    #[command(flatten)]
+    scrape: Scrape,
+    /// Only recordings of this kernel set-up.
+    #[arg(long, value_name = "NAME")]
+    setup: Vec<String>,
+    /// Only recordings of this scenario.
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// Where to write instead of stdout.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "promtool")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the chosen format.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if let Some(dir) = &args.promtool {
+        return promtool(&args, dir);
+    }
+    let recordings = recordings(&args)?;
+    match &args.out {
+        Some(path) => {
+            let file = File::create(path).with_context(|| path.display().to_string())?;
+            write(&args, &recordings, BufWriter::new(file))
+                .with_context(|| path.display().to_string())?;
+        }
+        None => write(&args, &recordings, BufWriter::new(io::stdout().lock()))?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// The recordings with their set-up's names; unlike the judge, this needs no truth.
+fn recordings(args: &Args) -> anyhow::Result<Vec<(String, Recording)>> {
+    let mut all = Vec::new();
+    for path in &args.recordings {
+        for file in crate::judge::corpus::files(path)? {
+            let recording = recording::read_path(&file)?;
+            all.push((crate::judge::corpus::setup_of(&recording, &file), recording));
+        }
+    }
+    if args.recordings.is_empty() {
+        for one in shipped::all().filter(|s| wanted(args, s.setup, s.scenario)) {
+            all.push((one.setup.to_owned(), one.read()?));
+        }
+    }
+    all.retain(|(setup, recording)| wanted(args, setup, &recording.header.scenario));
+    if all.is_empty() {
+        bail!("no recording to export");
+    }
+    Ok(all)
+}
+
+fn wanted(args: &Args, setup: &str, scenario: &str) -> bool {
+    let chosen =
+        |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    chosen(&args.setup, setup) && chosen(&args.scenario, scenario)
+}
+
+fn write(
+    args: &Args,
+    recordings: &[(String, Recording)],
+    mut out: impl Write,
+) -> anyhow::Result<()> {
+    let scraping = args.scrape.scraping()?;
+    let scale = |r: &Recording| scraping.time_scale.unwrap_or(r.header.time_scale);
+    let pages: Vec<(String, Pages)> = recordings
+        .iter()
+        .map(|(setup, r)| (setup.clone(), Pages::new(r, Naming::Telling, scale(r))))
+        .collect();
+    if args.openmetrics {
+        openmetrics::write(&mut out, &pages)?;
+    } else if args.feed {
+        for (setup, recording) in recordings {
+            let key = format!("{setup}/{}", recording.header.scenario);
+            feed::write(&mut out, &Feed::new(recording, &scraping, &key))?;
+        }
+    } else if args.jsonl {
+        for (setup, pages) in &pages {
+            jsonl::write(&mut out, &Flat::new(setup, pages))?;
+        }
+    } else {
+        same_columns(&pages)?;
+        for (i, (setup, pages)) in pages.iter().enumerate() {
+            csv::write(&mut out, &Flat::new(setup, pages), i == 0)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// One CSV has one header: recordings with other rows would be misread.
+fn same_columns(pages: &[(String, Pages)]) -> anyhow::Result<()> {
+    let columns = |(setup, pages): &(String, Pages)| Flat::new(setup, pages).columns();
+    let mut all = pages.iter().map(columns);
+    let first = all.next();
+    if all.all(|next| Some(next) == first) {
+        return Ok(());
+    }
+    bail!(
+        "these recordings have different rows, so they don't fit one CSV: export them one by one, or as --jsonl"
+    )
+}
+
+fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
+    let mut corpus = Corpus::default();
+    if args.recordings.is_empty() {
+        corpus.add_shipped(&|setup, scenario| wanted(args, setup, scenario));
+    }
+    for path in &args.recordings {
+        corpus.add_path(path)?;
+    }
+    corpus.retain(|setup, scenario| wanted(args, setup, scenario));
+    if corpus.cases.is_empty() {
+        bail!("no recording with a truth to export");
+    }
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    for case in &corpus.cases {
+        let name = format!("{}--{}.yaml", case.setup, case.scenario);
+        let path = dir.join(name.replace(['/', ' '], "_"));
+        fs::write(&path, unit_test(args, case)?).with_context(|| path.display().to_string())?;
+    }
+    let mut err = io::stderr().lock();
+    for skipped in &corpus.skipped {
+        writeln!(err, "skipped: {}: {}", skipped.name, skipped.reason)?;
+    }
+    writeln!(
+        err,
+        "{} tests written; put your rules at {}, then: promtool test rules {}/*.yaml",
+        corpus.cases.len(),
+        dir.join(&args.rules).display(),
+        dir.display()
+    )?;
+    Ok(Exit::Ok)
+}
+
+fn unit_test(args: &Args, case: &Case) -> anyhow::Result<String> {
+    let scraping = args.scrape.scraping()?;
+    let feed = Feed::new(&case.recording, &scraping, &case.name);
+    let window = Window::new(&case.truth, feed.pages.time_scale(), feed.pages.end());
+    let expected = if window.fire {
+        Expected::Fire {
+            onset: window.onset_s,
+            until: window.until(),
+        }
+    } else {
+        Expected::Quiet { end: window.end_s }
+    };
+    let checks = checks(expected, &args.alert);
+    let source = (&feed.pages, feed.rounds.as_slice());
+    let test = TestFile::new(&case.name, &args.rules, scraping.interval_s, source, checks);
+    let fire = if window.fire { "fire" } else { "stay quiet" };
+    let class = case.truth.class;
+    let scale = feed.pages.time_scale();
+    Ok(format!(
+        "# {}: should {fire} ({class}). {}\n# One recorded second is {scale} s here.\n{}",
+        case.name,
+        case.truth.why.replace('\n', " "),
+        test.to_yaml()?
+    ))
+}

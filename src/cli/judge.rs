@@ -1,0 +1,282 @@
+//! `memtide judge`: detectors against recordings whose truth is known.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::judge::baseline;
+use crate::judge::corpus::Corpus;
+use crate::judge::feed::Scraping;
+use crate::judge::panel::{self, Candidate, PanelError};
+use crate::judge::program::Program;
+use crate::judge::realism::Realism;
+use crate::judge::render;
+use crate::judge::rules::{Rules, RulesError};
+use crate::judge::scorecard::Scorecard;
+use crate::judge::supervise::Limits;
+use crate::{detector, judge, units};
+
+use super::{Exit, Failure};
+
+/// How to print the scorecard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Tables for a terminal.
+    Human,
+    /// Everything, as `--save` writes it.
+    Json,
+    /// For CI.
+    Junit,
+    /// For a comment on a pull request: totals, verdicts by scenario, and what was wrong.
+    Markdown,
+    /// The same without the rows that were wrong.
+    MarkdownSummary,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A built-in detector's name, `all` for all of them, or a command that reads samples on stdin.
+    #[arg(long, value_name = "NAME|COMMAND")]
+    detector: Vec<String>,
+    /// A Prometheus alert rules file, judged by promtool.
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    suite: Suite,
+    #[command(flatten)]
+    scrape: Scrape,
+    /// Time a detector program may take for one recording.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::parse_duration)]
+    timeout: Duration,
+    /// Memory a detector program may hold, all its processes together.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = units::parse_bytes)]
+    memory: u64,
+    /// Recordings judged at a time; as many as there are CPUs by default.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// How to print the scorecard.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Also write the scorecard as JSON.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Compare with a saved scorecard: exit 1 when any row got worse, 0 otherwise.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+}
+
+/// Which recordings.
+#[derive(Debug, clap::Args)]
+pub struct Suite {
+    /// Recordings of your own: a file or a folder; the truth in NAME.truth.toml beside each.
+    #[arg(long, value_name = "PATH")]
+    recordings: Vec<PathBuf>,
+    /// Leave out the recordings that come with memtide.
+    #[arg(long)]
+    no_shipped: bool,
+    /// Only recordings of this kernel set-up.
+    #[arg(long, value_name = "NAME")]
+    setup: Vec<String>,
+    /// Only recordings of this scenario.
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+}
+
+/// How they are shown to the detectors.
+#[derive(Debug, clap::Args)]
+pub struct Scrape {
+    /// Time between scrapes, in the detector's time.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = units::parse_duration)]
+    scrape_interval: Duration,
+    /// Seconds of the detector's time for one recorded second, instead of each recording's own.
+    #[arg(long, value_name = "N", value_parser = parse_scale)]
+    time_scale: Option<f64>,
+    /// Scrape as in real life: jitter, lost scrapes, and samples as old as the kubelet's.
+    #[arg(long)]
+    realism: bool,
+    /// Draws the realism.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "realism")]
+    seed: u64,
+}
+
+fn parse_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && (1e-3..=1e6).contains(&scale) => Ok(scale),
+        _ => Err("a time scale is a number from 0.001 to 1000000, like `60`".to_owned()),
+    }
+}
+
+impl Suite {
+    /// Gathers the recordings.
+    pub fn corpus(&self) -> anyhow::Result<Corpus> {
+        let mut corpus = Corpus::default();
+        let chosen =
+            |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+        if !self.no_shipped {
+            corpus.add_shipped(&|setup, scenario| {
+                chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
+            });
+        }
+        for path in &self.recordings {
+            corpus.add_path(path)?;
+        }
+        corpus.retain(|setup, scenario| {
+            chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
+        });
+        for skipped in &corpus.skipped {
+            writeln!(
+                io::stderr(),
+                "skipped: {}: {}",
+                skipped.name,
+                skipped.reason
+            )?;
+        }
+        if corpus.cases.is_empty() {
+            bail!(
+                "no recording to judge on: --setup, --scenario, --recordings and --no-shipped leave none"
+            );
+        }
+        Ok(corpus)
+    }
+}
+
+impl Scrape {
+    /// As the judge takes it.
+    pub fn scraping(&self) -> anyhow::Result<Scraping> {
+        if self.scrape_interval.is_zero() {
+            bail!("--scrape-interval must be longer than 0");
+        }
+        Ok(Scraping {
+            interval_s: self.scrape_interval.as_secs_f64(),
+            time_scale: self.time_scale,
+            realism: self.realism.then(|| Realism::usual(self.seed)),
+        })
+    }
+}
+
+/// Judges, prints the scorecard, and says by the exit code whether it fell short.
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let candidates = candidates(&args)?;
+    let before = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let corpus = args.suite.corpus()?;
+    let scraping = args.scrape.scraping()?;
+    let threads = args
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    // Should a detector kill its own supervisor, its orphans come to us.
+    let subreaper = nix::sys::prctl::set_child_subreaper(true);
+    log::debug!("child subreaper: {subreaper:?}");
+    let told = |name: &str| log::info!("judged {name}");
+    let card = panel::judge(&candidates, &corpus, &scraping, threads, &told);
+    let _ = judge::descendants::end_all(Duration::from_secs(5));
+    let card = card.map_err(environment)?;
+    if let Some(path) = &args.save {
+        let text = serde_json::to_string_pretty(&card)?;
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    print(&card, args.format)?;
+    match before {
+        Some((old, path)) => compare(&old, &card, &path),
+        None if card.detectors.iter().all(|d| d.totals.all_right()) => Ok(Exit::Ok),
+        None => Ok(Exit::FellShort),
+    }
+}
+
+fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
+    let mut all = Vec::new();
+    for name in &args.detector {
+        match detector::by_name(name) {
+            Some(built_in) => all.push(Candidate::BuiltIn(built_in)),
+            None if name == "all" => {
+                all.extend(detector::BUILT_IN.iter().map(Candidate::BuiltIn));
+            }
+            None => all.push(Candidate::Program(program(args, name)?)),
+        }
+    }
+    for path in &args.rules {
+        let rules = Rules::open(path).map_err(|e| environment(e.into()))?;
+        for metric in &rules.unknown_metrics {
+            let path = path.display();
+            log::warn!("{path}: no recording has {metric}: what reads it can't fire here");
+        }
+        all.push(Candidate::Rules(path.display().to_string(), rules));
+    }
+    if all.is_empty() {
+        bail!(
+            "nothing to judge: give --detector NAME (`memtide detectors` lists them), --detector \
+             'COMMAND' or --rules FILE"
+        );
+    }
+    Ok(all)
+}
+
+fn program(args: &Args, command: &str) -> anyhow::Result<Program> {
+    if command.trim().is_empty() {
+        bail!("--detector needs a built-in detector's name or a command");
+    }
+    Ok(Program {
+        command: command.to_owned(),
+        limits: Limits {
+            time: args.timeout,
+            memory: args.memory,
+            ..Limits::default()
+        },
+        supervisor: std::env::current_exe().context("cannot find this binary")?,
+        subreaper: true,
+    })
+}
+
+/// A missing promtool is the environment's fault, rules it refuses are the file's.
+fn environment(error: PanelError) -> anyhow::Error {
+    match error {
+        PanelError::Rules(e @ RulesError::NoPromtool) => Failure::environment(e.to_string()),
+        other => other.into(),
+    }
+}
+
+fn read_baseline(path: &Path) -> anyhow::Result<(Scorecard, String)> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    Ok((baseline::read(&text, &name)?, name))
+}
+
+fn print(card: &Scorecard, format: Format) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Human => render::human(card),
+        Format::Json => serde_json::to_string_pretty(card)? + "\n",
+        Format::Junit => render::junit(card)?,
+        Format::Markdown => render::markdown(card),
+        Format::MarkdownSummary => render::markdown_summary(card),
+    };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn compare(old: &Scorecard, new: &Scorecard, path: &str) -> anyhow::Result<Exit> {
+    let (worse, compared) = baseline::compare(old, new);
+    if compared == 0 {
+        let path = path.to_owned();
+        bail!(baseline::BaselineError::NothingInCommon { path });
+    }
+    let mut err = io::stderr().lock();
+    for row in &worse {
+        writeln!(
+            err,
+            "worse: {} on {}: {}",
+            row.detector, row.recording, row.change
+        )?;
+    }
+    writeln!(
+        err,
+        "{compared} rows compared with {path}, {} worse",
+        worse.len()
+    )?;
+    Ok(if worse.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::FellShort
+    })
+}

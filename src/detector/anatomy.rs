@@ -1,0 +1,209 @@
+//! What a container's memory is made of, as far as one cAdvisor scrape can tell.
+//!
+//! cAdvisor shows neither shmem nor what was freed lazily, but both follow from two sums that the
+//! kernel keeps: pages of files and lazily freed pages stand on the file lists, pages of files and
+//! shmem count as cache. So `active_file + inactive_file - cache` is what was freed lazily (or was,
+//! and is in use again), and the same below zero is shmem.
+
+use crate::export::{Metric, Reading};
+use crate::scenario::Class;
+
+/// Bytes of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Anatomy {
+    /// Everything charged.
+    pub usage: f64,
+    /// Anonymous memory, lazily freed pages included.
+    pub rss: f64,
+    /// Lazily freed, or freed and in use again: only the kernel's next look at them tells.
+    pub lazy: f64,
+    /// Page cache of files.
+    pub file: f64,
+    /// Files in memory.
+    pub shmem: f64,
+    /// In none of the rows: kernel memory, and huge pages of which a part was released.
+    pub rest: f64,
+}
+
+impl Anatomy {
+    /// Takes a reading apart; none where one of the five rows is missing.
+    pub fn of(reading: &Reading) -> Option<Anatomy> {
+        let usage = reading.get(Metric::Usage)?;
+        let rss = reading.get(Metric::Rss)?;
+        let cache = reading.get(Metric::Cache)?;
+        let lists = reading.get(Metric::ActiveFile)? + reading.get(Metric::InactiveFile)?;
+        let lazy = (lists - cache).clamp(0.0, rss);
+        let shmem = (cache - lists).max(0.0);
+        Some(Anatomy {
+            usage,
+            rss,
+            lazy,
+            file: (cache - shmem).max(0.0),
+            shmem,
+            rest: (usage - rss - cache).max(0.0),
+        })
+    }
+
+    /// What the kernel can't be counted on to take back. Lazily freed memory is in it: whether it
+    /// is in use again no row tells, and taking it for free is how OOM kills come unannounced.
+    pub fn held(&self) -> f64 {
+        self.rss + self.shmem + self.rest
+    }
+}
+
+/// What a container's memory was made of so far.
+#[derive(Debug, Clone, Default)]
+pub struct Composition {
+    first: Option<Anatomy>,
+    last: Option<Anatomy>,
+    most: Anatomy,
+    /// Growth of `rest` that came with growth of usage: the kernel's own memory.
+    kernel: f64,
+    kernel_most: f64,
+    /// Growth of `rest` that came with a fall of rss while usage stayed: huge pages, half released.
+    hidden: f64,
+    hidden_most: f64,
+    high_first: Option<f64>,
+    high_last: f64,
+}
+
+/// What is less than this share of the limit does not name the class.
+const COUNTS: f64 = 0.1;
+/// Throttled this many times between first and last scrape.
+const THROTTLED: f64 = 10.0;
+
+impl Composition {
+    /// Takes the next scrape.
+    pub fn add(&mut self, now: &Anatomy, reading: &Reading, limit: f64) {
+        self.first.get_or_insert(*now);
+        if let Some(last) = self.last {
+            self.split_rest(&last, now);
+        }
+        self.last = Some(*now);
+        let most = &mut self.most;
+        most.rss = most.rss.max(now.rss);
+        most.lazy = most.lazy.max(now.lazy);
+        most.file = most.file.max(now.file);
+        most.shmem = most.shmem.max(now.shmem);
+        self.kernel_most = self.kernel_most.max(self.kernel.min(limit));
+        self.hidden_most = self.hidden_most.max(self.hidden.min(limit));
+        if let Some(high) = reading.get(Metric::EventsHigh) {
+            self.high_first.get_or_insert(high);
+            self.high_last = high;
+        }
+    }
+
+    fn split_rest(&mut self, last: &Anatomy, now: &Anatomy) {
+        let grown = now.rest - last.rest;
+        let fallen_rss = (last.rss - now.rss).max(0.0);
+        if grown > 0.0 {
+            let hidden = grown.min(fallen_rss);
+            self.hidden += hidden;
+            self.kernel += grown - hidden;
+        } else {
+            // It goes from both in their proportion.
+            let left = if last.rest > 0.0 {
+                now.rest / last.rest
+            } else {
+                0.0
+            };
+            self.hidden *= left;
+            self.kernel *= left;
+        }
+    }
+
+    /// The class of what stood out most so far, while there is no reason to fire.
+    pub fn class(&self, limit: f64) -> Class {
+        if self.high_last - self.high_first.unwrap_or(0.0) > THROTTLED {
+            return Class::Throttled;
+        }
+        let candidates = [
+            (self.hidden_most, Class::Thp),
+            (self.most.lazy, Class::LazyFree),
+            (self.most.shmem, Class::Tmpfs),
+            (self.kernel_most, Class::KernelSlab),
+            (self.most.file, Class::PageCache),
+        ];
+        let largest = candidates
+            .into_iter()
+            .filter(|(bytes, _)| *bytes > COUNTS * limit)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        largest.map_or(Class::Healthy, |(_, class)| class)
+    }
+
+    /// The class of what has grown since the first scrape, when there is reason to fire.
+    pub fn class_of_growth(&self, now: &Anatomy, limit: f64) -> Class {
+        let first = self.first.unwrap_or_default();
+        let candidates = [
+            (now.rss - first.rss, Class::Leak),
+            (now.shmem - first.shmem, Class::Tmpfs),
+            (self.kernel, Class::KernelSlab),
+            (self.hidden, Class::Thp),
+        ];
+        let largest = candidates.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+        match largest {
+            Some((_, Class::Leak)) | None if now.lazy > COUNTS * limit => Class::OomAhead,
+            Some((_, class)) => class,
+            None => Class::Leak,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(usage: f64, rss: f64, cache: f64, active: f64, inactive: f64) -> Reading {
+        let mut reading = Reading::default();
+        for (metric, value) in [
+            (Metric::Usage, usage),
+            (Metric::Rss, rss),
+            (Metric::Cache, cache),
+            (Metric::ActiveFile, active),
+            (Metric::InactiveFile, inactive),
+        ] {
+            reading.set(metric, Some(value));
+        }
+        reading
+    }
+
+    /// Rows measured on a real kernel (6.18, cgroup v1).
+    #[test]
+    fn real_rows_are_taken_apart() {
+        let freed = reading(134_742_016.0, 134_328_320.0, 4096.0, 0.0, 134_221_824.0);
+        let anatomy = Anatomy::of(&freed).unwrap();
+        assert_eq!(anatomy.lazy, 134_217_728.0);
+        assert_eq!(anatomy.shmem, 0.0);
+        let thp = reading(269_221_888.0, 634_880.0, 4096.0, 0.0, 4096.0);
+        assert_eq!(Anatomy::of(&thp).unwrap().rest, 268_582_912.0);
+    }
+
+    #[test]
+    fn half_released_huge_pages_are_told_from_kernel_memory() {
+        let limit = 512e6;
+        let mut thp = Composition::default();
+        let mut slab = Composition::default();
+        for (composition, readings) in [
+            (
+                &mut thp,
+                [
+                    reading(269e6, 268e6, 0.0, 0.0, 0.0),
+                    reading(269e6, 1e6, 0.0, 0.0, 0.0),
+                ],
+            ),
+            (
+                &mut slab,
+                [
+                    reading(1e6, 1e6, 0.0, 0.0, 0.0),
+                    reading(201e6, 1e6, 0.0, 0.0, 0.0),
+                ],
+            ),
+        ] {
+            for r in readings {
+                composition.add(&Anatomy::of(&r).unwrap(), &r, limit);
+            }
+        }
+        assert_eq!(thp.class(limit), Class::Thp);
+        assert_eq!(slab.class(limit), Class::KernelSlab);
+    }
+}

@@ -1,0 +1,71 @@
+//! `theil-sen`: a steady rise of rss, whatever its level: the classic slope-based leak detector.
+
+use super::trend::{BUCKETS, Keep, Trend};
+use super::{BuiltIn, Detector, Scrape, Verdict};
+use crate::export::Metric;
+use crate::scenario::Class;
+
+/// The window over which a rise must be seen, seconds.
+const WINDOW_S: f64 = 1800.0;
+/// A window that holds fewer buckets says nothing yet.
+const BUCKETS_MIN: usize = 8;
+/// Fires when at this slope the limit is reached within this time, seconds.
+const AHEAD_S: f64 = 4.0 * 3600.0;
+
+pub(super) const BUILT_IN: BuiltIn = BuiltIn {
+    name: "theil-sen",
+    summary: "the median slope of rss over 30 minutes reaches the limit within 4 hours",
+    reads: &[Metric::Rss, Metric::SpecLimit],
+    new: || {
+        Box::new(TheilSen {
+            trend: Trend::new(WINDOW_S, Keep::Median),
+            firing: false,
+        })
+    },
+};
+
+struct TheilSen {
+    trend: Trend,
+    firing: bool,
+}
+
+impl Detector for TheilSen {
+    fn observe(&mut self, scrape: &Scrape) -> Verdict {
+        if let Some((rss, limit)) = scrape.reading.get(Metric::Rss).zip(scrape.reading.limit())
+            && self.trend.push(scrape.t, rss)
+        {
+            let enough = self.trend.buckets().len() >= BUCKETS_MIN;
+            let slope = self.trend.slope(BUCKETS).unwrap_or(0.0);
+            self.firing = enough && rss + slope * AHEAD_S > limit;
+        }
+        if self.firing {
+            Verdict::Fire(Some(Class::Leak))
+        } else {
+            Verdict::Quiet(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::testing::first_fire;
+
+    fn at_rate(rate: f64) -> Option<f64> {
+        let scrapes = (0..240).map(|i| {
+            let t = i as f64 * 15.0;
+            (
+                t,
+                vec![(Metric::Rss, 1e8 + rate * t), (Metric::SpecLimit, 1e9)],
+            )
+        });
+        first_fire(&mut *(BUILT_IN.new)(), scrapes)
+    }
+
+    #[test]
+    fn it_fires_on_a_steady_rise_and_not_on_a_level() {
+        assert_eq!(at_rate(0.0), None);
+        // 8 buckets of 45 s.
+        assert_eq!(at_rate(100_000.0), Some(360.0));
+    }
+}

@@ -1,0 +1,504 @@
+//! The one mapping from raw rows to what cAdvisor's `/metrics` page would show for them.
+//!
+//! Names, types and values are those of cAdvisor 0.5x and the kubelet's `/metrics/cadvisor`
+//! (libcontainer's handler): on cgroup v1 the hierarchical `total_` rows, on v2 the plain ones;
+//! `container_memory_kernel_usage` and `container_memory_failcnt` are 0 on v2, as there. All
+//! exports, the detectors' feed and the live endpoint use this table and nothing else.
+
+use crate::rows::{CgroupVersion, UNLIMITED};
+
+/// How Prometheus treats a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// May rise and fall.
+    Gauge,
+    /// Only rises, but for restarts.
+    Counter,
+}
+
+impl Kind {
+    /// The word of a `# TYPE` line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        }
+    }
+}
+
+/// How a metric's value comes from rows.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// The first of these rows that is there.
+    Rows(&'static [&'static str]),
+    /// A row in microseconds, shown in seconds.
+    Microseconds(&'static str),
+    /// cAdvisor shows 0 whatever the kernel counts.
+    Zero,
+    /// usage less inactive_file, not below 0.
+    WorkingSet,
+    /// The limit; 0 where there is none.
+    Limit,
+    /// When the container started, seconds since 1970.
+    StartTime,
+    /// cAdvisor has it on the other cgroup version only.
+    None,
+}
+
+/// One series of a container on cAdvisor's page.
+#[derive(Debug)]
+pub struct Description {
+    /// The metric's name, byte for byte.
+    pub name: &'static str,
+    /// Labels of this series beyond the container's own.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// Gauge or counter.
+    pub kind: Kind,
+    /// The `# HELP` text.
+    pub help: &'static str,
+    v1: Source,
+    v2: Source,
+}
+
+/// The series, by what they mean; the number is the place in [`METRICS`] and in a [`Reading`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+#[allow(missing_docs)] // Each is described, in the same order, by METRICS.
+pub enum Metric {
+    Cache = 0,
+    EventsHigh,
+    EventsMax,
+    Failcnt,
+    PgfaultContainer,
+    PgfaultHierarchy,
+    PgmajfaultContainer,
+    PgmajfaultHierarchy,
+    FileDirty,
+    FileWriteback,
+    KernelUsage,
+    MappedFile,
+    MaxUsage,
+    Pgscan,
+    Pgsteal,
+    Rss,
+    Swap,
+    ActiveFile,
+    InactiveFile,
+    Usage,
+    WorkingSet,
+    RefaultAnon,
+    RefaultFile,
+    OomEvents,
+    PressureStalled,
+    PressureWaiting,
+    SpecLimit,
+    StartTime,
+}
+
+/// How many series a container has.
+pub const COUNT: usize = 28;
+
+const fn gauge(name: &'static str, help: &'static str, v1: Source, v2: Source) -> Description {
+    Description {
+        name,
+        labels: &[],
+        kind: Kind::Gauge,
+        help,
+        v1,
+        v2,
+    }
+}
+
+const fn counter(name: &'static str, help: &'static str, v1: Source, v2: Source) -> Description {
+    Description {
+        kind: Kind::Counter,
+        ..gauge(name, help, v1, v2)
+    }
+}
+
+const fn failures(
+    labels: &'static [(&'static str, &'static str)],
+    v1: &'static [&'static str],
+    v2: &'static [&'static str],
+) -> Description {
+    Description {
+        labels,
+        ..counter(
+            "container_memory_failures_total",
+            "Cumulative count of memory allocation failures.",
+            Source::Rows(v1),
+            Source::Rows(v2),
+        )
+    }
+}
+
+use Source::Rows;
+
+/// All series of a container, sorted by name as on cAdvisor's page.
+pub static METRICS: [Description; COUNT] = [
+    gauge(
+        "container_memory_cache",
+        "Number of bytes of page cache memory.",
+        Rows(&["total_cache", "cache"]),
+        Rows(&["file"]),
+    ),
+    counter(
+        "container_memory_events_high_total",
+        "Times the container was throttled at memory.high.",
+        Source::None,
+        Rows(&["memory.events:high"]),
+    ),
+    counter(
+        "container_memory_events_max_total",
+        "Times the container's usage was about to pass memory.max.",
+        Source::None,
+        Rows(&["memory.events:max"]),
+    ),
+    counter(
+        "container_memory_failcnt",
+        "Number of memory usage hits limits",
+        Rows(&["memory.failcnt"]),
+        Source::Zero,
+    ),
+    failures(
+        &[("failure_type", "pgfault"), ("scope", "container")],
+        &["pgfault"],
+        &["pgfault"],
+    ),
+    failures(
+        &[("failure_type", "pgfault"), ("scope", "hierarchy")],
+        &["total_pgfault"],
+        &["pgfault"],
+    ),
+    failures(
+        &[("failure_type", "pgmajfault"), ("scope", "container")],
+        &["pgmajfault"],
+        &["pgmajfault"],
+    ),
+    failures(
+        &[("failure_type", "pgmajfault"), ("scope", "hierarchy")],
+        &["total_pgmajfault"],
+        &["pgmajfault"],
+    ),
+    gauge(
+        "container_memory_file_dirty_bytes",
+        "Bytes of page cache not yet written to disk.",
+        Source::None,
+        Rows(&["file_dirty"]),
+    ),
+    gauge(
+        "container_memory_file_writeback_bytes",
+        "Bytes of page cache being written to disk.",
+        Source::None,
+        Rows(&["file_writeback"]),
+    ),
+    gauge(
+        "container_memory_kernel_usage",
+        "Size of kernel memory allocated in bytes.",
+        Rows(&["memory.kmem.usage_in_bytes"]),
+        Source::Zero,
+    ),
+    gauge(
+        "container_memory_mapped_file",
+        "Size of memory mapped files in bytes.",
+        Rows(&["total_mapped_file", "mapped_file"]),
+        Rows(&["file_mapped"]),
+    ),
+    gauge(
+        "container_memory_max_usage_bytes",
+        "Maximum memory usage recorded in bytes",
+        Rows(&["memory.max_usage_in_bytes"]),
+        Rows(&["memory.peak"]),
+    ),
+    counter(
+        "container_memory_pgscan_total",
+        "Pages looked at by reclaim.",
+        Source::None,
+        Rows(&["pgscan"]),
+    ),
+    counter(
+        "container_memory_pgsteal_total",
+        "Pages taken back by reclaim.",
+        Source::None,
+        Rows(&["pgsteal"]),
+    ),
+    gauge(
+        "container_memory_rss",
+        "Size of RSS in bytes.",
+        Rows(&["total_rss", "rss"]),
+        Rows(&["anon"]),
+    ),
+    gauge(
+        "container_memory_swap",
+        "Container swap usage in bytes.",
+        Rows(&["total_swap", "swap"]),
+        Rows(&["memory.swap.current"]),
+    ),
+    gauge(
+        "container_memory_total_active_file_bytes",
+        "Current total active file in bytes.",
+        Rows(&["total_active_file", "active_file"]),
+        Rows(&["active_file"]),
+    ),
+    gauge(
+        "container_memory_total_inactive_file_bytes",
+        "Current total inactive file in bytes.",
+        Rows(&["total_inactive_file", "inactive_file"]),
+        Rows(&["inactive_file"]),
+    ),
+    gauge(
+        "container_memory_usage_bytes",
+        "Current memory usage in bytes, including all memory regardless of when it was accessed",
+        Rows(&["memory.usage_in_bytes"]),
+        Rows(&["memory.current"]),
+    ),
+    gauge(
+        "container_memory_working_set_bytes",
+        "Current working set in bytes.",
+        Source::WorkingSet,
+        Source::WorkingSet,
+    ),
+    counter(
+        "container_memory_workingset_refault_anon_total",
+        "Refaults of anonymous pages.",
+        Source::None,
+        Rows(&["workingset_refault_anon"]),
+    ),
+    counter(
+        "container_memory_workingset_refault_file_total",
+        "Refaults of file pages.",
+        Source::None,
+        Rows(&["workingset_refault_file"]),
+    ),
+    counter(
+        "container_oom_events_total",
+        "Count of out of memory events observed for the container",
+        Rows(&["memory.oom_control:oom_kill"]),
+        Rows(&["memory.events:oom_kill"]),
+    ),
+    counter(
+        "container_pressure_memory_stalled_seconds_total",
+        "Total time duration no tasks in the container could make progress due to memory congestion.",
+        Source::None,
+        Source::Microseconds("memory.pressure:full.total"),
+    ),
+    counter(
+        "container_pressure_memory_waiting_seconds_total",
+        "Total time duration tasks in the container have waited due to memory congestion.",
+        Source::None,
+        Source::Microseconds("memory.pressure:some.total"),
+    ),
+    gauge(
+        "container_spec_memory_limit_bytes",
+        "Memory limit for the container.",
+        Source::Limit,
+        Source::Limit,
+    ),
+    gauge(
+        "container_start_time_seconds",
+        "Start time of the container since unix epoch in seconds.",
+        Source::StartTime,
+        Source::StartTime,
+    ),
+];
+
+/// What one scrape shows of one container. What the kernel did not give is absent, never 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    values: [Option<f64>; COUNT],
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Reading {
+            values: [None; COUNT],
+        }
+    }
+}
+
+impl Reading {
+    /// The value of one series; bytes are exact below 2^53.
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.values[metric as usize]
+    }
+
+    /// Sets or clears one series.
+    pub fn set(&mut self, metric: Metric, value: Option<f64>) {
+        self.values[metric as usize] = value;
+    }
+
+    /// The series that are there, in the order of the page.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static Description, f64)> + '_ {
+        METRICS
+            .iter()
+            .zip(self.values)
+            .filter_map(|(d, v)| Some((d, v?)))
+    }
+
+    /// The series at a place of [`METRICS`], if it is there.
+    pub fn nth(&self, place: usize) -> Option<(&'static Description, f64)> {
+        Some((METRICS.get(place)?, (*self.values.get(place)?)?))
+    }
+
+    /// The limit in bytes, where there is one (cAdvisor writes 0 for none).
+    pub fn limit(&self) -> Option<f64> {
+        self.get(Metric::SpecLimit).filter(|limit| *limit > 0.0)
+    }
+}
+
+/// How one series is read from a sample.
+#[derive(Debug, Clone, Copy)]
+enum Read {
+    Column(usize),
+    Scaled(usize),
+    Fixed(f64),
+    Absent,
+}
+
+/// Where the rows of one cgroup's samples stand: resolved once, then read without a search.
+#[derive(Debug, Clone)]
+pub struct Mapper {
+    reads: [Read; COUNT],
+    limit: Option<u64>,
+    limit_column: Option<usize>,
+}
+
+impl Mapper {
+    /// Finds the rows of `version` among `columns`. `limit` (bytes) stands in where no limit row
+    /// is sampled.
+    pub fn new<S: AsRef<str>>(version: CgroupVersion, columns: &[S], limit: Option<u64>) -> Self {
+        let find = |name: &str| columns.iter().position(|c| c.as_ref() == name);
+        let mut reads = [Read::Absent; COUNT];
+        for (read, metric) in reads.iter_mut().zip(&METRICS) {
+            let source = match version {
+                CgroupVersion::V1 => metric.v1,
+                CgroupVersion::V2 => metric.v2,
+            };
+            *read = match source {
+                Source::Rows(names) => names
+                    .iter()
+                    .find_map(|name| find(name))
+                    .map_or(Read::Absent, Read::Column),
+                Source::Microseconds(name) => find(name).map_or(Read::Absent, Read::Scaled),
+                Source::Zero => Read::Fixed(0.0),
+                // Worked out in `read`.
+                Source::WorkingSet | Source::Limit | Source::StartTime | Source::None => {
+                    Read::Absent
+                }
+            };
+        }
+        let limit_row = match version {
+            CgroupVersion::V1 => "memory.limit_in_bytes",
+            CgroupVersion::V2 => "memory.max",
+        };
+        Mapper {
+            reads,
+            limit,
+            limit_column: find(limit_row),
+        }
+    }
+
+    /// What cAdvisor would show for a sample whose values `get` gives by column. `started` is the
+    /// container's start, seconds since 1970.
+    pub fn read(&self, get: impl Fn(usize) -> Option<u64>, started: Option<f64>) -> Reading {
+        let mut reading = Reading::default();
+        for (value, read) in reading.values.iter_mut().zip(self.reads) {
+            *value = match read {
+                Read::Column(column) => get(column).map(|v| v as f64),
+                Read::Scaled(column) => get(column).map(|v| v as f64 / 1e6),
+                Read::Fixed(fixed) => Some(fixed),
+                Read::Absent => None,
+            };
+        }
+        let working_set = reading
+            .get(Metric::Usage)
+            .zip(reading.get(Metric::InactiveFile))
+            .map(|(usage, inactive)| (usage - inactive).max(0.0));
+        reading.set(Metric::WorkingSet, working_set);
+        let limit = self.limit_column.and_then(&get).or(self.limit);
+        // Anything from 2^62 up is one of the spellings of "unlimited", which cAdvisor shows as 0.
+        let shown = limit.map(|l| {
+            if l == UNLIMITED || l >= 1 << 62 {
+                0.0
+            } else {
+                l as f64
+            }
+        });
+        reading.set(Metric::SpecLimit, Some(shown.unwrap_or(0.0)));
+        reading.set(Metric::StartTime, started);
+        reading
+    }
+}
+
+/// Whether some export carries a metric of this name.
+pub fn knows(name: &str) -> bool {
+    METRICS.iter().any(|m| m.name == name)
+}
+
+/// A value as Prometheus' text formats take it: whole numbers without exponent or point.
+pub fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 9.0e15 {
+        format!("{}", value as i64)
+    } else {
+        format!("{value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(version: CgroupVersion, rows: &[(&str, u64)]) -> Reading {
+        let columns: Vec<&str> = rows.iter().map(|(n, _)| *n).collect();
+        Mapper::new(version, &columns, None).read(|c| Some(rows[c].1), None)
+    }
+
+    #[test]
+    fn the_enum_and_the_table_are_in_the_same_order() {
+        let name = |m: Metric| METRICS[m as usize].name;
+        assert_eq!(name(Metric::Cache), "container_memory_cache");
+        assert_eq!(name(Metric::KernelUsage), "container_memory_kernel_usage");
+        assert_eq!(name(Metric::Rss), "container_memory_rss");
+        assert_eq!(
+            name(Metric::WorkingSet),
+            "container_memory_working_set_bytes"
+        );
+        assert_eq!(name(Metric::StartTime), "container_start_time_seconds");
+        assert!(METRICS.is_sorted_by(|a, b| a.name <= b.name));
+    }
+
+    #[test]
+    fn working_set_is_clamped_and_needs_both_rows() {
+        let v1 = CgroupVersion::V1;
+        let clamped = read(
+            v1,
+            &[("memory.usage_in_bytes", 10), ("total_inactive_file", 20)],
+        );
+        assert_eq!(clamped.get(Metric::WorkingSet), Some(0.0));
+        let without = read(v1, &[("memory.usage_in_bytes", 10)]);
+        assert_eq!(without.get(Metric::WorkingSet), None);
+    }
+
+    #[test]
+    fn all_spellings_of_unlimited_are_shown_as_0() {
+        for limit in [UNLIMITED, 9_223_372_036_854_771_712, 1 << 62] {
+            let reading = read(CgroupVersion::V1, &[("memory.limit_in_bytes", limit)]);
+            assert_eq!(reading.get(Metric::SpecLimit), Some(0.0));
+            assert_eq!(reading.limit(), None);
+        }
+    }
+
+    #[test]
+    fn on_v2_kernel_usage_is_0_as_cadvisor_has_it() {
+        let reading = read(CgroupVersion::V2, &[("kernel", 5 << 20), ("anon", 7)]);
+        assert_eq!(reading.get(Metric::KernelUsage), Some(0.0));
+        assert_eq!(reading.get(Metric::Rss), Some(7.0));
+        assert_eq!(reading.get(Metric::Cache), None);
+    }
+
+    #[test]
+    fn whole_numbers_are_written_whole() {
+        assert_eq!(number(268_435_456.0), "268435456");
+        assert_eq!(number(0.5), "0.5");
+    }
+}

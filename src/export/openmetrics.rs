@@ -1,0 +1,110 @@
+//! OpenMetrics text with timestamps, for `promtool tsdb create-blocks-from openmetrics`.
+//!
+//! The labels a scrape would have added (`job`, `metrics_path`, ...) are written too: backfilled
+//! series pass no scrape configuration, and public rules select by them.
+
+use std::io::{self, Write};
+
+use super::cadvisor::{Kind, METRICS, number};
+use super::labels::{Labels, selector};
+use super::orchestrator;
+use super::page::Pages;
+
+/// Writes all recordings as one exposition. Two recordings of one scenario are told apart by the
+/// label `setup`.
+pub fn write(out: &mut impl Write, recordings: &[(String, Pages)]) -> io::Result<()> {
+    let mut first = 0;
+    while first < METRICS.len() {
+        let name = METRICS[first].name;
+        let last = METRICS
+            .iter()
+            .rposition(|m| m.name == name)
+            .unwrap_or(first);
+        write_family(out, first..=last, recordings)?;
+        first = last + 1;
+    }
+    for family in orchestrator::FAMILIES {
+        let header = (family.name, Kind::Gauge, family.help);
+        write_header(out, header)?;
+        for (setup, pages) in recordings {
+            for series in orchestrator::series(pages)
+                .iter()
+                .filter(|s| s.name == family.name)
+            {
+                let labels = series.labels.iter().map(|(k, v)| (*k, v.as_str()));
+                let selector = selector(labels.chain([("setup", setup.as_str())]));
+                for t in scrape_times(pages) {
+                    let value = number(series.value);
+                    writeln!(out, "{}{selector} {value} {t:.3}", series.name)?;
+                }
+            }
+        }
+    }
+    writeln!(out, "# EOF")
+}
+
+fn write_header(out: &mut impl Write, (name, kind, help): (&str, Kind, &str)) -> io::Result<()> {
+    // OpenMetrics names a counter's family without the `_total` of its samples; where cAdvisor's
+    // counter has no such suffix, only an untyped family may carry its name.
+    let (family, kind) = match (name.strip_suffix("_total"), kind) {
+        (Some(family), Kind::Counter) => (family, "counter"),
+        (None, Kind::Counter) => (name, "unknown"),
+        (_, Kind::Gauge) => (name, "gauge"),
+    };
+    writeln!(out, "# HELP {family} {help}\n# TYPE {family} {kind}")
+}
+
+fn write_family(
+    out: &mut impl Write,
+    places: std::ops::RangeInclusive<usize>,
+    recordings: &[(String, Pages)],
+) -> io::Result<()> {
+    let head = &METRICS[*places.start()];
+    write_header(out, (head.name, head.kind, head.help))?;
+    for place in places {
+        for (setup, pages) in recordings {
+            for (group, labels) in pages.labels.iter().enumerate() {
+                write_series(out, place, pages, (group, labels, setup))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_series(
+    out: &mut impl Write,
+    place: usize,
+    pages: &Pages,
+    (group, labels, setup): (usize, &Labels, &str),
+) -> io::Result<()> {
+    let metric = &METRICS[place];
+    let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
+    let all = own
+        .chain(metric.labels.iter().copied())
+        .chain(Labels::SCRAPED)
+        .chain([("setup", setup)]);
+    let selector = selector(all);
+    let table = &pages.recording().tables[group];
+    let mut last = i64::MIN;
+    for sample in 0..table.len() {
+        let at_ms = pages.timestamp_ms(pages.seconds(table.t[sample]));
+        // Prometheus keeps milliseconds: a second sample within one would be a duplicate.
+        if at_ms == last {
+            continue;
+        }
+        if let Some((_, value)) = pages.read(group, sample).nth(place) {
+            last = at_ms;
+            let t = at_ms as f64 / 1e3;
+            writeln!(out, "{}{selector} {} {t:.3}", metric.name, number(value))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every 15 s of detector time, in seconds since 1970: what kube-state-metrics says changes not.
+fn scrape_times(pages: &Pages) -> Vec<f64> {
+    let steps = (pages.end() / 15.0) as usize;
+    (0..=steps)
+        .map(|i| pages.timestamp_ms(i as f64 * 15.0) as f64 / 1e3)
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! A recording seen as the pages a scraper would have fetched from it.
+
+use crate::recording::{EventKind, Recording};
+
+use super::cadvisor::{Mapper, Reading};
+use super::labels::{Labels, Naming};
+
+/// Gives, for each group and sample of one recording, what cAdvisor would have shown.
+pub struct Pages<'a> {
+    recording: &'a Recording,
+    /// One a group, in the order of the header.
+    pub labels: Vec<Labels>,
+    mappers: Vec<Mapper>,
+    /// Starts of each group's container, nanoseconds from the recording's start, rising.
+    starts: Vec<Vec<u64>>,
+    anchor_ms: i64,
+    time_scale: f64,
+}
+
+impl<'a> Pages<'a> {
+    /// Prepares a recording. `time_scale` is in detector seconds a recorded second.
+    pub fn new(recording: &'a Recording, naming: Naming, time_scale: f64) -> Self {
+        let groups = &recording.header.groups;
+        let mappers = groups
+            .iter()
+            .zip(&recording.tables)
+            .map(|(group, table)| Mapper::new(recording.version(), &table.columns, group.limit))
+            .collect();
+        let starts = groups
+            .iter()
+            .map(|group| starts_of(recording, &group.name))
+            .collect();
+        Pages {
+            recording,
+            labels: Labels::of(recording, naming),
+            mappers,
+            starts,
+            anchor_ms: started_ms(recording),
+            time_scale,
+        }
+    }
+
+    /// The recording behind the pages.
+    pub fn recording(&self) -> &'a Recording {
+        self.recording
+    }
+
+    /// Detector seconds a recorded second.
+    pub fn time_scale(&self) -> f64 {
+        self.time_scale
+    }
+
+    /// Detector's time of a recorded time: seconds from nanoseconds.
+    pub fn seconds(&self, t_ns: u64) -> f64 {
+        t_ns as f64 / 1e9 * self.time_scale
+    }
+
+    /// The recorded time of a detector's time: nanoseconds from seconds.
+    pub fn nanoseconds(&self, t_s: f64) -> u64 {
+        (t_s.max(0.0) / self.time_scale * 1e9).round() as u64
+    }
+
+    /// The wall clock at a detector's time, milliseconds since 1970.
+    pub fn timestamp_ms(&self, t_s: f64) -> i64 {
+        self.anchor_ms + (t_s * 1e3).round() as i64
+    }
+
+    /// The detector's time of the last sample of all groups, seconds.
+    pub fn end(&self) -> f64 {
+        let last = self.recording.tables.iter().filter_map(|t| t.t.last());
+        self.seconds(last.copied().max().unwrap_or(0))
+    }
+
+    /// What cAdvisor would have shown of a group, had it looked when this sample was taken.
+    pub fn read(&self, group: usize, sample: usize) -> Reading {
+        let table = &self.recording.tables[group];
+        let t = table.t.get(sample).copied().unwrap_or(0);
+        let starts = &self.starts[group];
+        let running = starts.partition_point(|s| *s <= t).saturating_sub(1);
+        let started = starts.get(running).map(|s| {
+            // cAdvisor shows whole seconds.
+            (self.timestamp_ms(self.seconds(*s)) / 1000) as f64
+        });
+        self.mappers[group].read(|column| table.get(sample, column), started)
+    }
+}
+
+fn starts_of(recording: &Recording, group: &str) -> Vec<u64> {
+    let restarts = recording.events.iter().filter_map(|event| {
+        matches!(&event.kind, EventKind::Restart { container, .. } if container == group)
+            .then_some(event.t)
+    });
+    std::iter::once(0).chain(restarts).collect()
+}
+
+/// The wall clock at t = 0, milliseconds since 1970; 0 where the header's is not a time.
+fn started_ms(recording: &Recording) -> i64 {
+    recording
+        .header
+        .started
+        .parse::<jiff::Timestamp>()
+        .map_or(0, |t| t.as_millisecond())
+}

@@ -1,0 +1,243 @@
+//! promtool unit tests made from a recording: its series, and what the alerts should have said.
+//!
+//! The real Prometheus engine evaluates them: for whoever keeps such tests beside their rules, and
+//! for the judge itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cadvisor::{METRICS, Reading, number};
+use super::labels::{Labels, selector};
+use super::orchestrator;
+use super::page::Pages;
+
+/// One scrape of all groups of a recording.
+#[derive(Debug, Clone)]
+pub struct Round {
+    /// When Prometheus scraped, in detector seconds.
+    pub at: f64,
+    /// Per group: when what it got was sampled (detector seconds), and what it got.
+    pub got: Vec<Option<(f64, Reading)>>,
+}
+
+/// A unit-test file of promtool.
+#[derive(Debug, Clone, Serialize)]
+pub struct TestFile {
+    rule_files: Vec<String>,
+    evaluation_interval: String,
+    tests: Vec<Test>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Test {
+    name: String,
+    interval: String,
+    input_series: Vec<InputSeries>,
+    promql_expr_test: Vec<ExprTest>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct InputSeries {
+    series: String,
+    values: String,
+}
+
+/// An expression and what it must give.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExprTest {
+    /// PromQL.
+    pub expr: String,
+    /// When it is evaluated, from the recording's start.
+    pub eval_time: String,
+    /// The only samples it may give.
+    pub exp_samples: Vec<Sample>,
+}
+
+/// A sample that is expected.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sample {
+    /// `{}` for none.
+    pub labels: String,
+    /// Its value.
+    pub value: f64,
+}
+
+/// What an alert should do, in detector seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Expected {
+    /// Stay quiet to the end.
+    Quiet {
+        /// The recording's end.
+        end: f64,
+    },
+    /// Fire for the first time in this window.
+    Fire {
+        /// From when firing is right.
+        onset: f64,
+        /// Until when: the OOM kill, or the recording's end.
+        until: f64,
+    },
+}
+
+impl TestFile {
+    /// A file with one test: the series of `rounds`, one value every `interval` seconds.
+    pub fn new(
+        name: &str,
+        rule_file: &str,
+        interval: f64,
+        (pages, rounds): (&Pages, &[Round]),
+        checks: Vec<ExprTest>,
+    ) -> Self {
+        TestFile {
+            rule_files: vec![rule_file.to_owned()],
+            evaluation_interval: duration(interval),
+            tests: vec![Test {
+                name: name.to_owned(),
+                interval: duration(interval),
+                input_series: input_series(pages, rounds, interval),
+                promql_expr_test: checks,
+            }],
+        }
+    }
+
+    /// The file's text.
+    pub fn to_yaml(&self) -> Result<String, serde_saphyr::SerializeError> {
+        serde_saphyr::to_string(self)
+    }
+}
+
+/// The checks of an alert whose name matches `alert`, a regular expression.
+pub fn checks(expected: Expected, alert: &str) -> Vec<ExprTest> {
+    let firing = |from: f64, to: f64| {
+        let matcher = serde_json::Value::from(alert);
+        // A range reaches back from its evaluation; at least a second, since it can't be empty.
+        let range = duration((to - from).max(1.0));
+        format!("max(max_over_time(ALERTS{{alertname=~{matcher},alertstate=\"firing\"}}[{range}]))")
+    };
+    let quiet_until = |t: f64| ExprTest {
+        expr: firing(0.0, t),
+        eval_time: duration(t),
+        exp_samples: Vec::new(),
+    };
+    match expected {
+        Expected::Quiet { end } => vec![quiet_until(end)],
+        Expected::Fire { onset, until } => {
+            let mut all = Vec::new();
+            // An alert evaluated at the onset itself is right, so the quiet ends just before.
+            if onset > 1.0 {
+                all.push(quiet_until(onset - 0.001));
+            }
+            all.push(ExprTest {
+                expr: firing(onset, until),
+                eval_time: duration(until),
+                exp_samples: vec![Sample {
+                    labels: "{}".to_owned(),
+                    value: 1.0,
+                }],
+            });
+            all
+        }
+    }
+}
+
+/// One series a metric and group, its values on the grid of `interval`, `_` where there is none.
+fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeries> {
+    // Jittered scrapes fall onto the nearest grid point: promtool knows no other times.
+    let slot = |round: &Round| (round.at / interval).round() as usize;
+    let slots = rounds.last().map_or(0, |last| slot(last) + 1);
+    let mut by_slot: BTreeMap<usize, &Round> = BTreeMap::new();
+    for round in rounds {
+        by_slot.insert(slot(round), round);
+    }
+    let mut all = Vec::new();
+    for (group, labels) in pages.labels.iter().enumerate() {
+        for place in 0..METRICS.len() {
+            let values: Vec<Option<f64>> = (0..slots)
+                .map(|slot| {
+                    let (_, reading) = by_slot.get(&slot)?.got.get(group)?.as_ref()?;
+                    Some(reading.nth(place)?.1)
+                })
+                .collect();
+            if values.iter().all(Option::is_none) {
+                continue;
+            }
+            all.push(InputSeries {
+                series: series_name(place, labels),
+                values: compact(&values),
+            });
+        }
+    }
+    for series in orchestrator::series(pages) {
+        let labels = series.labels.iter().map(|(k, v)| (*k, v.as_str()));
+        all.push(InputSeries {
+            series: format!("{}{}", series.name, selector(labels)),
+            values: compact(&vec![Some(series.value); slots]),
+        });
+    }
+    all
+}
+
+fn series_name(place: usize, labels: &Labels) -> String {
+    let metric = &METRICS[place];
+    // An empty label is the same as none to Prometheus.
+    let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
+    let all = own
+        .chain(metric.labels.iter().copied())
+        .chain(Labels::SCRAPED);
+    format!("{}{}", metric.name, selector(all))
+}
+
+/// Values in promtool's notation; runs of one value as `AxN` (N more of it), gaps as `_xN`.
+fn compact(values: &[Option<f64>]) -> String {
+    let runs = values.chunk_by(|a, b| a == b);
+    let words: Vec<String> = runs
+        .map(|run| match (run[0], run.len()) {
+            (None, 1) => "_".to_owned(),
+            (None, n) => format!("_x{n}"),
+            (Some(value), 1) => number(value),
+            (Some(value), n) => format!("{}x{}", number(value), n - 1),
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// Seconds as Prometheus writes durations.
+pub fn duration(seconds: f64) -> String {
+    let ms = (seconds * 1e3).round() as i64;
+    if ms % 1000 == 0 {
+        format!("{}s", ms / 1000)
+    } else {
+        format!("{ms}ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_written_short() {
+        let some = |v: &[i64]| {
+            v.iter()
+                .map(|v| (*v >= 0).then_some(*v as f64))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(compact(&some(&[5, 5, 5, -1, -1, 7, -1])), "5x2 _x2 7 _");
+        assert_eq!(compact(&[]), "");
+    }
+
+    #[test]
+    fn an_alert_must_be_quiet_before_the_onset_and_fire_after() {
+        let fire = Expected::Fire {
+            onset: 60.0,
+            until: 600.0,
+        };
+        let checks = checks(fire, ".*");
+        assert_eq!(checks.len(), 2);
+        assert_eq!(checks[0].eval_time, "59999ms");
+        assert!(checks[0].exp_samples.is_empty());
+        assert!(checks[1].expr.contains("[540s]"), "{}", checks[1].expr);
+        assert_eq!(checks[1].eval_time, "600s");
+    }
+}

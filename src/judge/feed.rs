@@ -1,0 +1,130 @@
+//! What a detector is given: a recording as scrapes at an interval of the detector's time.
+
+use std::io::{self, Write};
+
+use crate::export::cadvisor::number;
+use crate::export::labels::selector;
+use crate::export::promtool::Round;
+use crate::export::{Naming, Pages};
+use crate::recording::Recording;
+
+use super::realism::{self, Realism};
+
+/// How recordings are scraped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scraping {
+    /// Seconds of the detector's time between scrapes.
+    pub interval_s: f64,
+    /// Replaces the recordings' own `time_scale` (detector seconds a recorded second).
+    pub time_scale: Option<f64>,
+    /// Jitter, missing scrapes and stale samples; none is an ideal world.
+    pub realism: Option<Realism>,
+}
+
+impl Default for Scraping {
+    fn default() -> Self {
+        Scraping {
+            interval_s: 15.0,
+            time_scale: None,
+            realism: None,
+        }
+    }
+}
+
+/// A recording made ready for judging.
+pub struct Feed<'a> {
+    /// Labels and times.
+    pub pages: Pages<'a>,
+    /// The scrapes in time order.
+    pub rounds: Vec<Round>,
+}
+
+impl<'a> Feed<'a> {
+    /// Scrapes a recording. `key` separates the random numbers of one recording from another's.
+    pub fn new(recording: &'a Recording, scraping: &Scraping, key: &str) -> Self {
+        let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
+        let pages = Pages::new(recording, Naming::Neutral, scale);
+        let groups = recording.tables.len();
+        let plan = match &scraping.realism {
+            None => ideal(&pages, scraping.interval_s),
+            Some(realism) => realism::plan(realism, key, pages.end(), scraping.interval_s, groups),
+        };
+        let rounds = plan.into_iter().map(|look| take(&pages, look)).collect();
+        Feed { pages, rounds }
+    }
+}
+
+/// One scrape as it is planned: when, and how old each group's sample may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// When, detector seconds.
+    pub at: f64,
+    /// Per group: the time at which the kubelet had last looked; none if the scrape lost it.
+    pub sampled: Vec<Option<f64>>,
+}
+
+fn ideal(pages: &Pages, interval_s: f64) -> Vec<Look> {
+    let groups = pages.labels.len();
+    let scrapes = (pages.end() / interval_s) as usize;
+    let at = |i: usize| i as f64 * interval_s;
+    (0..=scrapes)
+        .map(|i| Look {
+            at: at(i),
+            sampled: vec![Some(at(i)); groups],
+        })
+        .collect()
+}
+
+fn take(pages: &Pages, look: Look) -> Round {
+    let tables = &pages.recording().tables;
+    let got = look
+        .sampled
+        .iter()
+        .enumerate()
+        .map(|(group, sampled)| {
+            let t = (*sampled)?;
+            let sample = tables[group].at(pages.nanoseconds(t))?;
+            Some((t, pages.read(group, sample)))
+        })
+        .collect();
+    Round { at: look.at, got }
+}
+
+/// Writes the feed as a detector program reads it: a JSON object a line, a line a container and
+/// scrape.
+pub fn write(out: &mut impl Write, feed: &Feed) -> io::Result<()> {
+    let mut line = String::new();
+    for round in &feed.rounds {
+        for (group, got) in round.got.iter().enumerate() {
+            if let Some((sampled, reading)) = got {
+                line.clear();
+                line.push_str("{\"t\":");
+                line.push_str(&number(round.at));
+                line.push_str(",\"timestamp_ms\":");
+                line.push_str(&feed.pages.timestamp_ms(*sampled).to_string());
+                for (name, value) in feed.pages.labels[group].exposed() {
+                    push_key(&mut line, name);
+                    line.push_str(&serde_json::Value::from(value).to_string());
+                }
+                for (metric, value) in reading.iter() {
+                    if metric.labels.is_empty() {
+                        push_key(&mut line, metric.name);
+                    } else {
+                        let labels = selector(metric.labels.iter().copied());
+                        push_key(&mut line, &format!("{}{labels}", metric.name));
+                    }
+                    line.push_str(&number(value));
+                }
+                line.push_str("}\n");
+                out.write_all(line.as_bytes())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn push_key(line: &mut String, key: &str) {
+    line.push(',');
+    line.push_str(&serde_json::Value::from(key).to_string());
+    line.push(':');
+}

@@ -1,0 +1,213 @@
+//! Runs a detector that is a program of its own: fed on stdin, read from stdout, bounded in all.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::units;
+
+use super::answers::{Answers, LINE_MAX};
+use super::descendants;
+use super::supervise::{Ended, Limits};
+use super::verdict::Answer;
+
+/// The hidden subcommand under which memtide runs as supervisor.
+pub const SUPERVISE: &str = "__supervise";
+
+/// A detector program and what it may use.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// A command line for `/bin/sh`.
+    pub command: String,
+    /// Its bounds.
+    pub limits: Limits,
+    /// The memtide binary that stands between it and us.
+    pub supervisor: PathBuf,
+    /// Whether this process is a child subreaper and has no children but supervisors: what a
+    /// killed supervisor leaves can then be found and ended.
+    pub subreaper: bool,
+}
+
+/// How long orphans may take to go.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The supervisors that run now.
+fn known() -> MutexGuard<'static, BTreeSet<i32>> {
+    static KNOWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+    // A set of numbers is whole whatever its last user did.
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn forget(supervisor: u32) {
+    known().remove(&(supervisor as i32));
+}
+
+/// How much of a detector's stderr is kept for messages, bytes.
+const STDERR_KEPT: usize = 4 << 10;
+
+impl Program {
+    /// Runs the program over one feed. Whatever it does wrong is in the answer; an `Err` is ours.
+    pub fn run(&self, feed: &[u8], end_s: f64) -> io::Result<Answer> {
+        let status = tempfile::NamedTempFile::new()?;
+        let (feed_end, feed_start) = io::pipe()?;
+        let mut supervisor = self.start(&status, feed_end.try_clone()?)?;
+        // `start` asked for both pipes.
+        let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
+        let output_max = self.limits.output;
+        let (ended, (answers, flooded), said, unread) = std::thread::scope(|scope| {
+            let writer = scope.spawn(move || write_feed(feed_start, feed));
+            let said = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
+            let answers = scope.spawn(move || {
+                stdout.map_or_else(Default::default, |out| read_answers(out, end_s, output_max))
+            });
+            let ended = self.wait(&mut supervisor, &status);
+            // We kept an end for reading: what the program left unread comes out here, and the
+            // writer can finish.
+            let unread = io::copy(&mut &feed_end, &mut io::sink());
+            let _ = writer.join();
+            let answers = answers.join().unwrap_or_default();
+            (ended, answers, said.join().unwrap_or_default(), unread)
+        });
+        let mut answer = answers.finish();
+        if answer.error.is_none() {
+            let unread = unread?;
+            let quit = answer.fired_at.is_none() && unread > 0;
+            let unread = quit.then_some((unread, feed.len()));
+            answer.error = self.complaint(&ended?, flooded, unread, &said);
+        }
+        Ok(answer)
+    }
+
+    /// Waits for the supervisor. One that was killed itself leaves no status, and may leave
+    /// orphans that hold our pipes open: they have come to us, and are ended here.
+    fn wait(&self, supervisor: &mut Child, status: &tempfile::NamedTempFile) -> io::Result<Ended> {
+        let waited = supervisor.wait();
+        forget(supervisor.id());
+        waited?;
+        let text = fs::read(status.path())?;
+        if let Ok(ended) = serde_json::from_slice(&text) {
+            return Ok(ended);
+        }
+        if self.subreaper {
+            descendants::end_orphans(&|pid| known().contains(&pid), PATIENCE)?;
+        }
+        Ok(Ended::Failed(
+            "it left no status, so it was killed itself".to_owned(),
+        ))
+    }
+
+    fn start(&self, status: &tempfile::NamedTempFile, stdin: io::PipeReader) -> io::Result<Child> {
+        let limits = &self.limits;
+        // Held over the start: no other thread may take the newborn for an orphan.
+        let mut known = known();
+        let child = Command::new(&self.supervisor)
+            .arg(SUPERVISE)
+            .arg(status.path())
+            .arg(limits.time.as_millis().to_string())
+            .arg(limits.memory.to_string())
+            .arg(limits.processes.to_string())
+            .arg(&self.command)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        known.insert(child.id() as i32);
+        Ok(child)
+    }
+
+    /// Why the answer can't be taken for one, if it can't.
+    fn complaint(
+        &self,
+        ended: &Ended,
+        flooded: bool,
+        unread: Option<(u64, usize)>,
+        said: &str,
+    ) -> Option<String> {
+        let limits = &self.limits;
+        let what = match ended {
+            _ if flooded => format!(
+                "it wrote more than {} and was ended",
+                units::bytes(limits.output)
+            ),
+            Ended::Exited(0) => {
+                let (unread, whole) = unread?;
+                format!(
+                    "it ended without firing and left {unread} of the feed's {whole} bytes unread"
+                )
+            }
+            Ended::Exited(code) => format!("it ended with exit code {code}"),
+            Ended::Signalled(signal) => format!("it was killed by signal {signal}"),
+            Ended::NotStarted(why) => format!("it could not be started: {why}"),
+            Ended::OutOfTime => format!(
+                "it had not ended after {} and was killed; --timeout gives it longer",
+                units::duration(limits.time)
+            ),
+            Ended::OutOfMemory(held) => format!(
+                "it held {} of memory, more than {}, and was killed; --memory gives it more",
+                units::bytes(*held),
+                units::bytes(limits.memory)
+            ),
+            Ended::TooManyProcesses(n) => {
+                format!(
+                    "it had {n} processes, more than {}, and was killed",
+                    limits.processes
+                )
+            }
+            Ended::Stopped => "it was stopped with the judge".to_owned(),
+            Ended::Failed(why) => format!("its supervisor failed: {why}"),
+        };
+        let last = said.lines().rfind(|line| !line.trim().is_empty());
+        Some(match last {
+            Some(line) => format!("{what}; its last words: {}", line.trim()),
+            None => what,
+        })
+    }
+}
+
+/// Writes the feed and closes the pipe. A program that doesn't read is no error of ours.
+fn write_feed(mut pipe: io::PipeWriter, feed: &[u8]) {
+    let _ = pipe.write_all(feed);
+}
+
+/// Reads lines until the end or the limit; says whether it was the limit. Closing the pipe on
+/// return tells the supervisor that nobody listens any more.
+fn read_answers(stdout: ChildStdout, end_s: f64, output_max: u64) -> (Answers, bool) {
+    let mut answers = Answers::default();
+    let mut reader = BufReader::new(stdout);
+    let mut line = Vec::new();
+    let mut total = 0;
+    loop {
+        line.clear();
+        let read = reader
+            .by_ref()
+            .take(LINE_MAX as u64 + 1)
+            .read_until(b'\n', &mut line);
+        let Ok(read @ 1..) = read else {
+            return (answers, false);
+        };
+        total += read as u64;
+        if total > output_max {
+            return (answers, true);
+        }
+        answers.line(&line, end_s);
+        if answers.is_broken() {
+            return (answers, false);
+        }
+    }
+}
+
+/// Reads stderr to its end, so that the program never blocks on it, and keeps the last of it.
+fn last_words(mut stderr: ChildStderr) -> String {
+    let mut kept = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut chunk) {
+        kept.extend_from_slice(&chunk[..read]);
+        let over = kept.len().saturating_sub(STDERR_KEPT);
+        kept.drain(..over);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}

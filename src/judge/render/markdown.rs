@@ -1,0 +1,118 @@
+//! The scorecard for a pull request's comment and for the docs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::judge::scorecard::{DetectorCard, Scorecard};
+use crate::judge::verdict::Judgement;
+
+use super::human::scraped;
+use super::{expected, got, maybe_seconds, percent};
+
+/// Totals, then every row that was not right.
+pub fn markdown(card: &Scorecard) -> String {
+    let mut text = markdown_summary(card);
+    for detector in &card.detectors {
+        let wrong: Vec<_> = detector
+            .rows
+            .iter()
+            .filter(|r| !r.verdict.is_right())
+            .collect();
+        // A String takes all that is written to it.
+        let _ = write!(text, "\n### {}\n\n", cell(&detector.detector));
+        if wrong.is_empty() {
+            text.push_str("Right on every recording.\n");
+            continue;
+        }
+        text.push_str("| recording | expected | got | verdict |\n|---|---|---|---|\n");
+        for row in wrong {
+            let (recording, expected, got) = (cell(&row.recording), expected(row), cell(&got(row)));
+            let verdict = row.verdict.words();
+            let _ = writeln!(text, "| {recording} | {expected} | {got} | {verdict} |");
+        }
+    }
+    if !card.skipped.is_empty() {
+        text.push_str("\nSkipped:\n\n");
+    }
+    for (name, reason) in &card.skipped {
+        let _ = writeln!(text, "- {}: {}", cell(name), cell(reason));
+    }
+    text
+}
+
+/// Totals of every detector, and one table of verdicts: scenarios down, detectors across.
+pub fn markdown_summary(card: &Scorecard) -> String {
+    let mut text = format!("{}\n", scraped(card));
+    text.push_str("| detector | precision | recall | F1 | mean lead | least lead | hit | quiet | late | missed | early | false alarms | errors |\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    for detector in &card.detectors {
+        let t = &detector.totals;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            cell(&detector.detector),
+            percent(t.precision),
+            percent(t.recall),
+            t.f1,
+            maybe_seconds(t.lead_mean_s),
+            maybe_seconds(t.lead_min_s),
+            t.hits,
+            t.quiet,
+            t.late,
+            t.misses,
+            t.early,
+            t.false_alarms,
+            t.errors
+        );
+    }
+    let _ = write!(text, "\n{}", by_scenario(&card.detectors));
+    text
+}
+
+/// For every scenario and detector, on how many set-ups it was right and how it was wrong.
+fn by_scenario(detectors: &[DetectorCard]) -> String {
+    let mut scenarios: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in detectors.iter().flat_map(|d| &d.rows) {
+        let right = if row.expected.fire { "fire" } else { "quiet" };
+        scenarios.insert(&row.scenario, right);
+    }
+    let mut text = String::from("| scenario | right |");
+    for detector in detectors {
+        let _ = write!(text, " {} |", cell(&detector.detector));
+    }
+    let _ = write!(text, "\n|---|---|{}\n", "---|".repeat(detectors.len()));
+    for (scenario, right) in scenarios {
+        let _ = write!(text, "| {} | {right} |", cell(scenario));
+        for detector in detectors {
+            let _ = write!(text, " {} |", verdicts(detector, scenario));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// `hit 6/7, miss 1`: how the verdicts on one scenario's recordings are spread.
+fn verdicts(detector: &DetectorCard, scenario: &str) -> String {
+    let rows = detector.rows.iter().filter(|r| r.scenario == scenario);
+    let all: Vec<Judgement> = rows.map(|r| r.verdict).collect();
+    let words: Vec<String> = Judgement::ALL
+        .into_iter()
+        .filter_map(|verdict| {
+            let n = all.iter().filter(|v| **v == verdict).count();
+            let word = match verdict {
+                Judgement::Quiet => "quiet",
+                Judgement::Hit => "hit",
+                wrong => return (n > 0).then(|| format!("**{}** {n}", wrong.words())),
+            };
+            (n > 0).then(|| format!("{word} {n}"))
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// Text that can't break out of a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+        .replace('\n', " ")
+        .replace('<', "&lt;")
+}

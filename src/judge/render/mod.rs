@@ -1,0 +1,97 @@
+//! Scorecards as text: for people, for pull requests, for CI.
+
+mod human;
+mod junit;
+mod markdown;
+
+pub use human::human;
+pub use junit::junit;
+pub use markdown::{markdown, markdown_summary};
+
+use super::scorecard::{Row, Totals};
+
+/// Seconds for people: `42 s`, `12 min 30 s`, `2 h 05 min`.
+fn seconds(s: f64) -> String {
+    let whole = s.round() as i64;
+    match whole {
+        ..120 => format!("{whole} s"),
+        120..7200 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn maybe_seconds(s: Option<f64>) -> String {
+    s.map_or_else(|| "-".to_owned(), seconds)
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s * 100.0))
+}
+
+/// `leak from 60 s, OOM kill at 16 min 40 s`, or `quiet (page_cache)`.
+fn expected(row: &Row) -> String {
+    let class = row.class;
+    if !row.expected.fire {
+        return format!("quiet ({class})");
+    }
+    let onset = seconds(row.expected.onset_s);
+    match row.expected.oom_s {
+        Some(oom) => format!("fire ({class}) {onset} to {}", seconds(oom)),
+        None => format!("fire ({class}) from {onset}"),
+    }
+}
+
+/// `fired at 12 min 30 s (leak)`, `quiet`, or the error.
+fn got(row: &Row) -> String {
+    if let Some(error) = &row.error {
+        return error.clone();
+    }
+    let said = row.said.map_or_else(String::new, |c| format!(" ({c})"));
+    match row.fired_at_s {
+        Some(t) => format!("fired at {}{said}", seconds(t)),
+        None => format!("quiet{said}"),
+    }
+}
+
+/// `12 hit, 30 quiet, 2 miss, 1 false alarm`.
+fn counts(totals: &Totals) -> String {
+    let parts = [
+        (totals.hits, "hit"),
+        (totals.quiet, "quiet as they should"),
+        (totals.late, "late"),
+        (totals.misses, "missed"),
+        (totals.early, "early"),
+        (totals.false_alarms, "false alarms"),
+        (totals.errors, "errors"),
+    ];
+    let words: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+    words.join(", ")
+}
+
+/// Cells in columns as wide as their widest cell.
+fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |i: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| c.chars().count());
+        cells.chain([header[i].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(c, w)| format!("{c:<w$}"))
+            .collect::<Vec<_>>();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let head: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
+    std::iter::once(line(&head))
+        .chain(rows.iter().map(|r| line(r)))
+        .collect()
+}

@@ -1,0 +1,268 @@
+//! Prometheus alert rules, judged by the real engine: promtool's unit tests are asked when each
+//! alert was firing.
+//!
+//! Every recording becomes one test file whose only check expects *no* firing alert; what promtool
+//! then says it got instead is when alerts first fired. A check that passes means quiet.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::export::cadvisor;
+use crate::export::orchestrator;
+use crate::export::promtool::{ExprTest, TestFile, duration};
+use crate::scenario::Class;
+
+use super::feed::Feed;
+use super::verdict::Answer;
+
+/// Why a rules file could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// No promtool.
+    #[error(
+        "promtool is not on PATH: rules are judged by the real Prometheus engine; install it \
+         (Debian and Ubuntu: `apt-get install prometheus`) and try again"
+    )]
+    NoPromtool,
+    /// promtool refused the rules.
+    #[error("{path}: promtool refuses these rules:\n{message}")]
+    Invalid {
+        /// The rules file.
+        path: String,
+        /// What promtool said.
+        message: String,
+    },
+    /// promtool gave an answer that is not understood.
+    #[error("promtool said something unexpected about {path}: {message}")]
+    Unexpected {
+        /// The rules file.
+        path: String,
+        /// What it said.
+        message: String,
+    },
+    /// promtool did not end.
+    #[error("promtool had not ended after {0:?} and was killed")]
+    TimedOut(Duration),
+    /// A file could not be read or written.
+    #[error("{context}: {source}")]
+    Io {
+        /// What was being done.
+        context: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The test file could not be written as YAML.
+    #[error("cannot write a promtool test: {0}")]
+    Yaml(#[from] serde_saphyr::SerializeError),
+}
+
+/// A rules file that promtool accepts.
+#[derive(Debug)]
+pub struct Rules {
+    path: PathBuf,
+    /// Metrics its text names that no recording has: alerts on them can't fire here.
+    pub unknown_metrics: Vec<String>,
+}
+
+/// promtool over one batch may take this long.
+const PROMTOOL_TIME: Duration = Duration::from_secs(300);
+
+impl Rules {
+    /// Checks a rules file with promtool.
+    pub fn open(path: &Path) -> Result<Rules, RulesError> {
+        let io = |source| RulesError::Io {
+            context: path.display().to_string(),
+            source,
+        };
+        let text = fs::read_to_string(path).map_err(io)?;
+        // promtool reads rule files relative to the test file, which is elsewhere.
+        let path = path.canonicalize().map_err(io)?;
+        let (ok, said) = promtool(&["check".as_ref(), "rules".as_ref(), path.as_os_str()])?;
+        if !ok {
+            return Err(RulesError::Invalid {
+                path: path.display().to_string(),
+                message: said.trim().to_owned(),
+            });
+        }
+        Ok(Rules {
+            path,
+            unknown_metrics: unknown_metrics(&text),
+        })
+    }
+
+    /// Judges the rules on each feed in one call of promtool.
+    pub fn run(&self, feeds: &[Feed], interval_s: f64) -> Result<Vec<Answer>, RulesError> {
+        let dir = tempfile::tempdir().map_err(|source| RulesError::Io {
+            context: "cannot make a temporary folder".to_owned(),
+            source,
+        })?;
+        let mut files = Vec::new();
+        for (i, feed) in feeds.iter().enumerate() {
+            let file = dir.path().join(format!("{i}.yaml"));
+            let yaml = self.question(feed, interval_s).to_yaml()?;
+            fs::write(&file, yaml).map_err(|source| RulesError::Io {
+                context: file.display().to_string(),
+                source,
+            })?;
+            files.push(file);
+        }
+        let mut args = vec!["test".as_ref(), "rules".as_ref()];
+        args.extend(files.iter().map(|f| f.as_os_str()));
+        let (_, said) = promtool(&args)?;
+        let per_file = said.split("Unit Testing:").skip(1);
+        let answers: Vec<Answer> = per_file
+            .map(|part| self.answer(part))
+            .collect::<Result<_, _>>()?;
+        if answers.len() == feeds.len() {
+            Ok(answers)
+        } else {
+            Err(self.unexpected(&said))
+        }
+    }
+
+    /// "Which alerts fired, and when first?", put as a check that expects none.
+    fn question(&self, feed: &Feed, interval_s: f64) -> TestFile {
+        let end = feed.pages.end().max(interval_s);
+        let range = duration(end + interval_s);
+        let step = duration(interval_s);
+        let check = ExprTest {
+            expr: format!(
+                "min_over_time(timestamp(ALERTS{{alertstate=\"firing\"}})[{range}:{step}])"
+            ),
+            eval_time: duration(end),
+            exp_samples: Vec::new(),
+        };
+        let rule_file = self.path.display().to_string();
+        let source = (&feed.pages, feed.rounds.as_slice());
+        TestFile::new("judge", &rule_file, interval_s, source, vec![check])
+    }
+
+    /// Reads promtool's words about one file.
+    fn answer(&self, said: &str) -> Result<Answer, RulesError> {
+        if said.contains("SUCCESS") {
+            return Ok(Answer::default());
+        }
+        let fired = said.lines().filter_map(firing);
+        let first = fired.min_by(|a, b| a.0.total_cmp(&b.0));
+        match first {
+            Some((at, class)) => Ok(Answer {
+                fired_at: Some(at),
+                class,
+                error: None,
+            }),
+            None => Err(self.unexpected(said)),
+        }
+    }
+
+    fn unexpected(&self, said: &str) -> RulesError {
+        RulesError::Unexpected {
+            path: self.path.display().to_string(),
+            message: said.trim().chars().take(2000).collect(),
+        }
+    }
+}
+
+/// One alert of a line like `got: {alertname="X", class="leak", ...} 1.95E+02`: when it first
+/// fired and the class in its labels.
+fn firing(line: &str) -> Option<(f64, Option<Class>)> {
+    let (labels, value) = line.rsplit_once("} ")?;
+    let labels = labels.split_once('{')?.1;
+    let at: f64 = value.trim().trim_end_matches(',').parse().ok()?;
+    let class = labels.split(", ").find_map(|label| {
+        let name = label.strip_prefix("class=\"")?.strip_suffix('"')?;
+        serde_json::from_value(name.into()).ok()
+    });
+    labels.contains("alertname=").then_some((at, class))
+}
+
+/// Runs promtool; gives whether it was content and all it said.
+fn promtool(args: &[&std::ffi::OsStr]) -> Result<(bool, String), RulesError> {
+    let io = |context: &str| {
+        let context = context.to_owned();
+        move |source| RulesError::Io { context, source }
+    };
+    // One file for both streams keeps the order of what it says, and never fills up.
+    let said = tempfile::NamedTempFile::new().map_err(io("cannot make a temporary file"))?;
+    let append = fs::OpenOptions::new()
+        .append(true)
+        .open(said.path())
+        .map_err(io("cannot open a temporary file"))?;
+    let other = append
+        .try_clone()
+        .map_err(io("cannot open a temporary file"))?;
+    let mut child = Command::new("promtool")
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(append)
+        .stderr(other)
+        .spawn()
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => RulesError::NoPromtool,
+            _ => RulesError::Io {
+                context: "cannot start promtool".to_owned(),
+                source,
+            },
+        })?;
+    let deadline = Instant::now() + PROMTOOL_TIME;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(io("cannot wait for promtool"))? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            // Either it is gone already or it goes now; both are waited for.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(RulesError::TimedOut(PROMTOOL_TIME));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let text = fs::read(said.path()).map_err(io("cannot read what promtool said"))?;
+    Ok((
+        status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    ))
+}
+
+/// Words of the rules that look like metrics of containers or pods and that no recording has.
+fn unknown_metrics(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let code = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or(""));
+    let words = code.flat_map(|line| line.split(|c| !is_word(c)));
+    let mut unknown: Vec<String> = words
+        .filter(|w| {
+            ["container_", "kube_", "machine_", "node_"]
+                .iter()
+                .any(|p| w.starts_with(p))
+        })
+        .filter(|w| !cadvisor::knows(w) && !orchestrator::knows(w))
+        .map(str::to_owned)
+        .collect();
+    unknown.sort();
+    unknown.dedup();
+    // A recording rule of the same file defines what others read.
+    unknown.retain(|name| !text.contains(&format!("record: {name}")));
+    unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_promtool_is_read() {
+        let line = r#"        got: {alertname="WS", alertstate="firing", class="leak", pod="app-0"} 1.95E+02"#;
+        assert_eq!(firing(line), Some((195.0, Some(Class::Leak))));
+        assert_eq!(firing("        exp: nil"), None);
+    }
+
+    #[test]
+    fn metrics_nobody_has_are_named() {
+        let text = "expr: container_memory_rss / node_memory_MemTotal_bytes # container_foo\n";
+        assert_eq!(unknown_metrics(text), ["node_memory_MemTotal_bytes"]);
+    }
+}
