@@ -13,6 +13,7 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
         say: command.join(" "),
         after: Vec::new(),
         workload: Workload::Exec(Exec {
+            files: Vec::new(),
             command: command.to_vec(),
             env: Vec::new(),
             duration_ms: None,

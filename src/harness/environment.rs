@@ -1,6 +1,5 @@
 //! The machine a run happens on: where its cgroups go, what is known of it, what was left there.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -284,14 +283,7 @@ fn open(sink: &Sink, header: &Header) -> Result<Writer, WriteError> {
     };
     match sink {
         Sink::File(path) => Writer::create(path, header),
-        Sink::StdoutAndFile(path) => {
-            let name = path.display().to_string();
-            let file = File::create(path).map_err(|source| WriteError::Output {
-                name: name.clone(),
-                source,
-            })?;
-            Writer::tee(vec![stdout(), (name, Box::new(file))], header)
-        }
+        Sink::StdoutAndFile(path) => Writer::tee(vec![stdout(), Writer::file(path)], header),
     }
 }
 

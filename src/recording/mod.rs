@@ -3,6 +3,7 @@
 //! These are the *domain* types; [`read`](self) and write go through the wire types in `format`.
 
 mod convert;
+mod create;
 pub mod format;
 mod gzip;
 mod number;

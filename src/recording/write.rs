@@ -1,12 +1,12 @@
 //! Writing a recording as it happens: one line, one `write`, so that a kill costs one line at most.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::convert::object_of;
+use super::create::NewFile;
 use super::format::{WireColumns, WireFooter, WireGroup, WireHeader, WireNewGroup, WireObject};
 use super::number::{push_u64, push_value};
 use super::{Event, EventKind, Footer, Group, Header};
@@ -52,13 +52,14 @@ struct Output {
 }
 
 impl Writer {
-    /// Creates (or empties) the file at `path` and writes the header.
+    /// Makes the file at `path`, or replaces it, with the header as its first line.
     pub fn create(path: &Path, header: &Header) -> Result<Self, WriteError> {
-        let name = path.display().to_string();
-        match File::create(path) {
-            Ok(file) => Writer::tee(vec![(name, Box::new(file))], header),
-            Err(source) => Err(WriteError::Output { name, source }),
-        }
+        Writer::tee(vec![Writer::file(path)], header)
+    }
+
+    /// The file at `path` as an output for [`Writer::tee`].
+    pub fn file(path: &Path) -> (String, Sink) {
+        (path.display().to_string(), Box::new(NewFile::at(path)))
     }
 
     /// Writes to anything, for example standard output; `name` is for messages.

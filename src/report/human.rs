@@ -192,7 +192,10 @@ fn verdict(run: &RunResult) -> String {
         .map_or("unknown (the recording was cut)", |o| o.as_str());
     let _ = write!(out, "  outcome: {outcome}");
     for (group, rows) in &run.counters.0 {
-        let rows: Vec<String> = rows.0.iter().map(|(n, v)| format!("{n} {v}")).collect();
+        let risen = rows.0.iter().filter(|(_, value)| *value > 0);
+        let rows: Vec<String> = risen
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         if !rows.is_empty() {
             let _ = write!(out, "; {group}: {}", rows.join(", "));
         }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::expect::{self, CheckResult};
 use crate::formula::FORMULAS;
 use crate::host::HostFacts;
-use crate::recording::{EventKind, HarnessCost, Recording, StepEnd, StepResult};
+use crate::recording::{EventKind, HarnessCost, Recording, StepEnd, StepId, StepResult};
 use crate::rows::Rows;
 use crate::scenario::{Outcome, Scenario};
 
@@ -106,7 +106,7 @@ pub struct StepRow {
     pub actor: String,
     /// Seconds from the start to where the counters had settled.
     pub t: f64,
-    /// `done`, `failed` or `skipped`.
+    /// `done`, `failed`, `skipped`; `killed` by the OOM killer, or `lost` with its process.
     pub result: &'static str,
     /// Why, for the last two.
     pub reason: String,
@@ -254,15 +254,62 @@ fn warnings(recording: &Recording) -> Vec<String> {
         .collect()
 }
 
+/// A row for each step that ended, and one for each that its process did not survive.
 fn step_rows(recording: &Recording) -> Vec<StepRow> {
-    recording
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::StepEnd(end) => step_row(recording, event.t, end),
-            _ => None,
-        })
-        .collect()
+    let mut open: Vec<&StepId> = Vec::new();
+    let mut rows = Vec::new();
+    for event in &recording.events {
+        match &event.kind {
+            EventKind::StepStart(id) => open.push(id),
+            EventKind::StepEnd(end) => {
+                open.retain(|id| **id != end.id);
+                rows.extend(step_row(recording, event.t, end));
+            }
+            EventKind::ActorExit {
+                container,
+                actor,
+                oom_killed,
+                ..
+            } => {
+                let lost = open
+                    .iter()
+                    .position(|id| (&id.container, &id.actor) == (container, actor));
+                if let Some(id) = lost.map(|at| open.remove(at)) {
+                    rows.extend(lost_row(recording, event.t, id, *oom_killed));
+                }
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+/// The numbers of a step's last moment: the latest sample in which its process still had memory.
+fn lost_row(recording: &Recording, t: u64, id: &StepId, oom_killed: bool) -> Option<StepRow> {
+    let table = &recording.tables[recording.group(&id.container)?];
+    let alive = table.column(&format!("proc:{}.VmRSS", id.actor))?;
+    let last = (0..=table.at(t)?)
+        .rev()
+        .find(|sample| table.get(*sample, alive).is_some())?;
+    let why = if oom_killed {
+        "killed by the OOM killer"
+    } else {
+        "its process ended"
+    };
+    let end = StepEnd {
+        id: id.clone(),
+        work_done: t,
+        result: StepResult::Failed(why.into()),
+        target: 0,
+        achieved: 0,
+        unit: String::new(),
+        smaps: Rows::default(),
+    };
+    let row = step_row(recording, table.t[last], &end)?;
+    Some(StepRow {
+        result: if oom_killed { "killed" } else { "lost" },
+        ..row
+    })
 }
 
 fn step_row(recording: &Recording, t: u64, end: &StepEnd) -> Option<StepRow> {

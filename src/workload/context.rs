@@ -9,6 +9,7 @@ use super::heap_churn::Heap;
 use super::region::{Region, Regions};
 use super::{Reached, Unit, WorkError};
 use crate::seed;
+use crate::sys::file_map::FileMap;
 use crate::truth::Page;
 
 /// What the steps of one actor share: the truth page, its regions, its files.
@@ -21,6 +22,8 @@ pub struct Context {
     pub files: Files,
     /// What `heap_churn` works on; it lives until the worker ends.
     pub heap: Option<Heap>,
+    /// Files that stay mapped until the worker ends.
+    pub maps: Vec<FileMap>,
     /// Where commands run.
     pub workdir: PathBuf,
     actor_seed: u64,
@@ -35,6 +38,7 @@ impl Context {
             regions: Regions::default(),
             files: Files::new(workdir.clone()),
             heap: None,
+            maps: Vec::new(),
             workdir,
             actor_seed,
             step_seed: actor_seed,

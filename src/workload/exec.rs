@@ -28,6 +28,9 @@ impl Work for Exec {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(nothing.failed("exec has an empty command; give a program"));
         };
+        for (name, text) in &self.files {
+            put(context, name, text).map_err(|reason| nothing.failed(reason))?;
+        }
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -60,6 +63,12 @@ impl Work for Exec {
             }
         }
     }
+}
+
+/// Writes a file the command needs.
+fn put(context: &Context, name: &str, text: &str) -> Result<(), String> {
+    let path = context.files.path(name)?;
+    std::fs::write(&path, text).map_err(|error| format!("writing {}: {error}", path.display()))
 }
 
 /// How a command came to its end.

@@ -9,27 +9,34 @@ mod anon;
 mod arena;
 mod clock;
 mod context;
+mod dentries;
 mod dist;
 mod exec;
 mod exec_output;
+mod fadvise;
 mod file_read;
 mod files;
 mod heap_churn;
 mod log_lines;
 mod log_rotate;
 mod log_write;
+mod mmap_scan;
 mod pace;
 mod reached;
+mod reclaim;
 mod region;
 mod release;
 mod rewrite;
 mod sleep;
 mod spec;
+mod thp_release;
+mod tmpfs;
 mod unlink;
 
 pub use context::Context;
 pub use reached::{Reached, Unit, WorkError};
 pub use spec::*;
+pub use tmpfs::folder as tmpfs_folder;
 
 /// What a step does.
 pub trait Work {
@@ -54,6 +61,13 @@ impl Workload {
             Workload::FileRead(work) => work,
             Workload::Exec(work) => work,
             Workload::HeapChurn(work) => work,
+            Workload::TmpfsFill(work) => work,
+            Workload::TmpfsRemove(work) => work,
+            Workload::MmapScan(work) => work,
+            Workload::Dentries(work) => work,
+            Workload::ThpRelease(work) => work,
+            Workload::Reclaim(work) => work,
+            Workload::Fadvise(work) => work,
         }
     }
 }

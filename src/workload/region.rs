@@ -8,7 +8,7 @@ use super::Huge;
 use crate::sys::memory::{Anon, page_size};
 
 /// The size of a huge page here, as mmap's alignment: right on x86-64 and on arm64 with 4 KiB pages.
-const HUGE_BYTES: usize = 2 << 20;
+pub const HUGE_BYTES: usize = 2 << 20;
 
 /// The regions of one actor by name. A handful, so a list.
 #[derive(Debug, Default)]
@@ -197,7 +197,7 @@ pub enum State {
     Cold,
     /// Given back with MADV_FREE and not written since.
     Lazy,
-    /// Given back for good, or never touched.
+    /// Given back for good, kept free by the allocator, or never touched.
     Gone,
 }
 

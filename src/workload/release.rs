@@ -22,12 +22,14 @@ impl Work for Release {
                 give_back(region, bytes, State::Gone, truth);
                 region.unmap_front(bytes)
             }
+            Advice::Keep => Ok(()),
         };
         done.map_err(|error| self.advice.trouble(&self.region, error, reached(0)))?;
         match self.advice {
             Advice::Free => give_back(region, bytes, State::Lazy, truth),
             Advice::Cold => mark_cold(region, bytes, truth),
             Advice::Dontneed => give_back(region, bytes, State::Gone, truth),
+            Advice::Keep => keep(region, bytes, truth),
             Advice::Pageout | Advice::Unmap => {}
         }
         Ok(reached(bytes))
@@ -56,6 +58,18 @@ fn give_back(region: &mut Region, bytes: u64, to: State, truth: &Page) {
     let leaked = region.leaked.min(region.pages.wanted());
     truth.sub(Counter::Leaked, region.leaked - leaked);
     region.leaked = leaked;
+}
+
+/// Free for the program and its heap profiler, and nothing to the kernel: the pages stay as they
+/// are until the allocator hands them out again (`rewrite`).
+fn keep(region: &mut Region, bytes: u64, truth: &Page) {
+    let were = region.pages.set(0, bytes, |state| match state {
+        State::Live | State::Cold => State::Gone,
+        same => same,
+    });
+    truth.sub(Counter::Live, were.live + were.cold);
+    truth.sub(Counter::Cold, were.cold);
+    truth.add(Counter::ReleasedTotal, were.live + were.cold);
 }
 
 fn mark_cold(region: &mut Region, bytes: u64, truth: &Page) {
@@ -94,6 +108,7 @@ impl Advice {
             Advice::Cold => ("MADV_COLD", "5.4"),
             Advice::Pageout => ("MADV_PAGEOUT", "5.4"),
             Advice::Unmap => ("munmap", "1.0"),
+            Advice::Keep => ("free", "1.0"),
         }
     }
 

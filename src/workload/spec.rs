@@ -25,6 +25,20 @@ pub enum Workload {
     Sleep(Sleep),
     /// Runs a command.
     Exec(Exec),
+    /// Fills a file in memory (tmpfs).
+    TmpfsFill(TmpfsFill),
+    /// Deletes a file in memory.
+    TmpfsRemove(TmpfsRemove),
+    /// Maps a file and touches every page of it.
+    MmapScan(MmapScan),
+    /// Looks up names that do not exist.
+    Dentries(Dentries),
+    /// Gives most of each huge page back.
+    ThpRelease(ThpRelease),
+    /// Asks the kernel to reclaim the container's memory.
+    Reclaim(Reclaim),
+    /// Tells the kernel what becomes of a file's cache.
+    Fadvise(Fadvise),
 }
 
 /// Numbers drawn for each line, object or lifetime.
@@ -188,6 +202,8 @@ pub enum Advice {
     Pageout,
     /// munmap(2).
     Unmap,
+    /// Nothing is said to the kernel: the program's allocator keeps it for its next allocations.
+    Keep,
 }
 
 /// See [`Workload::Rewrite`].
@@ -211,8 +227,84 @@ pub struct Sleep {
 pub struct Exec {
     /// Program and arguments; run in the pod's work directory.
     pub command: Vec<String>,
+    /// Files put into the work directory first: name and text.
+    #[serde(default)]
+    pub files: Vec<(String, String)>,
     /// Variables added to its environment.
     pub env: Vec<(String, String)>,
     /// End it after this time (SIGTERM, then SIGKILL); reaching it is not a failure.
     pub duration_ms: Option<u64>,
+}
+
+/// See [`Workload::TmpfsFill`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TmpfsFill {
+    /// File name in the run's folder on the tmpfs; a second step on it makes it larger.
+    pub file: String,
+    /// Bytes to write.
+    pub size: u64,
+    /// Bytes a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+}
+
+/// See [`Workload::TmpfsRemove`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TmpfsRemove {
+    /// File name in the run's folder on the tmpfs.
+    pub file: String,
+}
+
+/// See [`Workload::MmapScan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MmapScan {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// How many times every page is touched.
+    pub passes: u64,
+    /// Keep it mapped until the actor ends.
+    pub keep: bool,
+}
+
+/// See [`Workload::Dentries`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dentries {
+    /// How many names are looked up, each another one.
+    pub lookups: u64,
+    /// Look-ups a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+}
+
+/// See [`Workload::ThpRelease`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThpRelease {
+    /// The region's name; it must have been mapped with huge pages.
+    pub region: String,
+    /// Bytes at the start of each huge page that stay in use, in whole pages.
+    pub keep: u64,
+}
+
+/// See [`Workload::Reclaim`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reclaim {
+    /// Bytes to ask for (v2); v1 knows only "all".
+    pub amount: u64,
+}
+
+/// See [`Workload::Fadvise`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fadvise {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// What is said about all of it.
+    pub advice: FileAdvice,
+}
+
+/// What posix_fadvise(2) is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAdvice {
+    /// POSIX_FADV_DONTNEED: drop what is clean and mapped by nobody.
+    Dontneed,
+    /// POSIX_FADV_WILLNEED: read it in.
+    Willneed,
 }

@@ -10,7 +10,10 @@ use std::process::Command;
 pub fn memtide() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memtide"));
     // A terminal's or a user's settings must not decide a test.
-    command.env_remove("MEMTIDE_WORKDIR").env_remove("MEMTIDE_SETUP").env("NO_COLOR", "1");
+    command
+        .env_remove("MEMTIDE_WORKDIR")
+        .env_remove("MEMTIDE_SETUP")
+        .env("NO_COLOR", "1");
     command
 }
 
@@ -29,23 +32,31 @@ pub fn skip(what: &str, reason: &str) {
 
 /// Whether memtide can make cgroups here; if not, the test is skipped and says why.
 pub fn can_manage(what: &str) -> bool {
-    let output = memtide().args(["doctor", "--placement", "managed"]).output().expect("doctor runs");
+    let output = memtide()
+        .args(["doctor", "--placement", "managed"])
+        .output()
+        .expect("doctor runs");
     if output.status.success() {
         return true;
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let why = text.lines().find(|l| l.contains("managed")).unwrap_or("no managed placement");
+    let why = text
+        .lines()
+        .find(|l| l.contains("managed"))
+        .unwrap_or("no managed placement");
     skip(what, why.trim());
     false
 }
 
 /// A program on PATH; if it is missing, the test is skipped and says so.
 pub fn has_program(what: &str, program: &str) -> bool {
-    let found = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-    });
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
     if !found {
-        skip(what, &format!("{program} is not installed (scripts/setup installs it when root)"));
+        skip(
+            what,
+            &format!("{program} is not installed (scripts/setup installs it when root)"),
+        );
     }
     found
 }
@@ -65,7 +76,9 @@ pub fn left_by(pid: u32, workdir: &Path) -> Vec<PathBuf> {
 }
 
 fn walk(dir: &Path, depth: usize, visit: &mut impl FnMut(&Path)) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             visit(&entry.path());

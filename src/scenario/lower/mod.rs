@@ -3,7 +3,9 @@
 
 mod condition;
 mod expectation;
+mod kernel;
 mod operand;
+mod parts;
 mod references;
 mod tree;
 pub mod values;

@@ -3,24 +3,26 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use crate::scenario::diagnostic::{Diagnostic, Span};
+use super::parts::text_or;
+use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::suggest;
 use crate::scenario::wire::*;
-use crate::units::{Size, bytes_exact};
 use crate::workload::*;
 
-const DEFAULT_FILE: &str = "app.log";
-const DEFAULT_REGION: &str = "heap";
+pub(super) const DEFAULT_FILE: &str = "app.log";
+pub(super) const DEFAULT_REGION: &str = "heap";
 /// Enough for a system call to be cheap beside its bytes, small beside every limit.
 const DEFAULT_CHUNK: u64 = 64 << 10;
 /// One read(2) or one buffer: more brings nothing, and it is memory of the worker's own.
-const MOST_CHUNK: u64 = 64 << 20;
+pub(super) const MOST_CHUNK: u64 = 64 << 20;
 
 /// What steps can refer to beyond their own actor.
 pub struct Scope {
-    files: BTreeSet<String>,
+    pub(super) files: BTreeSet<String>,
     /// A command can write any file.
-    anything: bool,
+    pub(super) anything: bool,
+    /// Files in memory.
+    pub(super) in_memory: BTreeSet<String>,
 }
 
 impl Scope {
@@ -29,10 +31,14 @@ impl Scope {
         let mut scope = Scope {
             files: BTreeSet::new(),
             anything: false,
+            in_memory: BTreeSet::new(),
         };
         for step in steps {
             if let Some(log) = &step.value.log_write {
                 scope.files.insert(text_or(&log.value.file, DEFAULT_FILE));
+            }
+            if let Some(fill) = &step.value.tmpfs_fill {
+                scope.in_memory.insert(fill.value.file.value.clone());
             }
             scope.anything |= step.value.exec.is_some();
         }
@@ -65,6 +71,13 @@ pub fn read(
         s.rewrite.as_ref().map(|w| r.rewrite(w)),
         s.sleep.as_ref().map(|w| r.sleep(w)),
         s.exec.as_ref().map(|w| r.exec(w)),
+        s.tmpfs_fill.as_ref().map(|w| r.tmpfs_fill(w)),
+        s.tmpfs_remove.as_ref().map(|w| r.tmpfs_remove(w)),
+        s.mmap_scan.as_ref().map(|w| r.mmap_scan(w)),
+        s.dentries.as_ref().map(|w| r.dentries(w)),
+        s.thp_release.as_ref().map(|w| r.thp_release(w)),
+        s.reclaim.as_ref().map(|w| r.reclaim(w)),
+        s.fadvise.as_ref().map(|w| r.fadvise(w)),
     ]
     .into_iter()
     .flatten()
@@ -89,11 +102,11 @@ pub fn read(
     given.into_iter().next()
 }
 
-struct Reader<'a> {
-    cx: &'a mut Context,
-    limit: u64,
-    scope: &'a Scope,
-    regions: &'a mut BTreeSet<String>,
+pub(super) struct Reader<'a> {
+    pub(super) cx: &'a mut Context,
+    pub(super) limit: u64,
+    pub(super) scope: &'a Scope,
+    pub(super) regions: &'a mut BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -198,207 +211,21 @@ impl Reader<'_> {
 
     fn exec(&mut self, at: &At<WireExec>) -> Workload {
         let w = &at.value;
+        let mut files = Vec::new();
+        for (name, text) in &w.files {
+            let name = At {
+                span: text.span.clone(),
+                value: name.clone(),
+            };
+            files.push((self.file_name(Some(&name)), text.value.clone()));
+        }
         Workload::Exec(Exec {
             command: self
                 .cx
                 .not_empty(&w.command, "command", "`[\"sleep\", \"1\"]`"),
+            files,
             env: w.env.clone().into_iter().collect(),
             duration_ms: w.duration.as_ref().map(|d| self.millis(d)),
         })
     }
-}
-
-/// The parts workloads are made of.
-impl Reader<'_> {
-    fn size(&mut self, at: &At<WireSize>, least: u64) -> u64 {
-        let Some(size) = self.cx.read(at) else {
-            return least;
-        };
-        self.cx
-            .sane(at.span.clone(), size.resolve(self.limit), least)
-    }
-
-    fn chunk(&mut self, at: Option<&At<WireSize>>, default: u64, least: u64) -> u64 {
-        let Some(at) = at else { return default };
-        let bytes = self.size(at, least);
-        if bytes > MOST_CHUNK {
-            let message = format!("{} at a time is too much", bytes_exact(bytes));
-            self.cx.error(
-                Diagnostic::at(at.span.clone(), message)
-                    .label(format!("at most {}", bytes_exact(MOST_CHUNK))),
-            );
-            return default;
-        }
-        bytes
-    }
-
-    fn millis(&mut self, at: &At<WireTime>) -> u64 {
-        let range = std::time::Duration::from_millis(1)..=std::time::Duration::from_secs(3600);
-        let time = self
-            .cx
-            .time(Some(at), range, std::time::Duration::from_millis(1));
-        time.as_millis().min(u128::from(u64::MAX)) as u64
-    }
-
-    fn count(
-        &mut self,
-        at: Option<&At<u64>>,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> u64 {
-        let Some(at) = at else { return default };
-        if !range.contains(&at.value) {
-            self.cx.error(
-                Diagnostic::at(at.span.clone(), format!("{} is out of range", at.value))
-                    .label(format!("from {} to {}", range.start(), range.end())),
-            );
-        }
-        at.value
-    }
-
-    fn share(&mut self, at: Option<&At<WireShare>>) -> f64 {
-        let Some(at) = at else { return 100.0 };
-        match self.cx.read(at) {
-            Some(share) if share > 0.0 && share <= 100.0 => share,
-            Some(_) => {
-                self.cx.error(Diagnostic::at(
-                    at.span.clone(),
-                    "a share of a region is above 0% and up to 100%",
-                ));
-                100.0
-            }
-            None => 100.0,
-        }
-    }
-
-    fn fsync(&mut self, at: Option<&At<String>>) -> Fsync {
-        let Some(at) = at else { return Fsync::Never };
-        match at.value.as_str() {
-            "never" => Fsync::Never,
-            "end" => Fsync::End,
-            text => match Size::parse(text) {
-                Ok(size) => {
-                    let bytes = size.resolve(self.limit);
-                    Fsync::Every(self.cx.sane(at.span.clone(), bytes, 1))
-                }
-                Err(_) => {
-                    self.cx.error(
-                        Diagnostic::at(at.span.clone(), format!("unknown `fsync`: `{text}`")).help(
-                            "`never`, `end`, or a size like `8MiB`: after every so many bytes",
-                        ),
-                    );
-                    Fsync::Never
-                }
-            },
-        }
-    }
-
-    fn dist_or(&mut self, at: Option<&At<WireDist>>, default: Dist) -> Dist {
-        at.map_or(default, |at| self.dist(at))
-    }
-
-    fn dist(&mut self, at: &At<WireDist>) -> Dist {
-        let drawn = match &at.value {
-            WireDist::Fixed(text) => {
-                let fixed = At {
-                    span: at.span.clone(),
-                    value: text.clone(),
-                };
-                return Dist::Fixed(self.cx.bytes(&fixed, 1));
-            }
-            WireDist::Drawn(drawn) => drawn,
-        };
-        match (&drawn.uniform, &drawn.exponential, &drawn.log_normal) {
-            (Some(ends), None, None) => self.uniform(ends),
-            (None, Some(mean), None) => Dist::Exponential(self.cx.bytes(mean, 1) as f64),
-            (None, None, Some(ln)) => self.log_normal(&ln.value),
-            _ => {
-                self.cx.error(
-                    Diagnostic::at(at.span.clone(), "exactly one distribution is needed")
-                        .help("one of `uniform`, `exponential` and `log_normal`"),
-                );
-                Dist::Fixed(1)
-            }
-        }
-    }
-
-    fn uniform(&mut self, at: &At<Vec<At<WireBytes>>>) -> Dist {
-        if let [low, high] = at.value.as_slice() {
-            let (low, high) = (self.cx.bytes(low, 1), self.cx.bytes(high, 1));
-            if low <= high {
-                return Dist::Uniform(low, high);
-            }
-        }
-        self.cx.error(
-            Diagnostic::at(
-                at.span.clone(),
-                "`uniform` needs a lowest and a highest value",
-            )
-            .help("write `uniform = [\"64B\", \"512B\"]`"),
-        );
-        Dist::Fixed(1)
-    }
-
-    fn log_normal(&mut self, wire: &WireLogNormal) -> Dist {
-        // At sigma 5 a value in a thousand is five million times the median.
-        if !(wire.sigma.value > 0.0 && wire.sigma.value <= 5.0) {
-            self.cx.error(Diagnostic::at(
-                wire.sigma.span.clone(),
-                "`sigma` is not between 0 and 5",
-            ));
-        }
-        Dist::LogNormal(self.cx.bytes(&wire.median, 1) as f64, wire.sigma.value)
-    }
-
-    /// Files live in the work directory and nowhere else.
-    fn file_name(&mut self, at: Option<&At<String>>) -> String {
-        let Some(at) = at else {
-            return DEFAULT_FILE.into();
-        };
-        let name = at.value.as_str();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.chars().all(plain)
-        {
-            self.cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    format!("{name:?} cannot be the name of a file"),
-                )
-                .help("a plain name in the work directory: letters, digits, `.`, `-` and `_`"),
-            );
-        }
-        name.into()
-    }
-
-    fn known_file(&mut self, at: Option<&At<String>>, span: &Span) -> String {
-        let name = self.file_name(at);
-        if !self.scope.anything && !self.scope.files.contains(&name) {
-            let known: Vec<&str> = self.scope.files.iter().map(String::as_str).collect();
-            let span = at.map_or(span, |at| &at.span).clone();
-            self.cx.error(Diagnostic {
-                help: suggest::help(&name, "files that are written", &known),
-                ..Diagnostic::at(span, format!("no step writes a file `{name}`"))
-            });
-        }
-        name
-    }
-
-    fn known_region(&mut self, at: Option<&At<String>>, span: &Span) -> String {
-        let name = at.map_or(DEFAULT_REGION, |at| &at.value).to_string();
-        if !self.regions.contains(&name) {
-            let known: Vec<&str> = self.regions.iter().map(String::as_str).collect();
-            let span = at.map_or(span, |at| &at.span).clone();
-            self.cx.error(Diagnostic {
-                help: suggest::help(&name, "regions there are by then", &known).or(Some(
-                    "an `anon` step of the same actor must have made the region before".into(),
-                )),
-                ..Diagnostic::at(span, format!("there is no region `{name}` yet"))
-            });
-        }
-        name
-    }
-}
-
-fn text_or(at: &Option<At<String>>, default: &str) -> String {
-    at.as_ref().map_or(default, |at| &at.value).to_string()
 }

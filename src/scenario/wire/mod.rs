@@ -4,6 +4,8 @@
 //! `shape`), so a key that is not a field here is an error with its place.
 
 mod check;
+mod dist;
+mod kernel;
 mod scalar;
 mod workload;
 
@@ -11,6 +13,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use check::*;
+pub use dist::*;
+pub use kernel::*;
 pub use scalar::*;
 pub use workload::*;
 
@@ -27,6 +31,13 @@ pub const WORKLOADS: &[&str] = &[
     "rewrite",
     "sleep",
     "exec",
+    "tmpfs_fill",
+    "tmpfs_remove",
+    "mmap_scan",
+    "dentries",
+    "thp_release",
+    "reclaim",
+    "fadvise",
 ];
 
 /// A memtide scenario: what runs in which container, what is true of it, and what to expect.
@@ -140,6 +151,20 @@ pub struct WireStep {
     pub sleep: Option<At<WireTime>>,
     /// Runs a command.
     pub exec: Option<At<WireExec>>,
+    /// Fills a file in memory (tmpfs).
+    pub tmpfs_fill: Option<At<WireTmpfsFill>>,
+    /// Deletes a file in memory.
+    pub tmpfs_remove: Option<At<WireTmpfsRemove>>,
+    /// Maps a file and touches every page of it.
+    pub mmap_scan: Option<At<WireMmapScan>>,
+    /// Looks up names that do not exist.
+    pub dentries: Option<At<WireDentries>>,
+    /// Gives most of each huge page back.
+    pub thp_release: Option<At<WireThpRelease>>,
+    /// Asks the kernel to reclaim the container's memory.
+    pub reclaim: Option<At<WireReclaim>>,
+    /// Tells the kernel what becomes of a file's cache.
+    pub fadvise: Option<At<WireFadvise>>,
 }
 
 /// What is true of a scenario, and what a detector should make of it.

@@ -1,0 +1,187 @@
+//! Killed at any moment: every recording stays readable, and the next start leaves nothing behind.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use memtide::recording::{self, EventKind};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
+/// Half a second of everything a run makes: two containers, logs, heap, a reader that waits.
+const SCENARIO: &str = r#"
+title = "A short run for killing"
+story = "Writes, reads and holds for half a second."
+interval = "10ms"
+[truth]
+class = "page_cache"
+fire = false
+why = "a test"
+[[container]]
+name = "writer"
+limit = "64MiB"
+[[container.step]]
+name = "heap"
+say = "heap"
+anon = { size = "8MiB" }
+[[container.step]]
+name = "log"
+say = "log"
+log_write = { total = "24MiB", line = "128B", rate = "60MiB/s" }
+[[container]]
+name = "reader"
+limit = "64MiB"
+[[container.step]]
+name = "read"
+say = "read"
+after = ["log"]
+file_read = { file = "app.log", passes = 2 }
+"#;
+
+fn start(dir: &Path) -> Child {
+    let scenario = dir.join("short.toml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    common::memtide()
+        .args(["run", "--placement", "managed", "--out"])
+        .arg(dir.join("out"))
+        .arg("--workdir")
+        .arg(dir.join("work"))
+        .arg(&scenario)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+/// Waits until `done`, at most `longest`.
+fn wait_until(longest: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < longest {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    done()
+}
+
+#[test]
+fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() {
+    if !common::can_manage("SIGKILL at 100 moments") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let work = dir.path().join("work");
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(20);
+    let (mut pids, mut readable, mut cut) = (Vec::new(), 0, 0);
+    let file = dir.path().join("out/short.jsonl");
+    for _ in 0..100 {
+        let _ = std::fs::remove_file(&file);
+        let mut child = start(dir.path());
+        std::thread::sleep(Duration::from_millis(random.random_range(0..700)));
+        signal(&child, Signal::SIGKILL);
+        child.wait().unwrap();
+        pids.push(child.id());
+        // Killed before its first line, there is no recording.
+        if file.exists() {
+            let recording = recording::read_path(&file)
+                .unwrap_or_else(|error| panic!("unreadable after a kill: {error}"));
+            readable += 1;
+            cut += u32::from(!recording.complete);
+        }
+    }
+    assert!(
+        readable >= 50 && cut >= 20,
+        "{readable} recordings, {cut} cut: the moments missed the run"
+    );
+    // The next start.
+    assert!(start(dir.path()).wait().unwrap().success());
+    let left: Vec<_> = pids
+        .iter()
+        .flat_map(|pid| common::left_by(*pid, &work))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    let workers = workers_in(&work);
+    assert!(workers.is_empty(), "workers still run: {workers:?}");
+}
+
+/// Processes whose command line says worker and whose open files are below `work`.
+fn workers_in(work: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if !command.windows(8).any(|w| w == b"__worker") {
+            continue;
+        }
+        let files = std::fs::read_dir(entry.path().join("fd"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let ours = files
+            .filter_map(|fd| std::fs::read_link(fd.path()).ok())
+            .any(|target| target.starts_with(work));
+        if ours {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn interrupted_a_run_is_clean_within_a_second() {
+    if !common::can_manage("SIGINT and SIGTERM") {
+        return;
+    }
+    for sent in [Signal::SIGINT, Signal::SIGTERM] {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let file = dir.path().join("out/short.jsonl");
+        let mut child = start(dir.path());
+        let writing = || std::fs::metadata(&file).is_ok_and(|m| m.len() > 10_000);
+        assert!(
+            wait_until(Duration::from_secs(10), writing),
+            "the run never began to record"
+        );
+        let at = Instant::now();
+        signal(&child, sent);
+        let status = child.wait().unwrap();
+        let took = at.elapsed();
+        assert!(took < Duration::from_secs(1), "{sent}: {took:?}");
+        assert_eq!(status.code(), Some(130), "{sent}");
+        let recording = recording::read_path(&file).unwrap();
+        assert!(recording.complete, "{sent}: the footer is missing");
+        assert_eq!(recording.footer.unwrap().reason, "interrupted");
+        let begun = |e: &recording::Event| matches!(e.kind, EventKind::StepStart(_));
+        assert!(recording.events.iter().any(begun));
+        let left = common::left_by(child.id(), &dir.path().join("work"));
+        assert!(left.is_empty(), "{sent}: left behind: {left:?}");
+    }
+}
+
+#[test]
+fn two_runs_at_once_do_not_disturb_each_other() {
+    if !common::can_manage("two runs at once") {
+        return;
+    }
+    let dirs = [
+        tempfile::tempdir_in("/var/tmp").unwrap(),
+        tempfile::tempdir_in("/var/tmp").unwrap(),
+    ];
+    // The same work directory for both: each start sweeps it, and must leave the other's folder.
+    let mut runs: Vec<Child> = dirs.iter().map(|dir| start(dir.path())).collect();
+    for run in &mut runs {
+        assert!(run.wait().unwrap().success());
+    }
+    for dir in &dirs {
+        let recording = recording::read_path(&dir.path().join("out/short.jsonl")).unwrap();
+        assert!(recording.complete);
+        assert_eq!(recording.footer.unwrap().outcome.as_str(), "survived");
+    }
+}
