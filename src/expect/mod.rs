@@ -13,8 +13,8 @@
 //! | the run ended early in any other way, or the step missed its target | **fail** |
 //! | a row that is there in other samples is missing in this one | **fail** |
 //!
-//! A step that is under way when the run ends can be looked at with `during`: its span then ends
-//! with the recording. *Not here* is never a pass: it is counted and shown with its reason.
+//! A step that is under way when its actor is killed can be looked at with `during`: its span then
+//! ends with the actor. `at = "end"` is the last sample, after all actors have ended. *Not here* is never a pass: it is counted and shown with its reason.
 
 mod moment;
 mod outcome;

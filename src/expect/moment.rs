@@ -72,8 +72,8 @@ pub fn find(scenario: &Scenario, recording: &Recording, moment: &Moment, group: 
             };
             let end = match Step::find(scenario, recording, *to) {
                 Step::Ended { end, .. } => end,
-                // Killed in the middle of it: the span ends with the recording.
-                Step::Running { .. } => table.t[last],
+                // Killed in the middle of it: what comes later says nothing about the step.
+                Step::Running { .. } => exit(scenario, recording, *to).unwrap_or(table.t[last]),
                 Step::Other(found) => return found,
             };
             Found::Samples(Samples {
@@ -92,6 +92,18 @@ fn between(table: &Table, start: u64, end: u64) -> Vec<usize> {
         true => (first..beyond).collect(),
         false => vec![first.min(table.len().saturating_sub(1))],
     }
+}
+
+/// When the process of a step's actor ended.
+fn exit(scenario: &Scenario, recording: &Recording, at: StepRef) -> Option<u64> {
+    let of_container = &scenario.containers[at.container];
+    let of_actor = &of_container.actors[at.actor];
+    recording.events.iter().find_map(|e| match &e.kind {
+        EventKind::ActorExit {
+            container, actor, ..
+        } if *container == of_container.name && *actor == of_actor.name => Some(e.t),
+        _ => None,
+    })
 }
 
 /// How far a step came.

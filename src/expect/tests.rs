@@ -299,7 +299,7 @@ fn after_an_oom_kill_what_was_not_reached_fails_unless_the_kill_was_expected() {
         matches!(expected[1].result, CheckResult::NotHere(_)),
         "{expected:?}"
     );
-    // The span of the step that was under way ends with the recording.
+    // The span of the step that was under way ends with its actor.
     let during = check(
         "during = 'grow'\npick = 'max'\nvalue = 'rss'\nnear = '94MiB'",
         &run,

@@ -78,6 +78,8 @@ impl Environment {
             source,
         })?;
         tell("run folders", &cgroup::sweep_workdir(workdir));
+        let shm = Path::new(crate::workload::SHM);
+        tell("files in memory", &cgroup::sweep_workdir(shm));
         let host = host::detect(&hierarchy, workdir, choice.chosen.as_str());
         let (chosen, workdir) = (choice.chosen, workdir.to_path_buf());
         Ok(Environment {

@@ -25,6 +25,23 @@ const COURSE: &[&str] = &[
     "free-then-reuse",
     "leak",
     "steady",
+    "log-shipper",
+    "log-rotate",
+    "log-write-less",
+    "heap-and-log",
+    "leak-slow",
+    "leak-under-cache",
+    "startup-ramp",
+    "gc-sawtooth",
+    "arena-ratchet",
+    "tmpfs-fill",
+    "thp-partial-release",
+    "negative-dentries",
+    "mmap-scan",
+    "file-scan",
+    "cache-at-limit",
+    "dirty-burst",
+    "memory-high-stall",
 ];
 
 /// The article's scenarios: what `run` runs when it is given no name.

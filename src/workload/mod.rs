@@ -36,7 +36,7 @@ mod unlink;
 pub use context::Context;
 pub use reached::{Reached, Unit, WorkError};
 pub use spec::*;
-pub use tmpfs::folder as tmpfs_folder;
+pub use tmpfs::{SHM, folder as tmpfs_folder};
 
 /// What a step does.
 pub trait Work {

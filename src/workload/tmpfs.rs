@@ -9,7 +9,7 @@ use super::{Context, Reached, TmpfsFill, TmpfsRemove, Unit, Work, WorkError};
 use crate::truth::Counter;
 
 /// Where every Linux with a `/dev` has one; container runtimes mount one here too.
-const SHM: &str = "/dev/shm";
+pub const SHM: &str = "/dev/shm";
 
 /// Bytes a write(2).
 const CHUNK: usize = 64 << 10;

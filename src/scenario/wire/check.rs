@@ -13,7 +13,7 @@ use crate::scenario::spec::Pick;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Expectation")]
 pub struct WireExpectation {
-    /// After this step, once the counters have settled; or `end`, the last sample.
+    /// After this step, once the counters have settled; or `end`: the last sample, after all actors ended.
     pub at: Option<At<String>>,
     /// Over this step, or from the start of the first to the end of the second; needs `pick`.
     pub during: Option<Names>,
