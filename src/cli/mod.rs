@@ -6,6 +6,7 @@ mod demo;
 mod detectors;
 mod doctor;
 mod exit;
+mod explain;
 mod export;
 mod generate;
 mod judge;
@@ -56,6 +57,8 @@ enum Command {
     List(list::Args),
     /// Show one scenario: its story, steps, truth and expectations.
     Show(show::Args),
+    /// Explain pasted memory numbers: what they are made of, what each tool prints, what follows.
+    Explain(explain::Args),
     /// List the recordings that come with memtide, or write them out.
     Recordings(recordings::Args),
     /// Compare a scenario across kernels, or before and after.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => watch::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Demo(args) => demo::run(args),

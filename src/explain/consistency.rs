@@ -1,5 +1,7 @@
 //! Numbers that cannot all be true at once.
 
+use super::names;
+use crate::formula::display;
 use crate::rows::{Rows, View};
 
 /// One contradiction.
@@ -13,6 +15,8 @@ pub enum Contradiction {
     InactiveFileExceedsTotal,
     /// MemAvailable is larger than MemTotal.
     MemAvailableExceedsMemTotal,
+    /// A row in bytes that no machine has memory for: a counter below zero, printed unsigned.
+    RowImpossible,
 }
 
 impl Contradiction {
@@ -23,6 +27,7 @@ impl Contradiction {
             Contradiction::UsageExceedsCapacity => "usage_exceeds_capacity",
             Contradiction::InactiveFileExceedsTotal => "inactive_file_exceeds_total",
             Contradiction::MemAvailableExceedsMemTotal => "memavailable_exceeds_memtotal",
+            Contradiction::RowImpossible => "row_impossible",
         }
     }
 }
@@ -48,8 +53,14 @@ pub fn contradictions(view: &View, rows: &Rows) -> Vec<Contradiction> {
             exceeds(rows.get("node:MemAvailable"), capacity),
             Contradiction::MemAvailableExceedsMemTotal,
         ),
+        (rows.iter().any(is_impossible), Contradiction::RowImpossible),
     ]
     .into_iter()
     .filter_map(|(holds, what)| holds.then_some(what))
     .collect()
+}
+
+fn is_impossible((name, value): (&str, u64)) -> bool {
+    // The kernel prints VmallocTotal and huge limits as large as this without being wrong.
+    names::is_bytes(name) && !names::is_limit(name) && display::is_unlimited(value)
 }

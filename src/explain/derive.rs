@@ -2,6 +2,7 @@
 //!
 //! Pastes are cut. Only what must be so is derived, and a lower bound is called one.
 
+use crate::formula::cadvisor;
 use crate::rows::{CgroupVersion, Rows, View};
 
 /// The least the usage can be, from rows that are charged and do not overlap; none without any.
@@ -14,11 +15,38 @@ pub fn usage_lower_bound(rows: &Rows, version: CgroupVersion) -> Option<u64> {
         CgroupVersion::V1 => view.kernel,
         CgroupVersion::V2 => view.kernel.or_else(|| kernel_parts(rows)),
     };
-    let parts = [view.rss, view.cache, kernel, view.sock];
-    if view.rss.is_none() && view.cache.is_none() {
-        return None;
-    }
-    Some(parts.into_iter().flatten().fold(0, u64::saturating_add))
+    // Pages on the lists are charged too; they tell more where one of the two sums was cut.
+    let known = sum([view.rss, view.cache]);
+    let pages = match (view.rss, view.cache) {
+        (Some(_), Some(_)) => known,
+        _ => known.max(lists(&view)),
+    };
+    sum([Some(pages?), kernel, view.sock])
+}
+
+/// All pages on the reclaim lists.
+fn lists(view: &View) -> Option<u64> {
+    sum([
+        view.inactive_anon,
+        view.active_anon,
+        view.inactive_file,
+        view.active_file,
+    ])
+}
+
+/// The sum of those that are there; none if none is.
+fn sum<const N: usize>(values: [Option<u64>; N]) -> Option<u64> {
+    values.into_iter().flatten().reduce(u64::saturating_add)
+}
+
+/// The working set, also where the usage is not known but cannot matter: it is at most all of the
+/// machine's memory, and if that is not above inactive_file, the formula gives 0 for every usage.
+pub fn working_set(view: &View) -> Option<i64> {
+    let most = View {
+        usage: view.node_capacity,
+        ..*view
+    };
+    cadvisor::working_set(view).or_else(|| cadvisor::working_set(&most).filter(|ws| *ws == 0))
 }
 
 /// The rows that `kernel` sums up, as far as they are there. Without `slab` its two halves.

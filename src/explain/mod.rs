@@ -1,5 +1,26 @@
 //! From numbers that people paste to what they mean.
+//!
+//! [`input`] turns any of the known kinds of text into [`Reading`]s; [`parts`] splits one into
+//! what it is made of; [`findings`] says in sentences what follows and [`unknown`] what does not.
+//! Nothing here prints, and nothing needs a cgroup except reading a live directory.
 
+pub mod clean;
 pub mod consistency;
 pub mod derive;
+pub mod error;
+pub mod explanation;
+pub mod findings;
+pub mod input;
 pub mod meminfo;
+pub mod names;
+pub mod number;
+pub mod pairs;
+pub mod parts;
+pub mod reading;
+pub mod unknown;
+pub mod wire;
+
+pub use error::ExplainError;
+pub use explanation::{Explanation, explain};
+pub use input::{Readings, Select};
+pub use reading::{Killed, Reading, Scope};

@@ -1,0 +1,161 @@
+//! Takes the dress off pasted text: code fences, quotes, colours, HTML, carriage returns.
+
+/// The lines of a paste that hold something, without what the place it was pasted to put around
+/// them.
+pub fn lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for raw in text.trim_start_matches('\u{feff}').lines() {
+        // A block's tag ends a line as a break does.
+        if raw.contains(['<', '&']) {
+            lines.extend(without_html(raw).lines().map(line));
+        } else {
+            lines.push(line(raw));
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+fn is_fence(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("```") || line.starts_with("~~~")
+}
+
+fn line(raw: &str) -> String {
+    let line = without_escapes(raw);
+    let mut rest = line.as_str();
+    loop {
+        let trimmed = rest.trim();
+        let stripped = ["> ", ">", "|", "- ", "* ", "• "]
+            .iter()
+            .find_map(|mark| trimmed.strip_prefix(mark));
+        match stripped {
+            Some(inner) if !inner.is_empty() => rest = inner,
+            _ => break,
+        }
+    }
+    if is_fence(rest) {
+        return String::new();
+    }
+    rest.trim().trim_matches('`').trim().to_string()
+}
+
+/// Without ANSI colours and control characters; tabs and odd spaces become spaces.
+fn without_escapes(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => {
+                // CSI: up to its final letter.
+                if chars.next() == Some('[') {
+                    for end in chars.by_ref() {
+                        if end.is_ascii_alphabetic() {
+                            break;
+                        }
+                    }
+                }
+            }
+            '\t' | '\u{a0}' | '\u{202f}' | '\u{2007}' => out.push(' '),
+            '\u{200b}' | '\u{feff}' => {}
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Without the tags issue trackers use and with their entities as characters.
+fn without_html(line: &str) -> String {
+    const BLOCKS: [&str; 8] = ["pre", "br", "br/", "br /", "p", "details", "summary", "div"];
+    let mut text = line.to_string();
+    for (tags, plain) in [(&BLOCKS[..], "\n"), (&["code", "tt", "b", "kbd"], " ")] {
+        for tag in tags {
+            text = text.replace(&format!("<{tag}>"), plain);
+            text = text.replace(&format!("</{tag}>"), plain);
+        }
+    }
+    for (entity, plain) in [
+        ("&gt;", ">"),
+        ("&lt;", "<"),
+        ("&quot;", "\""),
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(entity, plain);
+    }
+    text
+}
+
+/// A kernel log line without time stamps and host names, and whether it had any.
+pub fn without_log_prefix(line: &str) -> (&str, bool) {
+    let mut rest = line.trim_start();
+    let mut had = false;
+    // syslog and journald: `Nov 25 08:32:11 node-a kernel: `, at most so far into the line.
+    let head = rest
+        .char_indices()
+        .nth(120)
+        .map_or(rest.len(), |(at, _)| at);
+    if let Some(at) = rest[..head].find("kernel: ") {
+        rest = rest[at + "kernel: ".len()..].trim_start();
+        had = true;
+    } else if rest[..head].ends_with("kernel:") {
+        return ("", true);
+    }
+    if rest.starts_with('<')
+        && let Some((level, after)) = rest[1..].split_once('>')
+        && level.len() <= 3
+        && level.bytes().all(|b| b.is_ascii_digit())
+    {
+        (rest, had) = (after.trim_start(), true);
+    }
+    while let Some((inside, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        // `[12345]` is a process in the task table; `[  95.12]`, `[Thu Aug 6 ...]`, `[ T123]` are stamps.
+        let inside = inside.trim();
+        let stamp = inside.contains(['.', ':']) || inside.starts_with(['T', 'C']);
+        if !stamp || !inside.contains(|c: char| c.is_ascii_digit()) {
+            break;
+        }
+        (rest, had) = (after.trim_start(), true);
+    }
+    (rest, had)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_paste_loses_its_dress() {
+        let text = "\u{feff}```text\r\n> > anon\t123\r\n&gt; file 5\n<pre>slab 1</pre>\n\u{1b}[1;31mrss 7\u{1b}[0m\n- cache: 9\n```\n";
+        assert_eq!(
+            lines(text),
+            ["anon 123", "file 5", "slab 1", "rss 7", "cache: 9"]
+        );
+    }
+
+    #[test]
+    fn log_prefixes_go_but_processes_stay() {
+        for (line, want) in [
+            ("[ 1234.567890] memory: usage 1kB", "memory: usage 1kB"),
+            ("[Thu Aug  6 12:00:00 2022] anon 5", "anon 5"),
+            ("<6>[   95.1][ T1234] anon 5", "anon 5"),
+            ("Nov 25 08:32:11 node-a kernel: [12.5] anon 5", "anon 5"),
+            ("2023-09-05T12:00:00+0000 h kernel: anon 5", "anon 5"),
+            ("[  12345]     0 12345", "[  12345]     0 12345"),
+            ("anon 5", "anon 5"),
+        ] {
+            assert_eq!(without_log_prefix(line).0, want, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "(?s).{0,200}") {
+            for line in lines(&text) {
+                without_log_prefix(&line);
+            }
+        }
+    }
+}

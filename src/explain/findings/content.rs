@@ -1,0 +1,244 @@
+//! What the memory is made of.
+
+use super::{Facts, Finding, sized};
+use crate::explain::Scope;
+use crate::rows::CgroupVersion;
+use crate::units;
+
+/// So little that the floor of an empty cgroup explains it.
+pub fn near_empty(facts: &Facts) -> Option<Finding> {
+    let usage = facts.view.usage?;
+    if usage == 0 {
+        return Some(Finding {
+            code: "near_empty",
+            sentence: "Usage 0: nothing was ever charged here, or nothing could be read. It is no sign of health."
+                .into(),
+        });
+    }
+    (usage < 1 << 20 && !facts.is_inconsistent()).then(|| Finding {
+        code: "near_empty",
+        sentence: format!(
+            "{} is what an empty cgroup with one sleeping process reads (0.25 to 0.5 MiB: per-CPU stock); a \
+             cgroup that was just made, or whose processes are gone, looks the same.",
+            units::bytes(usage)
+        ),
+    })
+}
+
+/// Heap and stacks.
+pub fn anon_heap(facts: &Facts) -> Option<Finding> {
+    let anon = facts.parts.anon?;
+    let by = match (facts.parts.anon_by_lists, facts.view.shmem) {
+        (true, None) => " or tmpfs (both are on the anonymous lists; rss and shmem were not given)",
+        (true, Some(_)) => " (by the anonymous lists; rss was not given)",
+        (false, _) => "",
+    };
+    facts.parts.matters(anon, 30).then(|| Finding {
+        code: "anon_heap",
+        sentence: format!(
+            "{} is anonymous memory{by}: the programs' own heaps and stacks. The kernel can't take it back \
+             without swap. Whether it is live data, an allocator's reserve or a leak can't be seen here.",
+            sized(facts, anon)
+        ),
+    })
+}
+
+/// MADV_FREE.
+pub fn lazy_free(facts: &Facts) -> Option<Finding> {
+    let lazy = facts.parts.lazy_free;
+    if !facts.parts.matters(lazy, 5) || facts.is_inconsistent() {
+        return None;
+    }
+    let told = match facts.reading.rows.get("smaps:LazyFree") {
+        Some(free) => format!(
+            " LazyFree in smaps says {} of it is still free to take; the rest was written again.",
+            units::bytes(free.min(lazy))
+        ),
+        None => " If the program wrote to it again, it is in use and can't be taken: memory.stat looks the \
+                 same in both cases until reclaim meets the pages."
+            .into(),
+    };
+    let risk = facts.limit.map_or(String::new(), |limit| {
+        let room = limit.saturating_sub(facts.parts.unreclaimable(facts.reading));
+        format!(
+            " In that case only {} are left below the limit.",
+            units::bytes(room)
+        )
+    });
+    Some(Finding {
+        code: "lazy_free",
+        sentence: format!(
+            "About {} was released with MADV_FREE (Go 1.12 to 1.15, jemalloc and others do that): it is still in rss \
+             but on the inactive file list, so working_set leaves it out.{told}{risk}",
+            sized(facts, lazy)
+        ),
+    })
+}
+
+/// Huge pages mapped in part.
+pub fn thp_hidden(facts: &Facts) -> Option<Finding> {
+    let hidden = facts.parts.thp_hidden;
+    // Less than one huge page is rounding.
+    (hidden >= 2 << 20 && facts.parts.matters(hidden, 5) && !facts.is_inconsistent()).then(|| Finding {
+        code: "thp_hidden",
+        sentence: format!(
+            "About {} is on the anonymous lists but in no process's rss: huge pages of which only parts are \
+             still mapped. They stay charged until the kernel splits them, which it does under pressure.",
+            sized(facts, hidden)
+        ),
+    })
+}
+
+/// Cache that working_set leaves out.
+pub fn page_cache_inactive(facts: &Facts) -> Option<Finding> {
+    let cache = facts.parts.cache_inactive?;
+    (facts.parts.matters(cache, 20) && !facts.is_inconsistent()).then(|| Finding {
+        code: "page_cache_inactive",
+        sentence: format!(
+            "{} is page cache on the inactive list: files that were written or read, once as a rule. The \
+             kernel takes it back first and by itself; working_set leaves it out.",
+            sized(facts, cache)
+        ),
+    })
+}
+
+/// Cache that working_set counts.
+pub fn page_cache_active(facts: &Facts) -> Option<Finding> {
+    let cache = facts.parts.cache_active?;
+    if !facts.parts.matters(cache, 20) || facts.is_inconsistent() {
+        return None;
+    }
+    let share = facts
+        .limit
+        .filter(|limit| *limit > 0)
+        .map_or(String::new(), |limit| {
+            let percent = cache as f64 / limit as f64 * 100.0;
+            format!(" That alone is {percent:.0} % of the limit in every alert on working_set.")
+        });
+    let counted = match facts.reading.scope {
+        Scope::Cgroup => {
+            "working_set counts it although the kernel takes it back before it kills anything"
+        }
+        Scope::Node => "the node's working set counts it although it can be taken back",
+    };
+    Some(Finding {
+        code: "page_cache_active",
+        sentence: format!(
+            "{} is page cache on the active list: files read again, or written in pieces smaller than a page \
+             on kernels before 4.7. {counted}.{share}",
+            sized(facts, cache)
+        ),
+    })
+}
+
+/// Cache that must be written first.
+pub fn dirty_cache(facts: &Facts) -> Option<Finding> {
+    let waiting = facts.parts.reclaimable(facts.reading).after_writing;
+    (facts.parts.matters(waiting, 20) && !facts.is_inconsistent()).then(|| Finding {
+        code: "dirty_cache",
+        sentence: format!(
+            "{} of the page cache is not on disk yet: the kernel must write it before it can take it back, so \
+             a slow disk makes the program wait at the limit.",
+            sized(facts, waiting)
+        ),
+    })
+}
+
+/// Shared memory.
+pub fn tmpfs(facts: &Facts) -> Option<Finding> {
+    let shmem = facts.parts.shmem?;
+    facts.parts.matters(shmem, 10).then(|| Finding {
+        code: "tmpfs",
+        sentence: format!(
+            "{} is tmpfs or shared memory (/dev/shm, emptyDir with medium Memory, memfd). It counts as cache \
+             but needs swap to be taken back, and it stays, in the pod, after the process or container ends, \
+             until the files are deleted.",
+            sized(facts, shmem)
+        ),
+    })
+}
+
+/// Reclaimable kernel objects.
+pub fn slab(facts: &Facts) -> Option<Finding> {
+    let slab = facts.view.slab_reclaimable?;
+    facts.parts.matters(slab, 10).then(|| Finding {
+        code: "slab",
+        sentence: format!(
+            "{} is reclaimable slab: mostly dentries and inodes of files that were looked up, found or not. \
+             working_set counts it; the kernel drops it under pressure.",
+            sized(facts, slab)
+        ),
+    })
+}
+
+/// Socket buffers.
+pub fn socket_buffers(facts: &Facts) -> Option<Finding> {
+    let sock = facts.parts.sock?;
+    facts.parts.matters(sock, 10).then(|| Finding {
+        code: "socket_buffers",
+        sentence: format!(
+            "{} is socket buffers: data that was sent or received and that nobody has taken yet.",
+            sized(facts, sock)
+        ),
+    })
+}
+
+/// Kernel memory whose size is a row.
+pub fn kernel_memory(facts: &Facts) -> Option<Finding> {
+    let kernel = facts.parts.kernel?;
+    let other = kernel.saturating_sub(facts.view.slab_reclaimable.unwrap_or(0));
+    facts.parts.matters(other, 10).then(|| Finding {
+        code: "kernel_memory",
+        sentence: format!(
+            "{} is kernel memory charged to the cgroup (page tables, stacks, slab objects). It is in no \
+             process's rss.",
+            sized(facts, other)
+        ),
+    })
+}
+
+/// Memory that is in no row, or kernel memory of which v1 says nothing but the size.
+pub fn unknown_kernel_memory(facts: &Facts) -> Option<Finding> {
+    if facts.is_inconsistent() || facts.reading.scope == Scope::Node {
+        return None;
+    }
+    let rest = facts.parts.unexplained?;
+    let is_v1 = facts.reading.version != Some(CgroupVersion::V2);
+    let kmem = facts.parts.kernel.filter(|_| is_v1).unwrap_or(0);
+    let unknown = rest.saturating_add(kmem);
+    facts.parts.matters(unknown, 10).then(|| {
+        let why = match facts.reading.version {
+            Some(CgroupVersion::V1) => {
+                "cgroup v1 does not say what its kernel memory is: dentries of missing files, socket \
+                 buffers, page tables and charges the kernel keeps in stock all look like this"
+            }
+            Some(CgroupVersion::V2) => {
+                "no row of memory.stat accounts for it: memory a driver or the kernel charged without a \
+                 row, charges kept in stock, or rows cut from the paste"
+            }
+            None => "most likely kernel memory, which these numbers do not name",
+        };
+        Finding {
+            code: "unknown_kernel_memory",
+            sentence: format!(
+                "{} is neither rss nor cache: {why}. Take working_set from usage, never from a sum of rows.",
+                sized(facts, unknown)
+            ),
+        }
+    })
+}
+
+/// Memory on disk.
+pub fn swapped(facts: &Facts) -> Option<Finding> {
+    let swap = facts
+        .reading
+        .count(&["memory.swap.current", "total_swap", "swap"])
+        .filter(|swap| facts.parts.matters(*swap, 10))?;
+    Some(Finding {
+        code: "swapped",
+        sentence: format!(
+            "{} more is in swap: not in usage, but still the programs' memory.",
+            units::bytes(swap)
+        ),
+    })
+}

@@ -1,0 +1,56 @@
+//! What a node's numbers say that a container's do not.
+
+use super::{Facts, Finding};
+use crate::explain::meminfo::{NodeUsage, view};
+use crate::explain::{Reading, Scope};
+use crate::formula::cadvisor;
+use crate::units;
+
+/// The two usages of the root cgroup, and what the kernel itself calls available.
+pub fn node_formulas(facts: &Facts) -> Option<Finding> {
+    if facts.reading.scope != Scope::Node || facts.is_inconsistent() {
+        return None;
+    }
+    let sentences = [usages(facts.reading), available(facts)];
+    let found: Vec<String> = sentences.into_iter().flatten().collect();
+    (!found.is_empty()).then(|| Finding {
+        code: "node_formulas",
+        sentence: found.join(" "),
+    })
+}
+
+fn usages(reading: &Reading) -> Option<String> {
+    let by_lru = cadvisor::working_set(&view(&reading.rows, NodeUsage::AnonPlusFile))?;
+    let by_free = cadvisor::working_set(&view(&reading.rows, NodeUsage::TotalMinusFree))?;
+    Some(format!(
+        "The node's working set is {} if usage is AnonPages plus page cache (cgroup v1, and v2 from runc 1.1.8 on) \
+         and {} if it is MemTotal - MemFree (v2 with runc 1.1.7 and earlier): the {} between them are kernel memory.",
+        units::signed_bytes(by_lru),
+        units::signed_bytes(by_free),
+        units::signed_bytes(by_free - by_lru)
+    ))
+}
+
+fn available(facts: &Facts) -> Option<String> {
+    let total = i64::try_from(facts.view.node_capacity?).ok()?;
+    let kernel = i64::try_from(facts.reading.rows.get("node:MemAvailable")?).ok()?;
+    let kubelet = total - cadvisor::working_set(&facts.view)?;
+    Some(format!(
+        "The kernel counts {} as available (MemAvailable), the kubelet {}: it takes the active page cache for used.",
+        units::signed_bytes(kernel),
+        units::signed_bytes(kubelet)
+    ))
+}
+
+/// How many memory cgroups the kernel keeps.
+pub fn cgroup_count(facts: &Facts) -> Option<Finding> {
+    let count = facts.reading.rows.get("cgroups:memory")?;
+    Some(Finding {
+        code: "cgroup_count",
+        sentence: format!(
+            "The kernel keeps {count} memory cgroups, removed ones included: a removed cgroup lives on as long as a \
+             page charged to it does (page cache, tmpfs, dentries). If the number does not go back after a container \
+             ended, that is why."
+        ),
+    })
+}

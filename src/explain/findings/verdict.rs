@@ -1,0 +1,165 @@
+//! What it means: kills, limits, stalls, leaks.
+
+use super::{Facts, Finding, sized};
+use crate::explain::Scope;
+use crate::units;
+
+/// Percent of the limit that can't be taken back from which an OOM kill is called near.
+const NEAR_PERCENT: u128 = 90;
+
+/// The OOM killer was here.
+pub fn oom_killed(facts: &Facts) -> Option<Finding> {
+    let kills = facts
+        .reading
+        .count(&[
+            "memory.events:oom_kill",
+            "memory.oom_control:oom_kill",
+            "memory.events:oom_group_kill",
+        ])
+        .unwrap_or(0);
+    let who = facts.reading.killed.as_ref().map(|killed| {
+        let anon = killed.anon_rss.map_or(String::new(), |rss| {
+            format!(", whose own anonymous memory was {}", units::bytes(rss))
+        });
+        format!(
+            "The kernel killed {} (pid {}){anon}.",
+            killed.name, killed.pid
+        )
+    });
+    let sentence = match (who, kills) {
+        (Some(who), _) => who,
+        (None, 0) => return None,
+        (None, 1) => "The kernel's OOM killer has killed one process here.".into(),
+        (None, n) => format!("The kernel's OOM killer has killed {n} processes here."),
+    };
+    let cause = biggest(facts).map_or(String::new(), |what| {
+        format!(" Most of what counted against the limit was {what}.")
+    });
+    Some(Finding {
+        code: "oom_killed",
+        sentence: sentence + &cause,
+    })
+}
+
+/// The largest part that could not be taken back.
+fn biggest(facts: &Facts) -> Option<String> {
+    let parts = &facts.parts;
+    let kernel = parts
+        .kernel
+        .unwrap_or(0)
+        .saturating_add(parts.unexplained.unwrap_or(0));
+    let candidates = [
+        (parts.anon.unwrap_or(0), "anonymous memory"),
+        (parts.shmem.unwrap_or(0), "tmpfs or shared memory"),
+        (kernel, "kernel memory or memory in no row"),
+        (parts.thp_hidden, "huge pages mapped in part"),
+    ];
+    let (bytes, what) = candidates.into_iter().max_by_key(|(bytes, _)| *bytes)?;
+    parts
+        .matters(bytes, 30)
+        .then(|| format!("{what}, {}", sized(facts, bytes)))
+}
+
+/// Little of the limit could be won back.
+pub fn oom_near(facts: &Facts) -> Option<Finding> {
+    let limit = facts.limit.filter(|limit| *limit > 0)?;
+    // Without the file rows the cache in it is not known, and an alarm would be a guess.
+    facts.parts.cache_inactive?;
+    facts.parts.cache_active?;
+    let held = facts.parts.unreclaimable(facts.reading);
+    let near = u128::from(held) * 100 >= u128::from(limit) * NEAR_PERCENT;
+    (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| Finding {
+        code: "oom_near",
+        sentence: format!(
+            "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
+            units::bytes(held),
+            units::bytes(limit),
+            units::bytes(limit.saturating_sub(held))
+        ),
+    })
+}
+
+/// Held below memory.high without a kill.
+pub fn memory_high_stall(facts: &Facts) -> Option<Finding> {
+    let high = facts
+        .reading
+        .rows
+        .get("memory.events:high")
+        .filter(|high| *high > 0)?;
+    let kills = facts
+        .reading
+        .rows
+        .get("memory.events:oom_kill")
+        .unwrap_or(0);
+    let stalled = facts
+        .reading
+        .pressure
+        .iter()
+        .filter(|(name, _)| name.starts_with("full."))
+        .map(|(_, percent)| *percent)
+        .fold(0.0, f64::max);
+    // A tenth of the time without any progress is felt by everyone who waits for the program.
+    (stalled >= 10.0 && kills == 0).then(|| Finding {
+        code: "memory_high_stall",
+        sentence: format!(
+            "Usage was pushed back at memory.high {high} times and all processes stood still {stalled:.0} % of the \
+             time, without an OOM kill: the container is frozen below its limit. Raise memory.high or remove it."
+        ),
+    })
+}
+
+/// The limit was reached before.
+pub fn limit_hit(facts: &Facts) -> Option<Finding> {
+    let hits = facts
+        .reading
+        .count(&["memory.failcnt", "failcnt", "memory.events:max"])
+        .filter(|hits| *hits > 0)?;
+    Some(Finding {
+        code: "limit_hit",
+        sentence: format!(
+            "The limit was reached {hits} times. Each time the kernel took pages back and went on; for a container \
+             that reads or writes files that is normal and no sign of too little memory."
+        ),
+    })
+}
+
+/// What one reading says about leaks: nothing, or less than nothing.
+pub fn leak_unknown(facts: &Facts) -> Option<Finding> {
+    if facts.reading.rows.get("cgroups:memory").is_some() {
+        return None;
+    }
+    let parts = &facts.parts;
+    let held = parts.anon.unwrap_or(0).saturating_add(parts.lazy_free);
+    let cache = parts.file_cache();
+    let sentence = if facts.reading.scope == Scope::Node {
+        "One reading of a node is no evidence of a leak in any container.".to_string()
+    } else if parts.anon.is_none() {
+        "Nothing here is evidence of a leak: the programs' own memory (rss or anon) is not among the numbers.".into()
+    } else if parts.matters(held, 30) {
+        format!(
+            "One reading is no evidence of a leak, and none against it: only {} growing over time with a steady load \
+             would be.",
+            if parts.lazy_free > held / 2 {
+                "rss"
+            } else {
+                "anonymous memory"
+            }
+        )
+    } else if parts.matters(cache, 30) {
+        format!(
+            "Nothing here is evidence of a leak: the programs' own memory is {}, most of the rest is files in \
+             the page cache.",
+            units::bytes(held)
+        )
+    } else {
+        format!(
+            "Nothing here is evidence of a leak in the programs' own memory, which is {}; what else grows can \
+             only be seen over time.",
+            units::bytes(held)
+        )
+    };
+    Some(Finding {
+        code: "leak_unknown",
+        sentence,
+    })
+}

@@ -1,0 +1,248 @@
+//! The kinds of input, and which reading of one is meant.
+
+mod directory;
+pub mod given;
+mod json;
+mod metrics;
+mod oom;
+mod recording;
+mod text;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::{ExplainError, Reading, names};
+
+/// The most text that is read, MiB. A kubelet's metrics page of a full node has some.
+const TEXT_MAX_MIB: u64 = 16;
+/// The most readings of one input; a full node has some thousand cgroups.
+const READINGS_MAX: usize = 8192;
+/// The most of a recording, MiB.
+const RECORDING_MAX_MIB: u64 = 1024;
+/// The most bytes that are taken from any input.
+pub const BYTES_MAX: u64 = RECORDING_MAX_MIB << 20;
+
+/// Which reading is wanted where an input has several.
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// A step or a time of a recording; elsewhere a reading's number or a part of its label.
+    pub at: Option<String>,
+    /// A container's name, or the beginning of its id.
+    pub container: Option<String>,
+    /// A pod's name.
+    pub pod: Option<String>,
+}
+
+/// What an input held: the readings that were to choose from and the one that was chosen.
+#[derive(Debug)]
+pub struct Readings {
+    /// All of them, in the input's order.
+    pub all: Vec<Reading>,
+    /// The one to explain.
+    pub chosen: usize,
+}
+
+/// Reads a file or a directory.
+pub fn read_path(path: &Path, select: &Select) -> Result<Readings, ExplainError> {
+    let what = path.display().to_string();
+    if path.is_dir() {
+        return choose(directory::read(path)?, &what, select);
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.map_err(|source| ExplainError::Io {
+        path: path.into(),
+        source,
+    })?;
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    read_bytes(&bytes, &what, name.as_deref(), select)
+}
+
+/// Reads text or a recording. `name` is the file's name, which may say which kernel file it is.
+pub fn read_bytes(
+    bytes: &[u8],
+    what: &str,
+    name: Option<&str>,
+    select: &Select,
+) -> Result<Readings, ExplainError> {
+    if recording::is_recording(bytes) {
+        let reading = recording::read(bytes, what, select)?;
+        return Ok(Readings {
+            all: vec![reading],
+            chosen: 0,
+        });
+    }
+    if bytes.len() as u64 > TEXT_MAX_MIB << 20 {
+        return Err(ExplainError::TooLarge {
+            what: what.into(),
+            limit_mib: TEXT_MAX_MIB,
+        });
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let mut readings = read_text(&text, name.and_then(names::file_in));
+    let alone = readings.len() == 1 && readings[0].source == "kernel files";
+    for reading in &mut readings {
+        if reading.label.is_empty() || alone {
+            reading.label = what.to_string();
+        }
+    }
+    choose(readings, what, select)
+}
+
+/// Tells the kinds apart by what only they have.
+fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
+    if metrics::is_page(text) {
+        let readings = metrics::read(text);
+        if !readings.is_empty() {
+            return readings;
+        }
+    }
+    if oom::is_report(text) {
+        let readings = oom::read(text);
+        if !readings.is_empty() {
+            return readings;
+        }
+    }
+    if text.contains('{') {
+        let readings = json::read(text);
+        if !readings.is_empty() {
+            return readings;
+        }
+    }
+    text::read(text, file)
+}
+
+fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, ExplainError> {
+    if all.is_empty() {
+        return Err(ExplainError::Nothing { what: what.into() });
+    }
+    let mut left: Vec<usize> = (0..all.len()).collect();
+    let mut narrow =
+        |wanted: &Option<String>, kind: &str, fits: &dyn Fn(&Reading, &str) -> bool| {
+            let Some(wanted) = wanted else {
+                return Ok(());
+            };
+            left.retain(|index| fits(&all[*index], wanted));
+            if left.is_empty() {
+                return Err(ExplainError::NoMatch {
+                    wanted: format!("{kind} {wanted:?}"),
+                    what: what.into(),
+                    have: labels(&all),
+                });
+            }
+            Ok(())
+        };
+    narrow(&select.pod, "pod", &|reading, pod| {
+        reading.pod.as_deref() == Some(pod)
+    })?;
+    narrow(&select.container, "container", &is_container)?;
+    if let Some(number) = select.at.as_deref().and_then(|at| at.parse::<usize>().ok()) {
+        let nth = number.checked_sub(1).and_then(|n| left.get(n)).copied();
+        let chosen = nth.ok_or_else(|| ExplainError::NoMatch {
+            wanted: format!("reading {number}"),
+            what: what.into(),
+            have: labels(&all),
+        })?;
+        return Ok(Readings { all, chosen });
+    }
+    narrow(&select.at, "reading", &|reading, at| {
+        reading.label.contains(at)
+    })?;
+    let chosen = preferred(&all, &left, select);
+    Ok(Readings { all, chosen })
+}
+
+/// At most so many labels, so that an error stays readable.
+const LABELS_SHOWN: usize = 12;
+
+fn labels(all: &[Reading]) -> String {
+    let mut labels: Vec<&str> = all
+        .iter()
+        .map(|r| r.label.as_str())
+        .take(LABELS_SHOWN)
+        .collect();
+    labels.dedup();
+    let more = all.len().saturating_sub(LABELS_SHOWN);
+    let rest = if more > 0 {
+        format!("; and {more} more")
+    } else {
+        String::new()
+    };
+    labels.join("; ") + &rest
+}
+
+/// By label, by docker's `k8s_NAME_POD_...`, or by the beginning of the id at the path's end.
+fn is_container(reading: &Reading, wanted: &str) -> bool {
+    let by_name = reading.container.as_deref().is_some_and(|name| {
+        name == wanted
+            || name.strip_prefix("k8s_").and_then(|n| n.split('_').next()) == Some(wanted)
+    });
+    let by_id = reading.path.as_deref().is_some_and(|path| {
+        let last = path.rsplit('/').next().unwrap_or("");
+        // `cri-containerd-0123abc.scope`: the id follows the runtime's name.
+        let id = last
+            .trim_end_matches(".scope")
+            .rsplit('-')
+            .next()
+            .unwrap_or("");
+        last == wanted || last.starts_with(wanted) || id.starts_with(wanted)
+    });
+    by_name || by_id
+}
+
+/// Of several, the one that most likely is meant. Never a sum: nested cgroups contain each other.
+fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
+    let size = |index: &usize| {
+        let reading = &all[*index];
+        reading.view().usage.or(reading.working_set).unwrap_or(0)
+    };
+    let depth = |index: &usize| {
+        all[*index]
+            .path
+            .as_deref()
+            .map_or(0, |p| p.trim_end_matches('/').matches('/').count())
+    };
+    let named = matches!(
+        all[left[0]].source,
+        "metrics page" | "kubelet summary" | "container stats"
+    );
+    if !named {
+        // Pastes and reports in a row: the last one that is not a mere scrap.
+        let rows = |index: &usize| all[*index].rows.iter().count();
+        let most = left.iter().map(rows).max().unwrap_or(0);
+        return left
+            .iter()
+            .rev()
+            .find(|index| rows(index) * 2 >= most)
+            .copied()
+            .unwrap_or(left[0]);
+    }
+    if select.container.is_some() || select.pod.is_some() {
+        // The outermost of nested cgroups holds the others; for a pod that is the pod itself.
+        let pod_itself =
+            |index: &usize| select.container.is_none() && all[*index].container.is_some();
+        let best = left
+            .iter()
+            .min_by_key(|i| (pod_itself(i), depth(i), std::cmp::Reverse(size(i))));
+        return best.copied().unwrap_or(left[0]);
+    }
+    let is_leaf = |index: &usize| {
+        let path = all[*index].path.as_deref().unwrap_or("");
+        path != "/"
+            && !all.iter().any(|r| {
+                r.path.as_deref().is_some_and(|p| {
+                    p.len() > path.len() && p.starts_with(path) && p[path.len()..].starts_with('/')
+                })
+            })
+    };
+    let labelled = |index: &usize| {
+        all[*index].container.as_deref().is_some_and(|c| c != "POD") && all[*index].pod.is_some()
+    };
+    let best = left
+        .iter()
+        .max_by_key(|i| (labelled(i), size(i) > 0, is_leaf(i), size(i)));
+    best.copied().unwrap_or(left[0])
+}

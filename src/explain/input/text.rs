@@ -1,0 +1,318 @@
+//! Kernel files as text: one file, several under headings, or `key value` lines with noise around.
+//!
+//! A heading is any line that names a kernel file: `$ cat /sys/fs/cgroup/memory.stat`, the
+//! `==> memory.current <==` of head and tail, `memory.stat:`. A key that comes again begins a new
+//! reading, so that the same files pasted twice (before and after) stay apart.
+
+use std::collections::VecDeque;
+
+use super::READINGS_MAX;
+use crate::explain::{Reading, clean, meminfo, names, number, pairs};
+
+/// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
+pub fn read(text: &str, file: Option<&str>) -> Vec<Reading> {
+    let mut collector = Collector::default();
+    match file {
+        Some(file) => collector.file(file, text),
+        None => clean::lines(text)
+            .iter()
+            .for_each(|line| collector.line(line)),
+    }
+    collector.finish()
+}
+
+/// The most rows of one reading: memory.stat has some 60, and looking one up is linear.
+const ROWS_MAX: usize = 1024;
+
+/// Builds readings from lines.
+#[derive(Default)]
+pub struct Collector {
+    done: Vec<Reading>,
+    current: Reading,
+    /// The kernel file of several lines we are in.
+    section: Option<&'static str>,
+    /// Files of one number whose number has not come yet.
+    pending: VecDeque<&'static str>,
+    /// The first key of the current reading: seen again it begins the next.
+    first: Option<String>,
+    /// The last line that was neither a row nor a file's name.
+    title: Option<String>,
+    /// How many rows the current reading has.
+    rows: usize,
+}
+
+impl Collector {
+    /// Takes one cleaned line.
+    pub fn line(&mut self, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        if let Some((file, rest)) = leading_file(line)
+            && self.after_file(file, rest)
+        {
+            return;
+        }
+        let files: Vec<&str> = line.split_whitespace().filter_map(names::file_in).collect();
+        if !files.is_empty() && !is_comment(line) {
+            self.heading_files(&files);
+            return;
+        }
+        if let Some(value) = lone_number(line)
+            && let Some(file) = self.pending.pop_front()
+        {
+            self.set(file, value);
+            return;
+        }
+        if is_comment(line) {
+            return;
+        }
+        if !self.rows(line, self.section) && line.len() < 100 {
+            self.title = Some(title(line));
+        }
+    }
+
+    /// Takes the text of one kernel file.
+    pub fn file(&mut self, name: &str, text: &str) {
+        self.section = None;
+        self.heading_files(&[name]);
+        for line in clean::lines(text) {
+            self.line(&line);
+        }
+    }
+
+    /// Everything read so far.
+    pub fn finish(mut self) -> Vec<Reading> {
+        self.close();
+        self.done
+    }
+
+    /// A line that names kernel files and nothing else of interest.
+    fn heading_files(&mut self, files: &[&str]) {
+        self.pending.clear();
+        for file in files {
+            match names::NUMBER_FILES.iter().find(|name| *name == file) {
+                Some(name) => self.pending.push_back(name),
+                None => self.section = names::LINE_FILES.iter().copied().find(|n| n == file),
+            }
+        }
+    }
+
+    /// `memory.current: 123` or, from grep, `memory.stat:anon 123`. False if it was a heading.
+    fn after_file(&mut self, file: &'static str, rest: &str) -> bool {
+        let rest = rest
+            .trim()
+            .trim_start_matches([':', '=', '|', ',', '"', ' '])
+            .trim_end_matches(['|', ',', ';', '"', ' ']);
+        if names::NUMBER_FILES.contains(&file) {
+            let value = lone_number(rest).or_else(|| leading_number(rest));
+            return value.map(|value| self.set(file, value)).is_some();
+        }
+        !rest.is_empty() && self.rows(rest, Some(file))
+    }
+
+    /// The rows of one line of `section`; false if there was none.
+    fn rows(&mut self, line: &str, section: Option<&'static str>) -> bool {
+        match section {
+            Some("memory.numa_stat") if line.contains("N0=") => return true,
+            Some(file @ ("memory.events" | "memory.events.local" | "memory.oom_control")) => {
+                let verdicts = pairs::of(line, verdict);
+                if !verdicts.is_empty() {
+                    for (key, value) in verdicts {
+                        self.set(&format!("{file}:{key}"), value);
+                    }
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        if self.pressure(line) || self.process(line) || self.controller(line) {
+            return true;
+        }
+        if let Some((name, value)) = meminfo::line(line)
+            && names::is_meminfo(name.trim_start_matches("node:"))
+        {
+            self.set(&name, value);
+            return true;
+        }
+        let found = pairs::of_stat(line, section == Some("memory.stat"));
+        let others = pairs::of(line, |key| loose(key).is_some());
+        for (key, value) in found.iter().chain(&others) {
+            let name = match loose(key) {
+                Some(name) => name,
+                None if names::is_meminfo(key) => format!("node:{key}"),
+                None => key.clone(),
+            };
+            self.set(&name, *value);
+        }
+        !found.is_empty() || !others.is_empty()
+    }
+
+    /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=0`, or a part of it.
+    fn pressure(&mut self, line: &str) -> bool {
+        let mut words = line.split_whitespace();
+        let Some(kind @ ("some" | "full")) = words.next() else {
+            return false;
+        };
+        for word in words {
+            let Some((key, value)) = word.split_once('=') else {
+                continue;
+            };
+            if key == "total" {
+                if let Ok(total) = value.parse() {
+                    self.current
+                        .rows
+                        .set(format!("memory.pressure:{kind}.total"), total);
+                }
+            } else if let Ok(share) = value.parse::<f64>()
+                && share.is_finite()
+            {
+                self.current.pressure.push((format!("{kind}.{key}"), share));
+            }
+        }
+        true
+    }
+
+    /// Lines of smaps_rollup and /proc/PID/status. Those of several processes add up.
+    fn process(&mut self, line: &str) -> bool {
+        let mut words = line
+            .split_whitespace()
+            .skip_while(|word| !word.ends_with(':'));
+        let (Some(key), Some(value)) = (words.next(), words.next()) else {
+            return false;
+        };
+        let key = key.trim_end_matches(':');
+        let smaps = names::SMAPS.contains(&key)
+            || (key == "AnonHugePages" && self.current.rows.get("smaps:Rss").is_some());
+        let status = matches!(key, "VmRSS" | "RssAnon" | "RssFile" | "RssShmem");
+        let (true, Ok(kb)) = (smaps || status, value.parse::<u64>()) else {
+            return false;
+        };
+        let name = format!("{}:{key}", if smaps { "smaps" } else { "proc" });
+        let sum = self.current.rows.get(&name).unwrap_or(0);
+        let bytes = kb.saturating_mul(1024);
+        self.current.rows.set(name, sum.saturating_add(bytes));
+        true
+    }
+
+    /// The line of the memory controller in /proc/cgroups: `memory 2 53 1`.
+    fn controller(&mut self, line: &str) -> bool {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["memory", hierarchy, number, "0" | "1"] = words[..] else {
+            return false;
+        };
+        let (Ok(_), Ok(number)) = (hierarchy.parse::<u32>(), number.parse()) else {
+            return false;
+        };
+        self.set("cgroups:memory", number);
+        true
+    }
+
+    fn set(&mut self, name: &str, value: u64) {
+        if let Some(old) = self.current.rows.get(name)
+            && (old != value || self.first.as_deref() == Some(name))
+        {
+            self.close();
+        }
+        if self.first.is_none() {
+            self.first = Some(name.to_string());
+            self.current.label = self.title.take().unwrap_or_default();
+        }
+        self.rows += 1;
+        match name {
+            _ if self.rows > ROWS_MAX => {}
+            // Only from tools that print it so: the bare word is what people call their own sums.
+            "memory.working_set" => self.current.working_set = Some(value),
+            "working_set" => {}
+            _ => self.current.rows.set(name, value),
+        }
+    }
+
+    fn close(&mut self) {
+        let mut reading = std::mem::take(&mut self.current);
+        self.first = None;
+        self.rows = 0;
+        if !reading.is_empty() && self.done.len() < READINGS_MAX {
+            reading.source = "kernel files";
+            reading.recognise();
+            self.done.push(reading);
+        }
+    }
+}
+
+/// The keys of memory.events and memory.oom_control.
+fn verdict(key: &str) -> bool {
+    const KEYS: [&str; 10] = [
+        "low",
+        "high",
+        "max",
+        "oom",
+        "oom_kill",
+        "oom_group_kill",
+        "sock_throttled",
+        "oom_kill_disable",
+        "under_oom",
+        "oom_group",
+    ];
+    KEYS.contains(&key)
+}
+
+/// Names that stand for a row of another file: `memory.total_inactive_file`, `oom_kill`.
+fn loose(key: &str) -> Option<String> {
+    match key {
+        "memory.working_set" => return Some(key.into()),
+        "memory.capacity_in_bytes" => return Some("node:MemTotal".into()),
+        "oom_kill" | "oom_group_kill" => return Some(format!("memory.events:{key}")),
+        "under_oom" | "oom_kill_disable" => return Some(format!("memory.oom_control:{key}")),
+        _ => {}
+    }
+    let stat = key.strip_prefix("memory.")?;
+    let row = matches!(stat, "usage" | "limit") || stat.starts_with("total_");
+    (row && names::is_stat(stat)).then(|| stat.to_string())
+}
+
+/// A kernel file's name at the beginning of the line, and what follows it.
+fn leading_file(line: &str) -> Option<(&'static str, &str)> {
+    let end = line
+        .char_indices()
+        .find(|(_, c)| c.is_whitespace() || matches!(c, ':' | '=' | '|'))
+        .map_or(line.len(), |(at, _)| at);
+    let file = names::file_in(line[..end].trim_matches(['"', '`', '*']))?;
+    Some((file, &line[end..]))
+}
+
+fn lone_number(line: &str) -> Option<u64> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        [one] => number::parse(one),
+        [one, two] if number::unit(two).is_some() => number::scale(one, number::unit(two)?),
+        _ if number::is_grouped(&words) => words.concat().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The number before a remark: `123 (117 MiB)`.
+fn leading_number(line: &str) -> Option<u64> {
+    let (first, rest) = line.split_once(' ')?;
+    rest.trim_start()
+        .starts_with(['(', '#', '-', '<'])
+        .then(|| number::parse(first))?
+}
+
+/// A comment, and not a root shell's prompt.
+fn is_comment(line: &str) -> bool {
+    let text = line.trim_start_matches('#');
+    (line.starts_with('#')
+        && !["cat ", "head ", "tail ", "grep ", "more "]
+            .iter()
+            .any(|c| text.trim_start().starts_with(c)))
+        || line.starts_with("//")
+}
+
+fn title(line: &str) -> String {
+    let text = line.trim_matches(|c: char| !c.is_alphanumeric() && c != ')');
+    text.trim().to_string()
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

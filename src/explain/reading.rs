@@ -1,0 +1,180 @@
+//! One reading of one cgroup or node, whatever it was pasted from.
+
+use super::{derive, meminfo, names};
+use crate::formula::display;
+use crate::rows::{CgroupVersion, Rows, View};
+
+/// What the numbers are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// One cgroup: a container, a pod, a service.
+    #[default]
+    Cgroup,
+    /// A whole machine, from /proc/meminfo.
+    Node,
+}
+
+/// The process an OOM report says was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Killed {
+    /// Its name, at most 15 characters as the kernel keeps it.
+    pub name: String,
+    /// Its pid on the host.
+    pub pid: u64,
+    /// Its anonymous resident memory in bytes, where the line was not cut before it.
+    pub anon_rss: Option<u64>,
+}
+
+/// One reading.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What it is, for people: a path, a container's name, "OOM report 2 of 3".
+    pub label: String,
+    /// The kind of input it came from.
+    pub source: &'static str,
+    /// What it is about.
+    pub scope: Scope,
+    /// Whose row names these are; none where they fit both.
+    pub version: Option<CgroupVersion>,
+    /// The rows, bytes and counts, by kernel name where there is one.
+    pub rows: Rows,
+    /// The working set as the source itself computed it.
+    pub working_set: Option<u64>,
+    /// Stall shares in percent, by `full.avg300` and so on.
+    pub pressure: Vec<(String, f64)>,
+    /// Who was killed, in an OOM report.
+    pub killed: Option<Killed>,
+    /// Container, pod and cgroup path, as far as the source names them.
+    pub container: Option<String>,
+    /// The pod's name.
+    pub pod: Option<String>,
+    /// The cgroup's path.
+    pub path: Option<String>,
+    /// What had to be assumed, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Reading {
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.working_set.is_none() && self.pressure.is_empty()
+    }
+
+    /// Takes the version and the scope from the names of the rows.
+    pub fn recognise(&mut self) {
+        let cgroup = |name: &str| !name.contains(':') || name.starts_with("memory.");
+        if !self.rows.iter().any(|(name, _)| cgroup(name))
+            && self
+                .rows
+                .iter()
+                .any(|(name, _)| name.starts_with("node:") || name.starts_with("cgroups:"))
+            && self.working_set.is_none()
+        {
+            self.scope = Scope::Node;
+            return;
+        }
+        if self.version.is_none() {
+            self.version = recognised(&self.rows);
+        }
+    }
+
+    /// The counters formulas read. What the rows imply is filled in, nothing is guessed.
+    pub fn view(&self) -> View {
+        let get = |name: &str| self.rows.get(name);
+        let view = match self.scope {
+            Scope::Node => {
+                let view = meminfo::view(&self.rows, meminfo::NodeUsage::AnonPlusFile);
+                let older = meminfo::view(&self.rows, meminfo::NodeUsage::TotalMinusFree);
+                View {
+                    usage: view.usage.or(older.usage),
+                    ..view
+                }
+            }
+            // v1's local names are what tools that name no version use.
+            Scope::Cgroup => self.rows.view(self.version.unwrap_or(CgroupVersion::V1)),
+        };
+        let usage = view.usage.or_else(|| get("usage"));
+        // working_set is usage less inactive_file unless it was clamped to 0.
+        let implied = usage
+            .zip(self.working_set.filter(|ws| *ws > 0))
+            .and_then(|(usage, ws)| usage.checked_sub(ws));
+        derive::complete(View {
+            usage,
+            // The cgroup's own limit, what the source says, and v1's row for all ancestors.
+            limit: [view.limit, get("limit"), get("hierarchical_memory_limit")]
+                .into_iter()
+                .flatten()
+                .min(),
+            kernel: view.kernel.or_else(|| get("kernel")),
+            inactive_file: view.inactive_file.or(implied),
+            node_capacity: view.node_capacity.or_else(|| get("node:MemTotal")),
+            ..view
+        })
+    }
+
+    /// The limit in bytes, or none where there is none below the machine's memory.
+    pub fn limit(&self) -> Option<u64> {
+        let view = self.view();
+        view.limit
+            .filter(|limit| !display::is_unlimited(*limit))
+            .filter(|limit| view.node_capacity.is_none_or(|capacity| *limit < capacity))
+    }
+
+    /// How often a counter of verdicts was raised, by any of its names.
+    pub fn count(&self, names: &[&str]) -> Option<u64> {
+        names.iter().filter_map(|name| self.rows.get(name)).max()
+    }
+}
+
+/// The version whose names are among the rows.
+fn recognised(rows: &Rows) -> Option<CgroupVersion> {
+    const V1: [&str; 8] = [
+        "rss",
+        "cache",
+        "rss_huge",
+        "mapped_file",
+        "hierarchical_memory_limit",
+        "memory.usage_in_bytes",
+        "memory.limit_in_bytes",
+        "memory.kmem.usage_in_bytes",
+    ];
+    const V2: [&str; 14] = [
+        "anon",
+        "file",
+        "kernel",
+        "kernel_stack",
+        "sock",
+        "slab",
+        "slab_reclaimable",
+        "file_mapped",
+        "anon_thp",
+        "memory.current",
+        "memory.max",
+        "memory.peak",
+        "memory.events:high",
+        "memory.events:max",
+    ];
+    let among = |known: &[&str]| known.iter().filter(|name| rows.get(name).is_some()).count();
+    let totals = rows
+        .iter()
+        .filter(|(name, _)| name.starts_with("total_") && names::is_stat(name))
+        .count();
+    // `usage` beside `rss` and `cache` is how tools list them, for either version.
+    let of_tools = if rows.get("usage").is_some() {
+        ["rss", "cache", "mapped_file", "kernel"]
+            .iter()
+            .filter(|name| rows.get(name).is_some())
+            .count()
+    } else {
+        0
+    };
+    let v1 = among(&V1) + totals;
+    if v1 + among(&V2) == of_tools {
+        return None;
+    }
+    match (v1, among(&V2)) {
+        (0, 0) => None,
+        (v1, v2) if v1 >= v2 => Some(CgroupVersion::V1),
+        _ => Some(CgroupVersion::V2),
+    }
+}

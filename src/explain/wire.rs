@@ -1,0 +1,185 @@
+//! `explain --format json`: names are API.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Explanation, Scope, names};
+use crate::rows::UNLIMITED;
+
+/// The document.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    source: &'a str,
+    label: &'a str,
+    scope: &'static str,
+    /// `v1`, `v2`, or null where the rows fit both.
+    cgroup: Option<String>,
+    /// Bytes and counts by kernel name; an unlimited limit is `"max"`.
+    rows: BTreeMap<&'a str, Value>,
+    /// The working set the source itself gave.
+    working_set: Option<u64>,
+    limit: Option<u64>,
+    parts: Parts,
+    reclaimable: Reclaimable,
+    /// Bytes by name, null where a row is missing.
+    formulas: BTreeMap<&'static str, Option<i64>>,
+    /// The same from the least the usage can be, where no usage was given.
+    at_least: BTreeMap<&'static str, i64>,
+    printed: Vec<Printed<'a>>,
+    reading: Vec<Sentence<'a>>,
+    unknown: Vec<Open<'a>>,
+    notes: &'a [String],
+    others: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Parts {
+    total: u64,
+    total_is_lower_bound: bool,
+    anon: Option<u64>,
+    lazy_free: u64,
+    page_cache_inactive: Option<u64>,
+    page_cache_active: Option<u64>,
+    tmpfs: Option<u64>,
+    thp_hidden: u64,
+    kernel: Option<u64>,
+    sock: Option<u64>,
+    unexplained: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Reclaimable {
+    at_once: u64,
+    after_writing: u64,
+    lazy_free: u64,
+    slab: u64,
+    with_swap_only: u64,
+    never: u64,
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    formula: &'static str,
+    tool: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Sentence<'a> {
+    code: &'static str,
+    sentence: &'a str,
+}
+
+#[derive(Serialize)]
+struct Open<'a> {
+    what: &'static str,
+    command: &'a str,
+}
+
+impl<'a> From<&'a Explanation> for Document<'a> {
+    fn from(explanation: &'a Explanation) -> Self {
+        let reading = &explanation.reading;
+        let value = |name: &str, value: u64| match value {
+            UNLIMITED if names::is_limit(name) => Value::from("max"),
+            value => Value::from(value),
+        };
+        Document {
+            source: reading.source,
+            label: &reading.label,
+            scope: match reading.scope {
+                Scope::Cgroup => "cgroup",
+                Scope::Node => "node",
+            },
+            cgroup: reading.version.map(|version| version.to_string()),
+            rows: reading
+                .rows
+                .iter()
+                .map(|(name, v)| (name, value(name, v)))
+                .collect(),
+            working_set: reading.working_set,
+            limit: explanation.limit,
+            parts: Parts::from(&explanation.parts),
+            reclaimable: Reclaimable::from(&explanation.reclaimable),
+            formulas: explanation
+                .formulas
+                .iter()
+                .map(|f| (f.formula.name, f.value))
+                .collect(),
+            at_least: explanation
+                .formulas
+                .iter()
+                .filter_map(|f| Some((f.formula.name, f.at_least?)))
+                .collect(),
+            printed: printed(explanation),
+            reading: explanation
+                .findings
+                .iter()
+                .map(|f| Sentence {
+                    code: f.code,
+                    sentence: &f.sentence,
+                })
+                .collect(),
+            unknown: explanation
+                .unknown
+                .iter()
+                .map(|u| Open {
+                    what: u.what,
+                    command: &u.command,
+                })
+                .collect(),
+            notes: &reading.notes,
+            others: &explanation.others,
+        }
+    }
+}
+
+fn printed(explanation: &Explanation) -> Vec<Printed<'_>> {
+    let of = |f: &'_ super::explanation::Evaluated| f.formula.name;
+    explanation
+        .formulas
+        .iter()
+        .flat_map(|f| {
+            f.printed
+                .iter()
+                .map(move |(tool, text)| (of(f), tool, text))
+        })
+        .map(|(formula, tool, text)| Printed {
+            formula,
+            tool,
+            text,
+        })
+        .collect()
+}
+
+impl From<&super::parts::Parts> for Parts {
+    fn from(parts: &super::parts::Parts) -> Self {
+        Parts {
+            total: parts.total,
+            total_is_lower_bound: parts.at_least,
+            anon: parts.anon,
+            lazy_free: parts.lazy_free,
+            page_cache_inactive: parts.cache_inactive,
+            page_cache_active: parts.cache_active,
+            tmpfs: parts.shmem,
+            thp_hidden: parts.thp_hidden,
+            kernel: parts.kernel,
+            sock: parts.sock,
+            unexplained: parts.unexplained,
+        }
+    }
+}
+
+impl From<&super::parts::Reclaimable> for Reclaimable {
+    fn from(back: &super::parts::Reclaimable) -> Self {
+        Reclaimable {
+            at_once: back.at_once,
+            after_writing: back.after_writing,
+            lazy_free: back.lazy_free,
+            slab: back.slab,
+            with_swap_only: back.with_swap,
+            never: back.never,
+        }
+    }
+}

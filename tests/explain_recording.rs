@@ -1,0 +1,185 @@
+//! `explain` of a recording: a step's settled end, a time, another container.
+
+use memtide::explain::{self, ExplainError, Explanation, Select, input};
+use memtide::host::{HostFacts, Lru};
+use memtide::recording::{
+    Event, EventKind, Group, GroupKind, Header, StepEnd, StepId, StepResult, Writer,
+};
+use memtide::rows::{CgroupVersion, Rows};
+
+const MIB: u64 = 1 << 20;
+
+fn header() -> Header {
+    let columns = [
+        "memory.usage_in_bytes",
+        "total_rss",
+        "total_cache",
+        "total_shmem",
+        "total_inactive_file",
+        "total_active_file",
+    ];
+    let group = |name: &str, kind| Group {
+        name: name.into(),
+        kind,
+        limit: Some(256 * MIB),
+        path: format!("/sys/fs/cgroup/memory/x/{name}"),
+        columns: columns.map(String::from).to_vec(),
+    };
+    Header {
+        memtide: "0.1.0".into(),
+        host: HostFacts {
+            kernel: "6.18.0".into(),
+            arch: "x86_64".into(),
+            cgroup: CgroupVersion::V1,
+            lru: Lru::Classic,
+            page_size: 4096,
+            cpus: 2,
+            mem_total: 8 << 30,
+            swap_total: 0,
+            thp: None,
+            psi: false,
+            madv_free: true,
+            filesystem: None,
+            block_size: None,
+            placement: "managed".into(),
+            setup: None,
+        },
+        scenario: "release-free".into(),
+        scenario_text: String::new(),
+        scenario_hash: String::new(),
+        seed: 1,
+        rng: "none".into(),
+        interval_ns: 1_000_000_000,
+        time_scale: 1.0,
+        started: "2026-11-25T00:00:00Z".into(),
+        groups: vec![
+            group("pod", GroupKind::Pod),
+            group("app", GroupKind::Container),
+        ],
+    }
+}
+
+/// Two steps: 128 MiB touched by 1 s, released with MADV_FREE by 2 s.
+fn recording(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("release-free.jsonl");
+    let mut writer = Writer::create(&path, &header()).unwrap();
+    let touched = [129 * MIB, 128 * MIB, 4096, 0, 4096, 0];
+    let freed = [129 * MIB, 128 * MIB, 4096, 0, 128 * MIB, 0];
+    for (second, values) in [(1, touched), (2, freed)] {
+        writer
+            .sample(0, second * 1_000_000_000, 5, &values)
+            .unwrap();
+        writer
+            .sample(1, second * 1_000_000_000, 5, &values)
+            .unwrap();
+    }
+    for (second, step) in [(1, "touch"), (2, "free")] {
+        let smaps: Rows = [("LazyFree", if second == 2 { 100 * MIB } else { 0 })]
+            .into_iter()
+            .collect();
+        let id = StepId {
+            container: "app".into(),
+            actor: "app".into(),
+            step: step.into(),
+            index: second as usize - 1,
+        };
+        let end = StepEnd {
+            id,
+            work_done: second * 1_000_000_000,
+            result: StepResult::Done,
+            target: 1,
+            achieved: 1,
+            unit: "bytes".into(),
+            smaps,
+        };
+        let event = Event {
+            t: second * 1_000_000_000,
+            kind: EventKind::StepEnd(end),
+        };
+        writer.event(&event).unwrap();
+    }
+    path
+}
+
+fn at(
+    path: &std::path::Path,
+    at: Option<&str>,
+    container: Option<&str>,
+) -> Result<Explanation, ExplainError> {
+    let select = Select {
+        at: at.map(String::from),
+        container: container.map(String::from),
+        pod: None,
+    };
+    input::read_path(path, &select).map(explain::explain)
+}
+
+fn codes(explanation: &Explanation) -> Vec<&'static str> {
+    explanation.findings.iter().map(|f| f.code).collect()
+}
+
+#[test]
+fn steps_times_and_containers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path());
+    let last = at(&path, None, None).unwrap();
+    assert!(codes(&last).contains(&"lazy_free"));
+    assert_eq!(last.reading.container.as_deref(), Some("app"));
+    assert_eq!(last.limit, Some(256 * MIB));
+    for place in ["touch", "app.touch", "1s", "1500ms"] {
+        let early = at(&path, Some(place), None).unwrap();
+        assert!(!codes(&early).contains(&"lazy_free"), "{place}");
+        assert!(codes(&early).contains(&"anon_heap"), "{place}");
+    }
+    let pod = at(&path, Some("free"), Some("pod")).unwrap();
+    assert_eq!(pod.reading.container, None);
+    // What memory.stat cannot tell, smaps_rollup at the step's end does.
+    let free = at(&path, Some("free"), None).unwrap();
+    let lazy = free
+        .findings
+        .iter()
+        .find(|f| f.code == "lazy_free")
+        .unwrap();
+    assert!(lazy.sentence.contains("100.0 MiB"), "{}", lazy.sentence);
+    // The header's machine is in the kubelet's formula.
+    let available = free
+        .formulas
+        .iter()
+        .find(|f| f.formula.name == "kubelet_memory_available")
+        .unwrap();
+    assert_eq!(available.value, Some((8i64 << 30) - MIB as i64));
+}
+
+#[test]
+fn what_is_not_in_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path());
+    let error = at(&path, Some("grow"), None).err().unwrap().to_string();
+    assert!(
+        error.contains("grow") && error.contains("touch, free"),
+        "{error}"
+    );
+    let error = at(&path, None, Some("db")).err().unwrap().to_string();
+    assert!(
+        error.contains("db") && error.contains("pod, app"),
+        "{error}"
+    );
+    assert!(
+        at(&path, Some("1ms"), None).is_err(),
+        "before the first sample"
+    );
+}
+
+#[test]
+fn a_cut_recording_is_told_to_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path());
+    let explanation = at(&path, None, None).unwrap();
+    assert!(
+        explanation
+            .reading
+            .notes
+            .iter()
+            .any(|note| note.contains("cut"))
+    );
+}
