@@ -6,6 +6,7 @@
 //! memory controller on in the parent, and to move the parent's processes into a child first
 //! (see [`leaf`]).
 
+pub mod churn;
 mod discover;
 mod error;
 mod files;

@@ -62,6 +62,7 @@ fn bare(
             name: container.into(),
             limit,
             high: None,
+            restart: None,
             actors,
         }],
         truth: Truth {

@@ -11,17 +11,17 @@ use super::error::{HarnessError, doing};
 use super::live::{Finished, Live, Parts};
 use super::observer::Observer;
 use super::site::{self, Sites};
+use super::stage::Stage;
 use super::workdir::WorkDir;
 use crate::cgroup::{self, Chosen, Hierarchy, Placement};
 use crate::host::{self, HostFacts};
 use crate::recording::{self, Group, GroupKind, Header, WriteError, Writer};
 use crate::run_id::RunId;
 use crate::sampler::{Clock, GroupSource, Sampler};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::Scenario;
+use crate::seed;
 use crate::sys::process::Signals;
 use crate::truth::Page;
-use crate::worker::protocol::{Plan, PlannedStep};
-use crate::{seed, worker};
 
 /// Where a recording goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +115,9 @@ impl Environment {
         let id = RunId::new().map_err(doing("naming the run"))?;
         let workdir = WorkDir::create(&self.workdir, &id, scenario)?;
         let sites = Sites::create(&self.hierarchy, &self.chosen, &id, scenario)?;
-        let actors = spawn_all(scenario, &sites, workdir.path())?;
-        self.live(scenario, &sites, actors, &options.sink, observer)
+        let stage = Stage::new(scenario, sites, workdir);
+        let actors = stage.spawn_all()?;
+        self.live(scenario, stage, actors, &options.sink, observer)
     }
 
     /// Runs one command in a container of its own, with the terminal it was given.
@@ -140,23 +141,26 @@ impl Environment {
             actor: name.clone(),
             source,
         };
-        let (page, _) = Page::create(&self.workdir).map_err(failed)?;
+        let workdir = WorkDir::create(&self.workdir, &id, &scenario)?;
+        let (page, _) = Page::create(workdir.path()).map_err(failed)?;
         let mut process = Command::new(&command[0]);
         process.args(&command[1..]);
         sites.enter(0, &mut process);
         let child = process.spawn().map_err(failed)?;
         let actor = Actor::command(&scenario.containers[0].actors[0].name, child, page);
-        self.live(&scenario, &sites, vec![actor], sink, observer)
+        let stage = Stage::new(&scenario, sites, workdir);
+        self.live(&scenario, stage, vec![actor], sink, observer)
     }
 
     fn live(
         &self,
         scenario: &Scenario,
-        sites: &Sites,
+        stage: Stage<'_>,
         actors: Vec<Actor>,
         sink: &Sink,
         observer: &mut dyn Observer,
     ) -> Result<Finished, HarnessError> {
+        let sites = stage.sites();
         let sampler = sites.sampler(&self.hierarchy, scenario, &actors)?;
         let groups = sampler.groups();
         let header = header(scenario, &self.host, groups.clone());
@@ -170,9 +174,9 @@ impl Environment {
             writer: open(sink, &header)?,
             groups,
             group_of: sites.group_of(),
+            host: self.host.clone(),
+            stage: Some(stage),
             version: self.hierarchy.version,
-            cpus: self.host.cpus,
-            page_size: self.host.page_size,
             deadline: (deadline < Duration::MAX).then(|| scaled_deadline(deadline)),
             watching: false,
         };
@@ -217,9 +221,9 @@ pub fn watch(
         writer: open(sink, &header)?,
         groups,
         group_of: vec![0],
+        host: host.clone(),
+        stage: None,
         version: hierarchy.version,
-        cpus: host.cpus,
-        page_size: host.page_size,
         deadline: duration.map(|d| d.as_nanos() as u64),
         watching: true,
     };
@@ -286,47 +290,6 @@ fn open(sink: &Sink, header: &Header) -> Result<Writer, WriteError> {
     match sink {
         Sink::File(path) => Writer::create(path, header),
         Sink::StdoutAndFile(path) => Writer::tee(vec![stdout(), Writer::file(path)], header),
-    }
-}
-
-/// Starts every actor's worker inside its container.
-fn spawn_all(
-    scenario: &Scenario,
-    sites: &Sites,
-    workdir: &Path,
-) -> Result<Vec<Actor>, HarnessError> {
-    let mut actors = Vec::new();
-    for (c, container) in scenario.containers.iter().enumerate() {
-        for (a, actor) in container.actors.iter().enumerate() {
-            let failed = |source| HarnessError::Spawn {
-                actor: actor.name.clone(),
-                source,
-            };
-            let (page, fd) = Page::create(workdir).map_err(failed)?;
-            let mut command =
-                worker::command(Path::new(worker::SELF), std::os::fd::AsFd::as_fd(&fd))
-                    .map_err(failed)?;
-            sites.enter(c, &mut command);
-            let child = command.spawn().map_err(failed)?;
-            let mut worker = Actor::new(c, a, &actor.name, child, page).map_err(failed)?;
-            let plan = Plan {
-                actor: actor.name.clone(),
-                seed: seed::derive(scenario.seed, &format!("{}/{}", container.name, actor.name)),
-                workdir: workdir.to_path_buf(),
-                steps: actor.steps.iter().map(planned).collect(),
-            };
-            let line = serde_json::to_string(&plan).map_err(|e| failed(e.into()))?;
-            worker.send_line(&line);
-            actors.push(worker);
-        }
-    }
-    Ok(actors)
-}
-
-fn planned(step: &Step) -> PlannedStep {
-    PlannedStep {
-        name: step.name.clone(),
-        workload: step.workload.clone(),
     }
 }
 

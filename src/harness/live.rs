@@ -12,11 +12,14 @@ use super::actor::Actor;
 use super::error::{HarnessError, doing};
 use super::observer::Observer;
 use super::outcome::Facts;
+use super::restart::{Chore, Controller};
 use super::schedule::Schedule;
+use super::stage::Stage;
+use crate::host::HostFacts;
 use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
 use crate::rows::{CgroupVersion, Rows};
 use crate::sampler::{self, Clock, Sampler, Settle, Settled};
-use crate::scenario::{Outcome, Scenario, StepRef};
+use crate::scenario::{Outcome, Scenario, Step, StepRef};
 use crate::sys::process::Signals;
 use crate::worker::protocol::{Message, Report, Status};
 
@@ -45,8 +48,9 @@ pub(super) struct Parts<'a> {
     /// The sampled group of each container.
     pub group_of: Vec<usize>,
     pub version: CgroupVersion,
-    pub cpus: u64,
-    pub page_size: u64,
+    pub host: HostFacts,
+    /// What the run stands on; none when only looking on.
+    pub stage: Option<Stage<'a>>,
     /// Nanoseconds.
     pub deadline: Option<u64>,
     /// Nobody works: look on until a signal, the deadline or the end of the cgroup.
@@ -54,8 +58,8 @@ pub(super) struct Parts<'a> {
 }
 
 /// A step whose work is done and whose counters settle.
-struct Settling {
-    step: StepRef,
+pub(super) struct Settling {
+    pub(super) step: StepRef,
     work_done: u64,
     report: Report,
     /// None where the cgroup is gone: then there is nothing to wait for.
@@ -78,9 +82,11 @@ const COUNTERS: [(&str, bool); 7] = [
 ];
 
 pub(super) struct Live<'a> {
-    parts: Parts<'a>,
-    schedule: Schedule,
-    settling: Vec<Settling>,
+    pub(super) parts: Parts<'a>,
+    pub(super) schedule: Schedule,
+    pub(super) settling: Vec<Settling>,
+    pub(super) controllers: Vec<Controller>,
+    pub(super) chores: Vec<Chore>,
     facts: Facts,
     observer: &'a mut dyn Observer,
     /// By group: (column, told every rise, last value).
@@ -96,6 +102,8 @@ impl<'a> Live<'a> {
         let mut live = Live {
             schedule,
             settling: Vec::new(),
+            controllers: Live::controllers(parts.scenario),
+            chores: Vec::new(),
             facts: Facts::default(),
             observer,
             counters: Vec::new(),
@@ -109,16 +117,18 @@ impl<'a> Live<'a> {
 
     /// Finds the columns that are looked at on every tick.
     fn index(&mut self) {
-        let find = |group: &Group| {
+        let find = |(g, group): (usize, &Group)| {
+            let known = self.counters.get(g).map_or(&[][..], Vec::as_slice);
+            let last = |name: &str| known.iter().find(|c| c.1 == name).map_or(0, |c| c.3);
             COUNTERS
                 .iter()
                 .filter_map(|(name, every)| {
                     let column = group.columns.iter().position(|c| c == name)?;
-                    Some((column, *name, *every, 0))
+                    Some((column, *name, *every, last(name)))
                 })
                 .collect()
         };
-        self.counters = self.parts.groups.iter().map(find).collect();
+        self.counters = self.parts.groups.iter().enumerate().map(find).collect();
     }
 
     /// Runs to the end and writes the footer.
@@ -147,16 +157,38 @@ impl<'a> Live<'a> {
             return Ok(());
         }
         for step in self.schedule.ready(self.parts.scenario) {
-            let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) else {
-                continue;
-            };
-            if !actor.ready {
+            if !self.parts.actors.iter().any(|a| is(a, step) && a.ready) {
                 continue;
             }
+            self.start(step)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, step: StepRef) -> Result<(), HarnessError> {
+        self.schedule.start(step);
+        let id = self.id(step);
+        self.event(EventKind::StepStart(id))?;
+        if let Err(why) = self.step(step).when.holds(&self.parts.host) {
+            let status = Status::Skipped(why);
+            let (target, achieved, unit) = (0, 0, "ops".to_string());
+            self.work_done(
+                step,
+                Report {
+                    step: step.step,
+                    target,
+                    achieved,
+                    unit,
+                    status,
+                },
+            );
+            return Ok(());
+        }
+        if self.step(step).workload.by_harness() {
+            return self.harness_step(step);
+        }
+        if let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) {
             actor.go(step.step);
-            self.schedule.start(step);
-            let id = self.id(step);
-            self.event(EventKind::StepStart(id))?;
         }
         Ok(())
     }
@@ -190,6 +222,7 @@ impl<'a> Live<'a> {
             self.signals()?;
         }
         self.messages()?;
+        self.act()?;
         self.settle()
     }
 
@@ -227,6 +260,7 @@ impl<'a> Live<'a> {
                 self.stop = true;
             }
         }
+        self.reap_chores()?;
         self.reap()
     }
 
@@ -257,6 +291,7 @@ impl<'a> Live<'a> {
             .writer
             .sample(group, t, reading.cost_ns, values)?;
         self.observer.sample(group, t, values);
+        self.control(group);
         self.watch_counters(group, t)
     }
 
@@ -313,10 +348,10 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    fn work_done(&mut self, step: StepRef, report: Report) {
+    pub(super) fn work_done(&mut self, step: StepRef, report: Report) {
         let now = self.parts.clock.now_ns();
         let group = &self.parts.groups[self.parts.group_of[step.container]];
-        let machine = (self.parts.cpus, self.parts.page_size);
+        let machine = (self.parts.host.cpus, self.parts.host.page_size);
         let path = Path::new(&group.path);
         let wait = Settle::open(path, self.parts.version, machine, SETTLE_MAX).ok();
         self.settling.push(Settling {
@@ -371,8 +406,7 @@ impl<'a> Live<'a> {
             unit: settled.report.unit,
             smaps,
         }))?;
-        self.schedule
-            .end(step, self.steps(step.container, step.actor));
+        self.schedule.end(step);
         Ok(())
     }
 
@@ -390,9 +424,7 @@ impl<'a> Live<'a> {
             let killed = status.signal() == Some(nix::libc::SIGKILL);
             let oom_killed = killed && (self.facts.oom_killed || self.looks_like_oom(container));
             self.facts.oom_killed = before || oom_killed;
-            let lost = self
-                .schedule
-                .lose(container, index, self.steps(container, index));
+            let lost = self.schedule.lose(container, index);
             let name = self.parts.actors[i].name.clone();
             if let Some(step) = lost.filter(|_| self.parts.actors[i].is_command()) {
                 self.command_over(step, status)?;
@@ -492,6 +524,17 @@ impl<'a> Live<'a> {
             .collect()
     }
 
+    pub(super) fn step(&self, step: StepRef) -> &Step {
+        &self.parts.scenario.containers[step.container].actors[step.actor].steps[step.step]
+    }
+
+    /// The verdict counters of a group begin anew with its cgroup.
+    pub(super) fn forget_counters(&mut self, group: usize) {
+        self.counters[group]
+            .iter_mut()
+            .for_each(|counter| counter.3 = 0);
+    }
+
     fn id(&self, step: StepRef) -> StepId {
         let container = &self.parts.scenario.containers[step.container];
         let actor = &container.actors[step.actor];
@@ -503,13 +546,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    fn steps(&self, container: usize, actor: usize) -> usize {
-        self.parts.scenario.containers[container].actors[actor]
-            .steps
-            .len()
-    }
-
-    fn event(&mut self, kind: EventKind) -> Result<(), HarnessError> {
+    pub(super) fn event(&mut self, kind: EventKind) -> Result<(), HarnessError> {
         self.event_at(self.parts.clock.now_ns(), kind)
     }
 

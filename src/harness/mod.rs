@@ -12,8 +12,10 @@ mod error;
 mod live;
 mod observer;
 mod outcome;
+mod restart;
 mod schedule;
 mod site;
+mod stage;
 mod workdir;
 
 pub use environment::{Environment, Options, Sink, can_run, watch};

@@ -1,6 +1,6 @@
 //! Which step may start: an actor's steps in order, each after the steps it waits for.
 
-use crate::scenario::{Scenario, StepRef};
+use crate::scenario::{Container, Scenario, StepRef};
 
 /// Where one actor stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,27 +13,36 @@ enum State {
     Over,
 }
 
+impl State {
+    /// Waiting for step `next` of `steps`.
+    fn before(next: usize, steps: usize) -> Self {
+        if next < steps {
+            State::Waiting { next }
+        } else {
+            State::Over
+        }
+    }
+}
+
 /// The order of work of a whole scenario.
 #[derive(Debug)]
 pub struct Schedule {
     /// By container, then actor.
     states: Vec<Vec<State>>,
+    /// How many steps each actor has.
+    steps: Vec<Vec<usize>>,
     ended: Vec<StepRef>,
 }
 
 impl Schedule {
     /// Nothing has begun.
     pub fn new(scenario: &Scenario) -> Self {
-        let waiting = |steps: usize| match steps {
-            0 => State::Over,
-            _ => State::Waiting { next: 0 },
-        };
+        let count = |c: &Container| c.actors.iter().map(|a| a.steps.len()).collect();
+        let steps: Vec<Vec<usize>> = scenario.containers.iter().map(count).collect();
+        let waiting = |steps: &Vec<usize>| steps.iter().map(|s| State::before(0, *s)).collect();
         Schedule {
-            states: scenario
-                .containers
-                .iter()
-                .map(|c| c.actors.iter().map(|a| waiting(a.steps.len())).collect())
-                .collect(),
+            states: steps.iter().map(waiting).collect(),
+            steps,
             ended: Vec::new(),
         }
     }
@@ -64,18 +73,17 @@ impl Schedule {
         self.states[step.container][step.actor] = State::Doing { now: step.step };
     }
 
-    /// `step` has ended, in whatever way; `steps` is how many its actor has.
-    pub fn end(&mut self, step: StepRef, steps: usize) {
+    /// `step` has ended, in whatever way.
+    pub fn end(&mut self, step: StepRef) {
         self.ended.push(step);
-        self.states[step.container][step.actor] = match step.step + 1 {
-            next if next < steps => State::Waiting { next },
-            _ => State::Over,
-        };
+        let steps = self.steps[step.container][step.actor];
+        self.states[step.container][step.actor] = State::before(step.step + 1, steps);
     }
 
     /// The actor's process is gone: its steps that did not begin never will. Those who wait for
     /// them wait no longer, since a lost reader must not hang the writer.
-    pub fn lose(&mut self, container: usize, actor: usize, steps: usize) -> Option<StepRef> {
+    pub fn lose(&mut self, container: usize, actor: usize) -> Option<StepRef> {
+        let steps = self.steps[container][actor];
         let (first, doing) = match self.states[container][actor] {
             State::Waiting { next } => (next, None),
             State::Doing { now } => (
@@ -95,6 +103,33 @@ impl Schedule {
         }));
         self.states[container][actor] = State::Over;
         doing
+    }
+
+    /// All actors of a container begin again with their first step.
+    pub fn begin_again(&mut self, container: usize) {
+        self.ended.retain(|step| step.container != container);
+        for (state, steps) in self.states[container]
+            .iter_mut()
+            .zip(&self.steps[container])
+        {
+            *state = State::before(0, *steps);
+        }
+    }
+
+    /// The container is made anew on the order of `actor`: what the others were doing has ended.
+    pub fn skip_others(&mut self, container: usize, actor: usize) {
+        for (other, state) in self.states[container].iter_mut().enumerate() {
+            if let State::Doing { now } = *state
+                && other != actor
+            {
+                self.ended.push(StepRef {
+                    container,
+                    actor: other,
+                    step: now,
+                });
+                *state = State::before(now + 1, self.steps[container][other]);
+            }
+        }
     }
 
     /// Whether another actor of `container` than `actor` is doing a step.

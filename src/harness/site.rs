@@ -11,7 +11,7 @@ use crate::host::HostFacts;
 use crate::recording::GroupKind;
 use crate::run_id::RunId;
 use crate::sampler::{GroupSource, Sampler, TruthSource};
-use crate::scenario::Scenario;
+use crate::scenario::{Container, Scenario};
 use crate::sys::process::{Child, OOM_FIRST};
 use crate::units;
 
@@ -20,7 +20,7 @@ use crate::units;
 pub struct Sites {
     // Containers stand before the pod: fields are dropped in order, and a pod can only be removed
     // when it is empty.
-    containers: Vec<Managed>,
+    containers: Vec<Option<Managed>>,
     pod: Option<ManagedPod>,
     ambient: Option<(PathBuf, u64)>,
 }
@@ -51,22 +51,60 @@ impl Sites {
             ambient: None,
         };
         for container in &scenario.containers {
-            let limits = Limits {
-                limit: container.limit,
-                high: container.high,
-            };
-            if let Some(pod) = &sites.pod {
-                let made = pod.container(&container.name, &limits)?;
-                sites.containers.push(made);
-            }
+            sites.containers.push(None);
+            sites.make(container)?;
         }
         Ok(sites)
+    }
+
+    /// Makes a container's cgroup in the place that is empty for it.
+    pub fn make(&mut self, container: &Container) -> Result<(), HarnessError> {
+        let limits = Limits {
+            limit: container.limit,
+            high: container.high,
+        };
+        let place = self.containers.iter_mut().find(|place| place.is_none());
+        if let (Some(pod), Some(place)) = (&self.pod, place) {
+            *place = Some(pod.container(&container.name, &limits)?);
+        }
+        Ok(())
+    }
+
+    /// Kills what is in a container and removes it.
+    pub fn remove(&mut self, index: usize) -> Result<(), HarnessError> {
+        if let Some(container) = self.containers.get_mut(index).and_then(Option::take) {
+            container.remove()?;
+        }
+        Ok(())
+    }
+
+    /// The pod's directory, where one was made.
+    pub fn pod_path(&self) -> Option<&Path> {
+        self.pod.as_ref().map(ManagedPod::path)
+    }
+
+    /// A container's directory.
+    pub fn path(&self, index: usize) -> Option<&Path> {
+        let made = self.containers.get(index).and_then(Option::as_ref);
+        made.map(Managed::path)
+            .or(self.ambient.as_ref().map(|(path, _)| path.as_path()))
+    }
+
+    /// Lets `command`'s child die with the harness, outside of all containers.
+    pub fn outside(&self, command: &mut Command) {
+        Child {
+            join: None,
+            oom_score_adj: None,
+            die_with_parent: true,
+        }
+        .prepare(command);
     }
 
     /// Lets `command`'s child join container `index` before it runs, die with the harness, and be
     /// the OOM killer's first choice.
     pub fn enter(&self, index: usize, command: &mut Command) {
-        let join = self.containers.get(index).map(Managed::procs);
+        let made = self.containers.get(index).and_then(Option::as_ref);
+        let join = made.map(Managed::procs);
         Child {
             join,
             oom_score_adj: Some(OOM_FIRST),
@@ -132,7 +170,8 @@ impl Sites {
                 Vec::new(),
             )
         });
-        let containers = self.containers.iter().enumerate().map(|(c, made)| {
+        let made = self.containers.iter().flatten();
+        let containers = made.enumerate().map(|(c, made)| {
             source(
                 name(c),
                 kind,
@@ -155,6 +194,10 @@ pub fn fits_ambient(scenario: &Scenario, limit: u64) -> Result<(), String> {
         ));
     }
     let container = &scenario.containers[0];
+    let mut steps = container.actors.iter().flat_map(|a| &a.steps);
+    if container.restart.is_some() || steps.any(|s| s.workload.by_harness()) {
+        return Err("it makes cgroups anew while it runs, which needs managed placement".into());
+    }
     if container.high.is_some() {
         return Err("it sets memory.high, which needs managed placement".into());
     }

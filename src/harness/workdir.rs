@@ -37,6 +37,27 @@ impl WorkDir {
         Ok(WorkDir { path })
     }
 
+    /// Deletes what is in it, on disk and on the tmpfs.
+    pub fn empty(&self) -> Result<(), HarnessError> {
+        self.remove_shm();
+        let failed = |source| HarnessError::WorkDir {
+            path: self.path.clone(),
+            source,
+        };
+        std::fs::remove_dir_all(&self.path).map_err(failed)?;
+        std::fs::create_dir(&self.path).map_err(failed)
+    }
+
+    /// The run's folder on the tmpfs is there only if a step has written to it.
+    fn remove_shm(&self) {
+        if let Some(shm) = crate::workload::tmpfs_folder(&self.path)
+            && let Err(error) = std::fs::remove_dir_all(&shm)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            log::warn!("can't remove {}: {error}", shm.display());
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -45,6 +66,7 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
+        self.remove_shm();
         // What can't be removed now, the next start removes: the folder's name tells whose it was.
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             log::warn!("can't remove {}: {error}", self.path.display());

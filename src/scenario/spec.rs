@@ -50,8 +50,22 @@ pub struct Container {
     pub limit: u64,
     /// memory.high, bytes (v2 only).
     pub high: Option<u64>,
+    /// A controller that restarts it, as people's scripts do.
+    pub restart: Option<Restart>,
     /// Worker processes.
     pub actors: Vec<Actor>,
+}
+
+/// Restarts a container when cadvisor_working_set is above a threshold: its actors begin again with
+/// their first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restart {
+    /// The threshold, bytes.
+    pub above: u64,
+    /// How many times at the most.
+    pub times: u64,
+    /// Whether the run's files go, too, as they do when a pod is replaced.
+    pub delete_files: bool,
 }
 
 /// One worker process and its steps in order.

@@ -48,6 +48,15 @@ pub trait Work {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError>;
 }
 
+/// Steps that only the harness can do; a worker is never ordered to.
+struct NotHere;
+
+impl Work for NotHere {
+    fn run(&self, _: &mut Context) -> Result<Reached, WorkError> {
+        Err(Reached::new(1, 0, Unit::Ops).failed("only the harness can do this step"))
+    }
+}
+
 impl Workload {
     /// The parameters as what they do.
     pub fn work(&self) -> &dyn Work {
@@ -68,6 +77,7 @@ impl Workload {
             Workload::ThpRelease(work) => work,
             Workload::Reclaim(work) => work,
             Workload::Fadvise(work) => work,
+            Workload::RestartContainer(_) | Workload::CgroupChurn(_) => &NotHere,
         }
     }
 }

@@ -25,6 +25,10 @@ pub enum Workload {
     Sleep(Sleep),
     /// Runs a command.
     Exec(Exec),
+    /// Kills the container's processes, makes its cgroup anew, and goes on in new ones.
+    RestartContainer(RestartContainer),
+    /// Makes and removes cgroups in the pod, one after the other.
+    CgroupChurn(CgroupChurn),
     /// Fills a file in memory (tmpfs).
     TmpfsFill(TmpfsFill),
     /// Deletes a file in memory.
@@ -39,6 +43,33 @@ pub enum Workload {
     Reclaim(Reclaim),
     /// Tells the kernel what becomes of a file's cache.
     Fadvise(Fadvise),
+}
+
+/// What the harness does itself, because the worker can't: it would not outlive it.
+impl Workload {
+    /// Whether it is done from outside the container.
+    pub fn by_harness(&self) -> bool {
+        matches!(
+            self,
+            Workload::RestartContainer(_) | Workload::CgroupChurn(_)
+        )
+    }
+}
+
+/// See [`Workload::RestartContainer`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestartContainer {
+    /// Whether the run's files go, too, as they do when a pod (not only its container) is replaced.
+    pub delete_files: bool,
+}
+
+/// See [`Workload::CgroupChurn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CgroupChurn {
+    /// How many cgroups come and go.
+    pub count: u64,
+    /// Bytes of a file that each writes and leaves behind.
+    pub file: u64,
 }
 
 /// Numbers drawn for each line, object or lifetime.

@@ -69,4 +69,17 @@ impl Reader<'_> {
             advice: at.value.advice,
         })
     }
+
+    pub(super) fn restart_container(&mut self, at: &At<WireRestartContainer>) -> Workload {
+        Workload::RestartContainer(RestartContainer {
+            delete_files: at.value.delete_files,
+        })
+    }
+
+    pub(super) fn cgroup_churn(&mut self, at: &At<WireCgroupChurn>) -> Workload {
+        Workload::CgroupChurn(CgroupChurn {
+            count: self.count(Some(&at.value.count), 1, 1..=10_000),
+            file: at.value.file.as_ref().map_or(64 << 10, |f| self.size(f, 1)),
+        })
+    }
 }

@@ -6,8 +6,10 @@ use super::workload::{self, Scope};
 use super::{Context, condition};
 use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::parse::Overrides;
-use crate::scenario::spec::{Actor, Container, Step};
-use crate::scenario::wire::{At, Names, WireActor, WireBytes, WireScenario, WireSize, WireStep};
+use crate::scenario::spec::{Actor, Container, Restart, Step};
+use crate::scenario::wire::{
+    At, Names, WireActor, WireBytes, WireRestartPolicy, WireScenario, WireSize, WireStep,
+};
 
 /// What a container is called when the scenario has only one and doesn't name it.
 pub const ONLY_CONTAINER: &str = "app";
@@ -38,6 +40,7 @@ struct Written<'a> {
     name: At<String>,
     limit: Option<&'a At<WireBytes>>,
     high: Option<&'a At<WireSize>>,
+    restart: Option<&'a At<WireRestartPolicy>>,
     steps: &'a [At<WireStep>],
     actors: &'a [At<WireActor>],
 }
@@ -87,6 +90,7 @@ fn forms<'a>(cx: &mut Context, wire: &'a WireScenario) -> Vec<Written<'a>> {
             },
             limit: wire.limit.as_ref(),
             high: wire.high.as_ref(),
+            restart: None,
             steps: &wire.step,
             actors: &wire.actor,
         }];
@@ -109,6 +113,7 @@ fn forms<'a>(cx: &mut Context, wire: &'a WireScenario) -> Vec<Written<'a>> {
         name: c.value.name.clone(),
         limit: Some(&c.value.limit),
         high: c.value.high.as_ref(),
+        restart: c.value.restart.as_ref(),
         steps: &c.value.step,
         actors: &c.value.actor,
     });
@@ -121,11 +126,13 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
         let high = cx.read(at)?.resolve(limit);
         Some(cx.sane(at.span.clone(), high, LEAST_LIMIT))
     });
+    let restart = c.restart.and_then(|at| restart(cx, at, limit));
     let mut draft = Draft {
         container: Container {
             name: c.name.value.clone(),
             limit,
             high,
+            restart,
             actors: Vec::new(),
         },
         after: Vec::new(),
@@ -153,6 +160,28 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
         actor(cx, &mut draft, &a.value.name.value, &a.value.step, scope);
     }
     draft
+}
+
+fn restart(cx: &mut Context, at: &At<WireRestartPolicy>, limit: u64) -> Option<Restart> {
+    let policy = &at.value;
+    let above = cx.read(&policy.above)?.resolve(limit);
+    if above >= limit {
+        cx.error(Diagnostic::at(
+            policy.above.span.clone(),
+            "working_set never gets above the limit: this controller would never act",
+        ));
+    }
+    if !(1..=100).contains(&policy.times.value) {
+        cx.error(Diagnostic::at(
+            policy.times.span.clone(),
+            "restart 1 to 100 times",
+        ));
+    }
+    Some(Restart {
+        above,
+        times: policy.times.value,
+        delete_files: policy.delete_files.unwrap_or(true),
+    })
 }
 
 fn limit(cx: &mut Context, written: Option<&At<WireBytes>>, overrides: Overrides) -> u64 {

@@ -78,6 +78,8 @@ pub fn read(
         s.thp_release.as_ref().map(|w| r.thp_release(w)),
         s.reclaim.as_ref().map(|w| r.reclaim(w)),
         s.fadvise.as_ref().map(|w| r.fadvise(w)),
+        s.restart_container.as_ref().map(|w| r.restart_container(w)),
+        s.cgroup_churn.as_ref().map(|w| r.cgroup_churn(w)),
     ]
     .into_iter()
     .flatten()

@@ -82,3 +82,38 @@ pub struct WireFadvise {
     /// What is said.
     pub advice: FileAdvice,
 }
+
+/// Kills the container's processes and makes its cgroup anew.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RestartContainer")]
+pub struct WireRestartContainer {
+    /// Whether the run's files go, too, as they do when a pod is replaced. Default false.
+    #[serde(default)]
+    pub delete_files: bool,
+}
+
+/// A controller that restarts a container when working_set is above a threshold: its actors begin
+/// again with their first step.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RestartPolicy")]
+pub struct WireRestartPolicy {
+    /// cadvisor_working_set above which it restarts.
+    pub above: At<WireSize>,
+    /// How many times at the most, 1 to 100.
+    pub times: At<u64>,
+    /// Whether the run's files go, too, as they do when a pod is replaced. Default true.
+    pub delete_files: Option<bool>,
+}
+
+/// Makes and removes cgroups, each with a process that writes a file and ends.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "CgroupChurn")]
+pub struct WireCgroupChurn {
+    /// How many, 1 to 10,000.
+    pub count: At<u64>,
+    /// What each writes and leaves in the work directory. Default 64KiB.
+    pub file: Option<At<WireSize>>,
+}

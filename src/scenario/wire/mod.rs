@@ -38,6 +38,8 @@ pub const WORKLOADS: &[&str] = &[
     "thp_release",
     "reclaim",
     "fadvise",
+    "restart_container",
+    "cgroup_churn",
 ];
 
 /// A memtide scenario: what runs in which container, what is true of it, and what to expect.
@@ -99,6 +101,8 @@ pub struct WireContainer {
     pub limit: At<WireBytes>,
     /// memory.high (cgroup v2).
     pub high: Option<At<WireSize>>,
+    /// A controller that restarts it, as people's scripts do.
+    pub restart: Option<At<WireRestartPolicy>>,
     /// Steps of its one actor `main` (short form).
     #[serde(default)]
     pub step: Vec<At<WireStep>>,
@@ -165,6 +169,10 @@ pub struct WireStep {
     pub reclaim: Option<At<WireReclaim>>,
     /// Tells the kernel what becomes of a file's cache.
     pub fadvise: Option<At<WireFadvise>>,
+    /// Kills the container's processes, makes its cgroup anew, and goes on in new ones.
+    pub restart_container: Option<At<WireRestartContainer>>,
+    /// Makes and removes cgroups in the pod, one after the other.
+    pub cgroup_churn: Option<At<WireCgroupChurn>>,
 }
 
 /// What is true of a scenario, and what a detector should make of it.
