@@ -44,10 +44,9 @@ impl Anatomy {
         })
     }
 
-    /// What the kernel can't be counted on to take back. Lazily freed memory is in it: whether it
-    /// is in use again no row tells, and taking it for free is how OOM kills come unannounced.
+    /// What the kernel can't take back under pressure, as far as the rows tell.
     pub fn held(&self) -> f64 {
-        self.rss + self.shmem + self.rest
+        self.rss - self.lazy + self.shmem
     }
 }
 
@@ -63,18 +62,14 @@ pub struct Composition {
     /// Growth of `rest` that came with a fall of rss while usage stayed: huge pages, half released.
     hidden: f64,
     hidden_most: f64,
-    high_first: Option<f64>,
-    high_last: f64,
 }
 
 /// What is less than this share of the limit does not name the class.
 const COUNTS: f64 = 0.1;
-/// Throttled this many times between first and last scrape.
-const THROTTLED: f64 = 10.0;
 
 impl Composition {
     /// Takes the next scrape.
-    pub fn add(&mut self, now: &Anatomy, reading: &Reading, limit: f64) {
+    pub fn add(&mut self, now: &Anatomy, limit: f64) {
         self.first.get_or_insert(*now);
         if let Some(last) = self.last {
             self.split_rest(&last, now);
@@ -87,10 +82,6 @@ impl Composition {
         most.shmem = most.shmem.max(now.shmem);
         self.kernel_most = self.kernel_most.max(self.kernel.min(limit));
         self.hidden_most = self.hidden_most.max(self.hidden.min(limit));
-        if let Some(high) = reading.get(Metric::EventsHigh) {
-            self.high_first.get_or_insert(high);
-            self.high_last = high;
-        }
     }
 
     fn split_rest(&mut self, last: &Anatomy, now: &Anatomy) {
@@ -114,9 +105,6 @@ impl Composition {
 
     /// The class of what stood out most so far, while there is no reason to fire.
     pub fn class(&self, limit: f64) -> Class {
-        if self.high_last - self.high_first.unwrap_or(0.0) > THROTTLED {
-            return Class::Throttled;
-        }
         let candidates = [
             (self.hidden_most, Class::Thp),
             (self.most.lazy, Class::LazyFree),
@@ -131,20 +119,16 @@ impl Composition {
         largest.map_or(Class::Healthy, |(_, class)| class)
     }
 
-    /// The class of what has grown since the first scrape, when there is reason to fire.
+    /// The class of what has grown since the first scrape, when there is reason to fire: files in
+    /// memory, memory that was freed lazily and taken into use again, or else a leak.
     pub fn class_of_growth(&self, now: &Anatomy, limit: f64) -> Class {
         let first = self.first.unwrap_or_default();
-        let candidates = [
-            (now.rss - first.rss, Class::Leak),
-            (now.shmem - first.shmem, Class::Tmpfs),
-            (self.kernel, Class::KernelSlab),
-            (self.hidden, Class::Thp),
-        ];
-        let largest = candidates.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
-        match largest {
-            Some((_, Class::Leak)) | None if now.lazy > COUNTS * limit => Class::OomAhead,
-            Some((_, class)) => class,
-            None => Class::Leak,
+        if now.shmem - first.shmem > now.rss - first.rss {
+            Class::Tmpfs
+        } else if self.most.lazy > COUNTS * limit {
+            Class::OomAhead
+        } else {
+            Class::Leak
         }
     }
 }
@@ -200,7 +184,7 @@ mod tests {
             ),
         ] {
             for r in readings {
-                composition.add(&Anatomy::of(&r).unwrap(), &r, limit);
+                composition.add(&Anatomy::of(&r).unwrap(), limit);
             }
         }
         assert_eq!(thp.class(limit), Class::Thp);

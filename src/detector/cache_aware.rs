@@ -1,19 +1,26 @@
 //! `cache-aware`: our own. It takes a container's memory apart with what one cAdvisor scrape shows
-//! ([`super::anatomy`]), and looks only at what the kernel can't take back.
+//! ([`super::anatomy`]), and looks at what the kernel can't take back: anonymous memory that was
+//! not freed lazily, and files in memory.
 //!
-//! It fires in two cases:
+//! It fires in four cases:
 //!
 //! - **near the limit and rising**: what can't be taken back is above 80 % of the limit, higher
 //!   than it ever was before it was last given back, and has risen in each of the last three
 //!   minutes. A level alone is no reason (a service may use what it was given), nor is a jump that
 //!   is over.
-//! - **rising all along**: the lowest point of every bucket of the last half hour is above that of
-//!   the bucket before, with hardly an exception, and it adds up. That is what a slow leak looks
-//!   like from far away from the limit; a warm-up ends, a garbage collector gives back.
-
-use std::collections::VecDeque;
+//! - **in use again**: at the limit, memory that counted as lazily freed vanishes several times
+//!   faster than memory is added: the kernel looks for free pages and finds used ones.
+//! - **rising all along**: for half an hour the lowest point of every bucket is above that of the
+//!   one before, with hardly an exception, and it adds up. That is what a slow leak looks like from
+//!   far away from the limit; a warm-up ends, a garbage collector gives back.
+//! - **standing still**: throttled at memory.high in each of the last three minutes, with next to
+//!   no cache that could be dropped instead (cgroup v2).
+//!
+//! Kernel memory and half-released huge pages are named but no reason to fire: the kernel takes
+//! them back under pressure, and a scrape can't tell the kinds that it would not.
 
 use super::anatomy::{Anatomy, Composition};
+use super::recent::{Moment, Recent};
 use super::trend::{Keep, Trend};
 use super::{BuiltIn, Detector, Scrape, Verdict};
 use crate::export::Metric;
@@ -21,16 +28,15 @@ use crate::scenario::Class;
 
 /// Below this share of the limit nothing is urgent: the level the usual rules take.
 const NEAR: f64 = 0.8;
-/// The time over which it must have been rising, seconds, and in how many parts of it.
-const RISING_S: f64 = 180.0;
-const PARTS: usize = 3;
+/// From this share of the limit on, the kernel has to look for pages.
+const AT_LIMIT: f64 = 0.98;
 /// A rise smaller than this share of the limit is noise: kernel counters lag by some pages a CPU.
 const NOISE: f64 = 0.002;
 /// A fall of this share of the limit means that memory was given back by whoever held it.
 const GIVEN_BACK: f64 = 0.1;
 
-/// The long view: half an hour, of which this many buckets must be there.
-const LONG_S: f64 = 1800.0;
+/// The long view: forty minutes, of which this many (one-minute) buckets must be there.
+const LONG_S: f64 = 2400.0;
 const LONG_BUCKETS: usize = 30;
 /// The share of neighbouring buckets that must rise, and what the rise must come to, as a share
 /// of the limit.
@@ -38,10 +44,12 @@ const STEADY: f64 = 0.9;
 const ADDS_UP: f64 = 0.05;
 /// The deepest fall on the way up, as a share of the rise: more is giving back.
 const FALLEN: f64 = 0.1;
+/// With more cache than this share of usage, throttling is only the price of dropping some.
+const DROPPABLE: f64 = 0.2;
 
 pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     name: "cache-aware",
-    summary: "what can't be reclaimed is near the limit and rising, or rises steadily for half an hour; names the class",
+    summary: "what can't be reclaimed nears the limit or rises for half an hour; names the class",
     reads: &[
         Metric::Usage,
         Metric::Rss,
@@ -56,7 +64,7 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
 
 struct CacheAware {
     composition: Composition,
-    recent: VecDeque<(f64, f64)>,
+    recent: Recent,
     long: Trend,
     /// The highest level from which memory was given back.
     survived: f64,
@@ -69,7 +77,7 @@ impl CacheAware {
     fn new() -> Self {
         CacheAware {
             composition: Composition::default(),
-            recent: VecDeque::new(),
+            recent: Recent::default(),
             long: Trend::new(LONG_S, Keep::Lowest),
             survived: 0.0,
             peak: 0.0,
@@ -77,37 +85,31 @@ impl CacheAware {
         }
     }
 
-    /// Keeps what is needed of the level's past.
-    fn remember(&mut self, t: f64, level: f64, limit: f64) {
+    /// Keeps the highest level that turned out to be none to worry about.
+    fn remember_peaks(&mut self, level: f64, limit: f64) {
         self.peak = self.peak.max(level);
         if self.peak - level > GIVEN_BACK * limit {
             self.survived = self.survived.max(self.peak);
             self.peak = level;
         }
-        self.recent.push_back((t, level));
-        // One scrape from before the window is kept: its value held until the window began.
-        while self
-            .recent
-            .get(1)
-            .is_some_and(|(then, _)| *then <= t - RISING_S)
-        {
-            self.recent.pop_front();
-        }
     }
 
-    /// Whether the level rose in each part of the last minutes.
-    fn rising(&self, t: f64, limit: f64) -> bool {
-        let at = |ago: f64| {
-            let until = self.recent.partition_point(|(then, _)| *then <= t - ago);
-            until.checked_sub(1).map(|i| self.recent[i].1)
-        };
-        let step = RISING_S / PARTS as f64;
-        (0..PARTS).all(|part| {
-            let (later, earlier) = (at(part as f64 * step), at((part + 1) as f64 * step));
-            later
-                .zip(earlier)
-                .is_some_and(|(later, earlier)| later - earlier > NOISE * limit)
-        })
+    /// The reason to fire now, as a class.
+    fn reason(&mut self, t: f64, anatomy: &Anatomy, limit: f64) -> Option<Class> {
+        let held = anatomy.held();
+        // The long view is fed at every scrape, whatever else there is to say.
+        let long = self.long.push(t, held) && self.rising_all_along(limit);
+        let at_limit = anatomy.usage > AT_LIMIT * limit;
+        if at_limit && self.recent.lazy_vanishes(GIVEN_BACK * limit) {
+            return Some(Class::OomAhead);
+        }
+        let new_height = held > self.survived + NOISE * limit;
+        let rising = |recent: &Recent| recent.rising(NOISE * limit, |m| Some(m.held));
+        if long || (held > NEAR * limit && new_height && rising(&self.recent)) {
+            return Some(self.composition.class_of_growth(anatomy, limit));
+        }
+        let stuck = anatomy.file < DROPPABLE * anatomy.usage && self.recent.rising(0.0, |m| m.high);
+        stuck.then_some(Class::Throttled)
     }
 
     /// Whether the long view shows nothing but a rise.
@@ -131,21 +133,29 @@ impl CacheAware {
 
 impl Detector for CacheAware {
     fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        let Some((anatomy, limit)) = Anatomy::of(&scrape.reading).zip(scrape.reading.limit())
-        else {
+        let reading = &scrape.reading;
+        let Some((anatomy, limit)) = Anatomy::of(reading).zip(reading.limit()) else {
             return Verdict::Quiet(None);
         };
-        self.composition.add(&anatomy, &scrape.reading, limit);
-        let level = anatomy.held();
-        self.remember(scrape.t, level, limit);
-        let new_height = level > self.survived + NOISE * limit;
-        let near = level > NEAR * limit && new_height && self.rising(scrape.t, limit);
-        let long = self.long.push(scrape.t, anatomy.held()) && self.rising_all_along(limit);
-        if near || long {
-            let class = self.composition.class_of_growth(&anatomy, limit);
-            self.firing.get_or_insert(class);
-        } else if level < NEAR * limit && !self.rising(scrape.t, limit) {
-            self.firing = None;
+        let held = anatomy.held();
+        self.composition.add(&anatomy, limit);
+        self.remember_peaks(held, limit);
+        self.recent.push(Moment {
+            t: scrape.t,
+            held,
+            rss: anatomy.rss,
+            lazy: anatomy.lazy,
+            high: reading.get(Metric::EventsHigh),
+        });
+        match self.reason(scrape.t, &anatomy, limit) {
+            Some(class) => {
+                self.firing.get_or_insert(class);
+            }
+            // It stays on until the level shows that the matter is over.
+            None if held < NEAR * limit && held < self.peak - GIVEN_BACK / 2.0 * limit => {
+                self.firing = None;
+            }
+            None => {}
         }
         match self.firing {
             Some(class) => Verdict::Fire(Some(class)),

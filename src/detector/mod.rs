@@ -28,6 +28,7 @@ mod held;
 mod max_ws_rss;
 mod predict_linear;
 mod psi;
+mod recent;
 mod rss_threshold;
 mod theil_sen;
 mod threshold;

@@ -7,8 +7,8 @@ use crate::scenario::Class;
 
 /// The window over which a rise must be seen, seconds.
 const WINDOW_S: f64 = 1800.0;
-/// A window that holds fewer buckets says nothing yet.
-const BUCKETS_MIN: usize = 8;
+/// A window that is less than half full says nothing yet.
+const BUCKETS_MIN: usize = BUCKETS / 2;
 /// Fires when at this slope the limit is reached within this time, seconds.
 const AHEAD_S: f64 = 4.0 * 3600.0;
 
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn it_fires_on_a_steady_rise_and_not_on_a_level() {
         assert_eq!(at_rate(0.0), None);
-        // 8 buckets of 45 s.
-        assert_eq!(at_rate(100_000.0), Some(360.0));
+        // 20 buckets of 45 s.
+        assert_eq!(at_rate(100_000.0), Some(900.0));
     }
 }

@@ -1,0 +1,130 @@
+//! The last minutes of a container, scrape by scrape.
+
+use std::collections::VecDeque;
+
+/// The time over which a rise must be seen, seconds, and in how many parts of it.
+const RISING_S: f64 = 180.0;
+const PARTS: usize = 3;
+/// The time over which lazily freed memory is compared with what was added, seconds.
+const VANISH_S: f64 = 60.0;
+/// How many times faster it must go than memory was added.
+const FASTER: f64 = 3.0;
+
+/// What is remembered of a scrape.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// When, seconds.
+    pub t: f64,
+    /// What can't be taken back, bytes.
+    pub held: f64,
+    /// Everything anonymous, bytes.
+    pub rss: f64,
+    /// What of it counts as lazily freed, bytes.
+    pub lazy: f64,
+    /// Times the container was throttled at memory.high.
+    pub high: Option<f64>,
+}
+
+/// The moments of the last minutes, the newest last.
+#[derive(Debug, Clone, Default)]
+pub struct Recent(VecDeque<Moment>);
+
+impl Recent {
+    /// Adds a moment and forgets what is too old.
+    pub fn push(&mut self, moment: Moment) {
+        self.0.push_back(moment);
+        let from = moment.t - RISING_S - VANISH_S;
+        // One from before the window is kept: its values held until the window began.
+        while self.0.get(1).is_some_and(|second| second.t <= from) {
+            self.0.pop_front();
+        }
+    }
+
+    /// The values that held `ago` seconds before the newest.
+    fn at(&self, ago: f64) -> Option<&Moment> {
+        let t = self.0.back()?.t - ago;
+        let until = self.0.partition_point(|moment| moment.t <= t);
+        self.0.get(until.checked_sub(1)?)
+    }
+
+    /// Whether a value rose by more than `noise` in each part of the last minutes.
+    pub fn rising(&self, noise: f64, value: impl Fn(&Moment) -> Option<f64>) -> bool {
+        let step = RISING_S / PARTS as f64;
+        let value = |ago: f64| self.at(ago).and_then(&value);
+        (0..PARTS).all(|part| {
+            let later = value(part as f64 * step);
+            let earlier = value((part + 1) as f64 * step);
+            later.zip(earlier).is_some_and(|(l, e)| l - e > noise)
+        })
+    }
+
+    /// Whether what counted as lazily freed goes faster than memory is added: `least` bytes of it
+    /// in the last minute, and several times what was added in any of the minutes before.
+    ///
+    /// Reclaim takes one page for each that is asked for. Where it looks at many more, it finds
+    /// pages that were written again after they were freed: they are in use, and it puts them back.
+    pub fn lazy_vanishes(&self, least: f64) -> bool {
+        let Some((newest, before)) = self.0.back().zip(self.at(VANISH_S)) else {
+            return false;
+        };
+        let gone = before.lazy - newest.lazy;
+        if gone < least {
+            return false;
+        }
+        let mut earlier = 0;
+        let mut added: f64 = 0.0;
+        for later in &self.0 {
+            while self.0[earlier].t < later.t - VANISH_S {
+                earlier += 1;
+            }
+            // From the last moment before the minute began, or growth between two scrapes that
+            // are more than a minute apart would be overlooked.
+            let from = self.0[earlier.saturating_sub(1)].rss;
+            added = added.max(later.rss - from);
+        }
+        // In a fall of rss the pages were unmapped, not looked at.
+        gone > FASTER * added && newest.rss > before.rss - least / 2.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(of: impl Fn(f64) -> (f64, f64)) -> Recent {
+        let mut recent = Recent::default();
+        for i in 0..40 {
+            let t = i as f64 * 15.0;
+            let (rss, lazy) = of(t);
+            recent.push(Moment {
+                t,
+                held: rss - lazy,
+                rss,
+                lazy,
+                high: None,
+            });
+        }
+        recent
+    }
+
+    #[test]
+    fn what_was_freed_goes_as_fast_as_memory_is_added() {
+        // 600 s at 1 a second; at 500 the limit of 1,000 is reached and 1 a second is dropped.
+        let dropped = moments(|t| ((500.0 + t).min(1000.0), 400.0 - (t - 500.0).max(0.0)));
+        assert!(!dropped.lazy_vanishes(50.0));
+    }
+
+    #[test]
+    fn what_is_in_use_again_goes_at_once() {
+        let looked_at = moments(|t| ((500.0 + t).min(1000.0), 400.0 - 10.0 * (t - 560.0).max(0.0)));
+        assert!(looked_at.lazy_vanishes(50.0));
+    }
+
+    #[test]
+    fn rising_is_rising_all_the_time() {
+        let held = |m: &Moment| Some(m.held);
+        assert!(moments(|t| (t, 0.0)).rising(1.0, held));
+        assert!(!moments(|t| (t.min(500.0), 0.0)).rising(1.0, held));
+        assert!(!moments(|t| (t, 0.0)).rising(1.0, |m| m.high));
+    }
+}
