@@ -117,7 +117,13 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, CgroupError> {
 /// The directory of the process's cgroup, searched for by its id where names are hidden.
 fn resolve(located: &Located, pid: i32) -> Result<PathBuf, CgroupError> {
     let (levels, rest) = match &located.own {
-        Own::At(path) => return Ok(path.clone()),
+        Own::At(path) if path.is_dir() => return Ok(path.clone()),
+        Own::At(path) => {
+            return Err(CgroupError::OwnNotVisible {
+                path: located.listed.clone(),
+                mounts: format!("there is no {}", path.display()),
+            });
+        }
         Own::Hidden { levels, rest } => (*levels, rest),
     };
     let mut level = vec![located.mount.clone()];

@@ -6,7 +6,7 @@ use memmap2::{MmapMut, UncheckedAdvice};
 /// Whether madvise(MADV_FREE) works: a touched private anonymous page is given back with it.
 /// Kernels without it answer EINVAL; versions don't tell (a 3.10 with backports has it).
 pub fn madv_free() -> bool {
-    let Ok(mut page) = MmapMut::map_anon(super::process::page_size() as usize) else {
+    let Ok(mut page) = MmapMut::map_anon(super::memory::page_size()) else {
         return false;
     };
     page[0] = 1;
