@@ -13,6 +13,11 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 
+/// Bytes a page on this machine.
+pub fn page_size() -> u64 {
+    super::memory::page_size() as u64
+}
+
 /// The oom_score_adj that makes a process the OOM killer's first choice.
 pub const OOM_FIRST: i32 = 1000;
 
