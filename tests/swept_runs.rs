@@ -62,14 +62,14 @@ fn victim() {
         ..Child::worker(container.procs())
     }
     .prepare(&mut command);
-    let child = command.spawn().unwrap();
+    let mut child = command.spawn().unwrap();
     let text = format!("{}\n{}\n", pod.path().display(), child.id());
     // Renamed into place, so that whoever waits for it reads all of it.
     fs::write(format!("{report}.new"), text).unwrap();
     fs::rename(format!("{report}.new"), report).unwrap();
-    loop {
-        std::thread::park();
-    }
+    // Until one of the two is killed: SIGKILL for this process, else the test fails.
+    let status = child.wait().unwrap();
+    panic!("the worker ended first: {status}");
 }
 
 /// A harness that made a pod. Killed when dropped, so that a failing test leaves none behind.
@@ -234,8 +234,8 @@ fn run_folders_of_dead_runs_go() {
     let link = dir.path().join(RunId { nonce: 9, ..dead }.to_string());
     std::os::unix::fs::symlink(&stays[3], &link).unwrap();
     let swept = sweep_workdir(dir.path());
-    assert_eq!(swept.removed, [gone.clone()]);
     assert!(!gone.exists());
+    assert_eq!(swept.removed, [gone]);
     assert!(stays.iter().all(|path| path.join("app/log").exists()));
     assert_eq!((swept.alive, swept.foreign), (1, 1));
     let nowhere = sweep_workdir(&dir.path().join("not/there"));
