@@ -1,6 +1,6 @@
 //! Building the table of a group while its columns may grow.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::format::COLUMNS_MAX;
 use super::{MISSING, Table};
@@ -14,7 +14,7 @@ const VALUES_MAX: usize = 1 << 28;
 #[derive(Debug, Default)]
 pub(super) struct TableBuilder {
     union: Vec<String>,
-    place: HashMap<String, usize>,
+    place: BTreeMap<String, usize>,
     /// From which sample on which columns: places in `union`.
     layouts: Vec<(usize, Vec<usize>)>,
     pub t: Vec<u64>,

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::columns::Columns;
 use super::files::Files;
@@ -22,7 +22,7 @@ const PAGES_PER_CPU: u64 = 64;
 /// How a wait for stable counters ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// Not yet: look again in [`Settle::PAUSE`].
+    /// Not yet: look again, [`Settle::PAUSE`] after the last reading.
     Waiting,
     /// Three readings in a row agreed.
     Stable,
@@ -33,10 +33,11 @@ pub enum Settled {
 }
 
 /// Compares readings of one cgroup until they agree. It does not wait by itself, so that a loop
-/// that samples meanwhile can call it; [`Settle::block`] waits.
+/// that samples meanwhile can call it as often as it comes round; [`Settle::block`] waits.
 pub struct Settle {
     tolerance: u64,
-    looks_left: u32,
+    next: Instant,
+    end: Instant,
     agreed: u32,
     reference: View,
     files: Files,
@@ -46,10 +47,10 @@ pub struct Settle {
 }
 
 impl Settle {
-    /// How long to wait between readings.
+    /// Readings are so far apart.
     pub const PAUSE: Duration = Duration::from_millis(10);
 
-    /// Opens the cgroup at `path`; gives up after `timeout` worth of pauses.
+    /// Opens the cgroup at `path` and reads it a first time; gives up after `timeout`.
     ///
     /// # Errors
     /// Fails if it is no memory cgroup.
@@ -62,10 +63,11 @@ impl Settle {
         let (mut columns, mut buffer) = (Columns::default(), Vec::new());
         let mut fds = Descriptors::new();
         let files = Files::open(path, version, &mut columns, &mut fds, &mut buffer)?;
-        let looks = timeout.as_nanos() / Self::PAUSE.as_nanos();
+        let now = Instant::now();
         Ok(Settle {
             tolerance: cpus.saturating_mul(page_size).saturating_mul(PAGES_PER_CPU),
-            looks_left: u32::try_from(looks).unwrap_or(u32::MAX),
+            next: now + Self::PAUSE,
+            end: now + timeout,
             agreed: 1,
             reference: ViewIndex::new(version, &columns.names)
                 .view(|column| columns.value(Some(column))),
@@ -76,8 +78,16 @@ impl Settle {
         })
     }
 
-    /// Looks once. To be called every [`Settle::PAUSE`].
+    /// Takes another reading if it is time for one.
     pub fn look(&mut self) -> Settled {
+        self.look_at(Instant::now())
+    }
+
+    fn look_at(&mut self, now: Instant) -> Settled {
+        if now < self.next {
+            return Settled::Waiting;
+        }
+        self.next = now + Self::PAUSE;
         self.columns.clear();
         if self
             .files
@@ -97,12 +107,9 @@ impl Settle {
         if self.agreed >= AGREE {
             return Settled::Stable;
         }
-        match self.looks_left {
-            0 => Settled::GaveUp,
-            _ => {
-                self.looks_left -= 1;
-                Settled::Waiting
-            }
+        match now < self.end {
+            true => Settled::Waiting,
+            false => Settled::GaveUp,
         }
     }
 
@@ -140,4 +147,68 @@ fn agrees(a: &View, b: &View, tolerance: u64) -> bool {
         (None, None) => true,
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder whose usage can be set, and a wait of 60 ms for it on one CPU.
+    fn quiet_folder() -> (tempfile::TempDir, Settle, Instant) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("memory.stat"), "anon 1\n").unwrap();
+        set_usage(&dir, 0);
+        let timeout = Duration::from_millis(60);
+        let settle = Settle::open(dir.path(), CgroupVersion::V2, (1, 4096), timeout).unwrap();
+        let start = settle.next;
+        (dir, settle, start)
+    }
+
+    fn set_usage(dir: &tempfile::TempDir, pages: u64) {
+        std::fs::write(
+            dir.path().join("memory.current"),
+            format!("{}\n", pages * 4096),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn three_readings_within_the_batch_are_stable_however_often_one_looks() {
+        let (dir, mut settle, start) = quiet_folder();
+        // As much as one CPU may hold back.
+        set_usage(&dir, 64);
+        for _ in 0..9 {
+            assert_eq!(settle.look_at(start), Settled::Waiting);
+        }
+        assert_eq!(settle.look_at(start + Settle::PAUSE), Settled::Stable);
+    }
+
+    #[test]
+    fn counters_that_never_stand_still_are_given_up_on_in_time() {
+        let (dir, mut settle, start) = quiet_folder();
+        for look in 1..=6 {
+            // One page more than a CPU may hold back, each time.
+            set_usage(&dir, u64::from(look) * 65);
+            let want = if look == 6 {
+                Settled::GaveUp
+            } else {
+                Settled::Waiting
+            };
+            assert_eq!(
+                settle.look_at(start + (look - 1) * Settle::PAUSE),
+                want,
+                "look {look}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slow_drift_is_not_stable() {
+        let (dir, mut settle, start) = quiet_folder();
+        for look in 1..=5 {
+            set_usage(&dir, u64::from(look) * 40);
+            let seen = settle.look_at(start + (look - 1) * Settle::PAUSE);
+            assert_eq!(seen, Settled::Waiting, "look {look}");
+        }
+    }
 }
