@@ -42,6 +42,8 @@ const COURSE: &[&str] = &[
     "cache-at-limit",
     "dirty-burst",
     "memory-high-stall",
+    "go-service",
+    "java-service",
 ];
 
 /// The article's scenarios: what `run` runs when it is given no name.

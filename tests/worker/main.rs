@@ -4,6 +4,7 @@
 mod command;
 mod container;
 mod heap;
+mod kernel;
 mod log;
 mod memory;
 mod old_kernel;
