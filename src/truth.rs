@@ -42,13 +42,15 @@ pub enum Counter {
     Leaked,
     /// Bytes given back with MADV_FREE and not written again.
     FreedLazy,
-    /// Bytes given back with MADV_DONTNEED, MADV_PAGEOUT or munmap, in all.
+    /// Bytes given back with MADV_DONTNEED or munmap, in all; and what MADV_PAGEOUT put out of
+    /// memory, although that stays `live`: it is still wanted, from swap.
     FreedNow,
     /// Bytes written to files, in all.
     FileWritten,
     /// Bytes read from files, in all.
     FileRead,
-    /// Bytes in files of this worker that exist now (what could be page cache).
+    /// Bytes in files of this worker that exist now (what could be page cache). A file that was
+    /// deleted while open exists until it is closed.
     FileLive,
     /// Bytes in tmpfs files that exist now.
     ShmemLive,
@@ -56,7 +58,8 @@ pub enum Counter {
     MappedFileLive,
     /// Bytes marked MADV_COLD and not touched since.
     Cold,
-    /// Anonymous bytes ever allocated.
+    /// Anonymous bytes ever allocated; memory that was given back and is written again counts
+    /// again, so that `live` is always this less `released_total`.
     AllocatedTotal,
     /// Anonymous bytes ever released by any means.
     ReleasedTotal,

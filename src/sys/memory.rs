@@ -245,6 +245,45 @@ impl Drop for Anon {
     }
 }
 
+/// Gives the kernel advice about whole pages of several mappings, each with where the range begins
+/// in it and its length. Ranges that lie side by side in memory take one call: a call has a price of
+/// its own (it empties the CPUs' batches of pages), which would be most of it for small mappings.
+///
+/// # Errors
+/// As [`Anon::advise`]. Ranges before the one in error have been advised.
+pub fn advise_all<'a>(
+    parts: impl Iterator<Item = (&'a mut Anon, usize, usize)>,
+    advice: MmapAdvise,
+) -> io::Result<()> {
+    let mut joined: Option<(NonNull<u8>, usize)> = None;
+    let give = |(start, len): (NonNull<u8>, usize)| {
+        // SAFETY: the range is made of ranges inside mappings that are borrowed until this function
+        // returns, and whose contents nobody relies on.
+        unsafe { madvise(start.cast(), len, advice) }
+    };
+    for (map, offset, len) in parts {
+        map.check(offset, len)?;
+        // SAFETY: inside the mapping, by the check above.
+        let start = unsafe { map.start.add(offset) };
+        joined = match joined {
+            // The kernel places a new mapping right below the one before.
+            Some((low, n)) if start.addr().get() + len == low.addr().get() => {
+                Some((start, n + len))
+            }
+            Some((low, n)) if low.addr().get() + n == start.addr().get() => Some((low, n + len)),
+            Some(range) => {
+                give(range)?;
+                Some((start, len))
+            }
+            None => Some((start, len)),
+        };
+    }
+    match joined {
+        Some(range) => Ok(give(range)?),
+        None => Ok(()),
+    }
+}
+
 /// `n` rounded up to a multiple of `unit`.
 fn round_up(n: usize, unit: usize) -> io::Result<usize> {
     n.checked_next_multiple_of(unit)

@@ -38,8 +38,9 @@ impl Work for Anon {
                 })?;
             }
             let part = chunk.min(target - done);
-            let offset = region.len() - (target - done).min(map_at_a_time - done % map_at_a_time);
-            region.touch(offset, part);
+            let at = done % map_at_a_time;
+            region.touch_last(at, part);
+            let offset = region.len() - map_at_a_time.min(target - (done - at)) + at;
             region.pages.set(offset, part, |_| State::Live);
             context.truth.add(Counter::AllocatedTotal, part);
             context.truth.add(Counter::Live, part);

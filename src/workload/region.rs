@@ -5,7 +5,7 @@ use std::io;
 use nix::sys::mman::MmapAdvise;
 
 use super::Huge;
-use crate::sys::memory::{Anon, page_size};
+use crate::sys::memory::{Anon, advise_all, page_size};
 
 /// The size of a huge page here, as mmap's alignment: right on x86-64 and on arm64 with 4 KiB pages.
 pub const HUGE_BYTES: usize = 2 << 20;
@@ -105,11 +105,17 @@ impl Region {
 
     /// Touches every page of a range.
     pub fn touch(&mut self, offset: u64, len: u64) {
-        // Touching can't fail: where memory runs out the kernel kills the process instead.
-        let _ = self.each(offset, len, |map, at, len| {
+        for (map, at, len) in self.parts(offset, len) {
             map.touch(at, len);
-            Ok(())
-        });
+        }
+    }
+
+    /// Touches every page of a part of the mapping made last: what grows by small mappings needs
+    /// no search through all of them.
+    pub fn touch_last(&mut self, at: u64, len: u64) {
+        if let Some(map) = self.maps.last_mut() {
+            map.touch(at as usize, len as usize);
+        }
     }
 
     /// Gives the kernel advice about a range of whole pages.
@@ -117,7 +123,7 @@ impl Region {
     /// # Errors
     /// As madvise(2).
     pub fn advise(&mut self, offset: u64, len: u64, advice: MmapAdvise) -> io::Result<()> {
-        self.each(offset, len, |map, at, len| map.advise(at, len, advice))
+        advise_all(self.parts(offset, len), advice)
     }
 
     /// Bytes of a range that are in memory now.
@@ -125,12 +131,9 @@ impl Region {
     /// # Errors
     /// As mincore(2).
     pub fn resident(&mut self, offset: u64, len: u64) -> io::Result<u64> {
-        let mut bytes = 0;
-        self.each(offset, len, |map, at, len| {
-            bytes += map.resident(at, len)? as u64;
-            Ok(())
-        })?;
-        Ok(bytes)
+        self.parts(offset, len)
+            .map(|(map, at, len)| map.resident(at, len).map(|bytes| bytes as u64))
+            .sum()
     }
 
     /// Unmaps `len` bytes (whole pages) from its start.
@@ -162,29 +165,17 @@ impl Region {
         (pages + 1e-6) as u64 * page
     }
 
-    /// Calls `act` with each mapping's part of a range, in order.
-    fn each(
-        &mut self,
-        offset: u64,
-        len: u64,
-        mut act: impl FnMut(&mut Anon, usize, usize) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Each mapping's part of a range, in order: where it begins in the mapping, and its length.
+    fn parts(&mut self, offset: u64, len: u64) -> impl Iterator<Item = (&mut Anon, usize, usize)> {
         let (mut skip, mut left) = (offset, len);
-        for map in &mut self.maps {
+        self.maps.iter_mut().filter_map(move |map| {
             let size = map.len() as u64;
-            if skip >= size {
-                skip -= size;
-                continue;
-            }
-            let part = left.min(size - skip);
-            if part == 0 {
-                break;
-            }
-            act(map, skip as usize, part as usize)?;
+            let from = skip.min(size);
+            let part = left.min(size - from);
+            skip -= from;
             left -= part;
-            skip = 0;
-        }
-        Ok(())
+            (part > 0).then_some((map, from as usize, part as usize))
+        })
     }
 }
 
@@ -279,5 +270,73 @@ impl Pages {
             left -= part;
             *run > 0
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn state(number: u8) -> State {
+        [State::Live, State::Cold, State::Lazy, State::Gone][usize::from(number) % 4]
+    }
+
+    proptest! {
+        /// Runs say the same as one state a byte would.
+        #[test]
+        fn runs_are_as_good_as_a_state_each(
+            steps in prop::collection::vec((0u8..5, 0u64..100, 0u64..100), 1..60)
+        ) {
+            let (mut runs, mut each) = (Pages::default(), Vec::new());
+            for (what, a, b) in steps {
+                match what {
+                    0 => {
+                        runs.push(a, state(b as u8));
+                        each.extend(std::iter::repeat_n(state(b as u8), a as usize));
+                    }
+                    1 => {
+                        runs.remove_front(a);
+                        each.drain(..(a as usize).min(each.len()));
+                    }
+                    to => {
+                        let were = runs.set(a, b, |_| state(to));
+                        let from = (a as usize).min(each.len());
+                        let end = (from + b as usize).min(each.len());
+                        let count = |s| each[from..end].iter().filter(|x| **x == s).count() as u64;
+                        let expected = Were {
+                            live: count(State::Live),
+                            cold: count(State::Cold),
+                            lazy: count(State::Lazy),
+                            gone: count(State::Gone),
+                        };
+                        prop_assert_eq!(were, expected);
+                        each[from..end].fill(state(to));
+                    }
+                }
+                prop_assert_eq!(runs.len(), each.len() as u64);
+                let wanted = each.iter().filter(|s| matches!(s, State::Live | State::Cold)).count();
+                prop_assert_eq!(runs.wanted(), wanted as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_is_whole_pages_from_the_start() {
+        let mut regions = Regions::default();
+        let region = regions.get_or_new("heap");
+        region.grow(10 * page_size(), Huge::Never).unwrap();
+        let pages = |percent| region.share(percent) / page_size() as u64;
+        assert_eq!(
+            [
+                pages(0.0),
+                pages(10.0),
+                pages(19.9),
+                pages(70.0),
+                pages(100.0)
+            ],
+            [0, 1, 1, 7, 10]
+        );
+        assert_eq!([pages(1000.0), pages(-5.0), pages(f64::NAN)], [10, 0, 0]);
     }
 }
