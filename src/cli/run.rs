@@ -62,7 +62,7 @@ pub enum Format {
 /// Runs the scenarios one after the other and prints what came of each.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let scenarios = args.load()?;
-    let out = OutDir::open(args.out.as_deref(), scenarios.len())?;
+    let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
     let environment = args.placed.environment()?;
     let mut results = Vec::new();
     for (i, scenario) in scenarios.iter().enumerate() {
@@ -123,13 +123,13 @@ enum OutDir {
 }
 
 impl OutDir {
-    fn open(out: Option<&Path>, scenarios: usize) -> anyhow::Result<Self> {
+    fn open(out: Option<&Path>, scenarios: usize, workdir: &Path) -> anyhow::Result<Self> {
         match out {
             Some(path) if path == Path::new("-") => {
                 if scenarios != 1 {
                     anyhow::bail!("--out - streams one recording: name one scenario");
                 }
-                temporary().map(OutDir::Stream)
+                temporary(workdir).map(OutDir::Stream)
             }
             Some(path) => {
                 std::fs::create_dir_all(path)
@@ -139,7 +139,7 @@ impl OutDir {
                     })?;
                 Ok(OutDir::Kept(path.to_path_buf()))
             }
-            None => temporary().map(OutDir::Temporary),
+            None => temporary(workdir).map(OutDir::Temporary),
         }
     }
 
@@ -157,11 +157,28 @@ impl OutDir {
     }
 }
 
-fn temporary() -> anyhow::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("memtide-out-")
-        .tempdir()
-        .context("can't make a temporary folder for the recording; set TMPDIR or give --out DIR")
+/// A folder for recordings that are not kept: among temporary files, or in the work directory where
+/// there is no such place (an image made from nothing has no `/tmp`).
+fn temporary(workdir: &Path) -> anyhow::Result<TempDir> {
+    let make = |place: &Path| {
+        std::fs::create_dir_all(place)?;
+        tempfile::Builder::new()
+            .prefix("memtide-out-")
+            .tempdir_in(place)
+    };
+    let usual = std::env::temp_dir();
+    let in_usual = if usual.is_dir() {
+        make(&usual).ok()
+    } else {
+        None
+    };
+    in_usual.map_or_else(|| make(workdir), Ok).with_context(|| {
+        format!(
+            "can't make a folder for the recording in {} or {}; give one with --out DIR",
+            usual.display(),
+            workdir.display()
+        )
+    })
 }
 
 /// Runs one scenario: its result and whether the user wants to stop.

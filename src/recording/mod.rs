@@ -302,11 +302,15 @@ pub struct HarnessCost {
     /// Thread CPU time a tick, nanoseconds, mean.
     pub cpu_ns_mean: u64,
     /// Lateness of ticks, nanoseconds: median.
+    #[serde(rename = "lateness_p50_ns")]
     pub lateness_p50: u64,
     /// 99th percentile.
+    #[serde(rename = "lateness_p99_ns")]
     pub lateness_p99: u64,
     /// Largest.
+    #[serde(rename = "lateness_max_ns")]
     pub lateness_max: u64,
     /// The harness's own resident memory, bytes (ambient: it is charged to the container).
+    #[serde(rename = "rss_bytes")]
     pub rss: u64,
 }
