@@ -310,7 +310,7 @@ fn set_limits(
 fn read_back(hierarchy: &Hierarchy, path: &Path, asked: u64) -> Result<u64, CgroupError> {
     let text = read(path)?;
     let kept = parse_limit(&text, u64::MAX).unwrap_or(u64::MAX);
-    if kept.abs_diff(asked) >= crate::sys::memory::page_size() as u64
+    if kept.abs_diff(asked) >= crate::sys::process::page_size()
         || kept >= hierarchy.ram.max(asked + 1)
     {
         return Err(CgroupError::LimitNotTaken {

@@ -18,7 +18,7 @@ pub fn detect(hierarchy: &Hierarchy, workdir: &Path, placement: &str) -> HostFac
         arch,
         cgroup: hierarchy.version,
         lru: lru(),
-        page_size: sys::memory::page_size() as u64,
+        page_size: sys::process::page_size(),
         cpus: cpus(),
         mem_total: meminfo.mem_total,
         swap_total: meminfo.swap_total,

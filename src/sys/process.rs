@@ -15,7 +15,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 
 /// Bytes a page on this machine.
 pub fn page_size() -> u64 {
-    super::memory::page_size() as u64
+    // SAFETY: sysconf(3) takes a number and returns one.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    // Never fails for this name; 4096 is the smallest page Linux has.
+    u64::try_from(size).unwrap_or(4096)
 }
 
 /// The oom_score_adj that makes a process the OOM killer's first choice.
