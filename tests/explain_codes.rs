@@ -18,6 +18,9 @@ const SWAPPED: &str =
     "memory.current 104857600\nmemory.swap.current 524288000\nanon 94371840\nfile 4096\n";
 const WRAPPED_COUNTER: &str = "memory.current 104857600\nanon 18446744073709547520\nfile 4096\n";
 
+const AT_LIMIT: &str = "memory.usage_in_bytes 268435456\nmemory.limit_in_bytes 268435456\ntotal_cache 267386880\n\
+    total_rss 106496\ntotal_shmem 0\ntotal_inactive_file 4096\ntotal_active_file 267382784\n";
+
 /// (code, where it must appear, where it must not).
 const TABLE: &[(&str, From, From)] = &[
     (
@@ -61,6 +64,17 @@ const TABLE: &[(&str, From, From)] = &[
         "oom_near",
         Fixture("kubernetes-43916-30s-before-oom.txt", None),
         Fixture("measured-v1-log-at-64MiB-limit.txt", Some("2")),
+    ),
+    ("near_limit", Text(AT_LIMIT), Text(OOM)),
+    (
+        "near_limit",
+        Text("memory.current 520000000\nmemory.max 524288000\n"),
+        Text(SOCKETS),
+    ),
+    (
+        "limit_hit",
+        Text("memory.current 5000000\nmemory.peak 524288000\nmemory.max 524288000\n"),
+        Text(SOCKETS),
     ),
     (
         "memory_high_stall",
@@ -212,11 +226,7 @@ fn the_table_covers_every_code() {
 /// Codes that would contradict each other never come together.
 #[test]
 fn a_cache_is_no_near_oom_and_nonsense_is_nothing_else() {
-    let at_limit = Text(
-        "memory.usage_in_bytes 268435456\nmemory.limit_in_bytes 268435456\ntotal_cache 267386880\ntotal_rss 106496\n\
-         total_shmem 0\ntotal_inactive_file 4096\ntotal_active_file 267382784\n",
-    );
-    let seen = codes(&at_limit);
+    let seen = codes(&Text(AT_LIMIT));
     assert!(
         seen.contains(&"page_cache_active") && !seen.contains(&"oom_near"),
         "{seen:?}"

@@ -7,7 +7,7 @@
 mod fixture;
 
 use fixture::Case;
-use memtide::explain::{consistency, derive, meminfo};
+use memtide::explain::{self, Select, consistency, derive, input, meminfo};
 use memtide::formula::{self, display, reclaim};
 use memtide::rows::{CgroupVersion, Rows, View};
 
@@ -314,15 +314,19 @@ fn fires(table: &str, column: usize) -> (usize, usize) {
     (sure, perhaps)
 }
 
-/// High events without max or OOM events, and most of the time stalled.
+/// What `explain` finds in the same lines.
 fn stalled_below_high(case: &Case) -> bool {
-    let event = |name: &str| -> u64 {
-        let text = case.part("memory.events").unwrap();
-        text.lines()
-            .find_map(|l| l.strip_prefix(name)?.trim().parse().ok())
-            .unwrap()
-    };
-    event("high") > 0 && event("max") == 0 && event("oom_kill") == 0
+    let paste: String = case
+        .parts
+        .iter()
+        .map(|(name, text)| format!("{name}\n{text}"))
+        .collect();
+    let readings = input::read_bytes(paste.as_bytes(), &case.label, None, &Select::default());
+    let explanation = explain::explain(readings.unwrap());
+    explanation
+        .findings
+        .iter()
+        .any(|finding| finding.code == "memory_high_stall")
 }
 
 fn note(case: &Case, rows: &Rows, view: &View) -> Found {

@@ -16,9 +16,13 @@ pub fn lines(text: &str) -> Vec<String> {
     lines
 }
 
+/// A fence with at most a language beside it. Some paste the first line right behind it.
 fn is_fence(line: &str) -> bool {
     let line = line.trim();
-    line.starts_with("```") || line.starts_with("~~~")
+    let rest = line
+        .strip_prefix("```")
+        .or_else(|| line.strip_prefix("~~~"));
+    rest.is_some_and(|language| language.len() <= 12 && !language.contains([' ', '.', '_']))
 }
 
 fn line(raw: &str) -> String {
@@ -101,6 +105,10 @@ pub fn without_log_prefix(line: &str) -> (&str, bool) {
         had = true;
     } else if rest[..head].ends_with("kernel:") {
         return ("", true);
+    } else if let Some(after) = after_uptime(&rest[..head]) {
+        // Consoles and hypervisors put words of their own before the kernel's stamp.
+        rest = rest[after..].trim_start();
+        had = true;
     }
     if rest.starts_with('<')
         && let Some((level, after)) = rest[1..].split_once('>')
@@ -119,6 +127,16 @@ pub fn without_log_prefix(line: &str) -> (&str, bool) {
         (rest, had) = (after.trim_start(), true);
     }
     (rest, had)
+}
+
+/// Where the first `[ 1234.567890]` of a line ends.
+fn after_uptime(head: &str) -> Option<usize> {
+    head.match_indices('[').find_map(|(at, _)| {
+        let end = at + head[at..].find(']')?;
+        let (seconds, fraction) = head[at + 1..end].trim().split_once('.')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        (digits(seconds) && digits(fraction)).then_some(end + 1)
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +161,10 @@ mod tests {
             ("<6>[   95.1][ T1234] anon 5", "anon 5"),
             ("Nov 25 08:32:11 node-a kernel: [12.5] anon 5", "anon 5"),
             ("2023-09-05T12:00:00+0000 h kernel: anon 5", "anon 5"),
+            (
+                "2023-12-04T10:49:30Z In(05) vcpu-5 - Guest: <6>[39291577.009360] anon 5",
+                "anon 5",
+            ),
             ("[  12345]     0 12345", "[  12345]     0 12345"),
             ("anon 5", "anon 5"),
         ] {

@@ -79,6 +79,32 @@ pub fn oom_near(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// Usage near the limit, but not (or not known to be) of the kind that kills.
+pub fn near_limit(facts: &Facts) -> Option<Finding> {
+    let limit = facts.limit.filter(|limit| *limit > 0)?;
+    let usage = facts.view.usage?;
+    let near = u128::from(usage) * 100 >= u128::from(limit) * NEAR_PERCENT;
+    if !near || facts.is_inconsistent() || oom_near(facts).is_some() {
+        return None;
+    }
+    let percent = usage as f64 / limit as f64 * 100.0;
+    let parts = &facts.parts;
+    let meaning = match parts.cache_inactive.zip(parts.cache_active) {
+        Some(_) => format!(
+            "{} of it is page cache, which the kernel takes back before it kills: that alone is no danger.",
+            units::bytes(parts.file_cache())
+        ),
+        None => {
+            "How much of it is page cache the kernel could take back is not among these numbers."
+                .into()
+        }
+    };
+    Some(Finding {
+        code: "near_limit",
+        sentence: format!("Usage is {percent:.0} % of the limit. {meaning}"),
+    })
+}
+
 /// Held below memory.high without a kill.
 pub fn memory_high_stall(facts: &Facts) -> Option<Finding> {
     let high = facts
@@ -113,12 +139,31 @@ pub fn limit_hit(facts: &Facts) -> Option<Finding> {
     let hits = facts
         .reading
         .count(&["memory.failcnt", "failcnt", "memory.events:max"])
-        .filter(|hits| *hits > 0)?;
+        .unwrap_or(0);
+    let peak = facts
+        .reading
+        .count(&[
+            "memory.max_usage_in_bytes",
+            "memory.peak",
+            "max_usage",
+            "max_usage_in_bytes",
+        ])
+        .unwrap_or(0);
+    let seen = match facts.limit {
+        _ if hits > 0 => format!("The limit was reached {hits} times."),
+        Some(limit) if limit > 0 && peak >= limit => {
+            format!(
+                "The highest usage so far, {}, is the limit itself.",
+                units::bytes(peak)
+            )
+        }
+        _ => return None,
+    };
     Some(Finding {
         code: "limit_hit",
         sentence: format!(
-            "The limit was reached {hits} times. Each time the kernel took pages back and went on; for a container \
-             that reads or writes files that is normal and no sign of too little memory."
+            "{seen} Each time the kernel took pages back and went on; for a container that reads or writes files \
+             that is normal and no sign of too little memory."
         ),
     })
 }

@@ -99,13 +99,15 @@ fn name_usage(reading: &mut Reading) {
         Some(V2) => ("memory.current", "memory.max"),
         None => return,
     };
-    for (plain, name) in [("usage", usage), ("limit", limit)] {
-        if let Some(value) = reading.rows.get(plain)
-            && reading.rows.get(name).is_none()
-        {
-            reading.rows.set(name, value);
-        }
-    }
+    reading.rows = reading
+        .rows
+        .iter()
+        .map(|(name, value)| match name {
+            "usage" => (usage, value),
+            "limit" => (limit, value),
+            name => (name, value),
+        })
+        .collect();
 }
 
 /// All words of the paste: prefixes off, wrapped words put together again.
@@ -134,7 +136,10 @@ fn belong_together(last: &str, next: &str) -> bool {
     let starts_with_digit = next.starts_with(|c: char| c.is_ascii_digit());
     if digits(last) {
         // `usage 10485` / `76kB,`, `anon 13282` / `9184`; a number is never followed by a number.
-        return starts_with_digit || matches!(next.trim_end_matches(','), "kB" | "KB" | "B");
+        let rest = next
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .trim_end_matches(',');
+        return (starts_with_digit && rest.is_empty()) || matches!(rest, "kB" | "KB" | "B");
     }
     match last.split_once(':') {
         // `rss:` / `5KB`, `rss:10` / `24KB`, `rss:1024` / `KB`.
@@ -221,7 +226,16 @@ fn killed(words: &[String]) -> Option<Killed> {
         .rposition(|w| (w[0].ends_with("Killed") || w[0].ends_with("Kill")) && w[1] == "process")?
         + 2;
     let rest = &words[at..];
-    let name = rest.get(1)?.trim_matches(['(', ')', ',']).to_string();
+    // A thread's name may hold spaces: `(npm start)`.
+    let end = rest
+        .iter()
+        .take(8)
+        .position(|word| word.trim_end_matches(',').ends_with(')'))?;
+    let name = rest
+        .get(1..=end)?
+        .join(" ")
+        .trim_matches(['(', ')', ','])
+        .to_string();
     let anon = rest
         .iter()
         .take(24)

@@ -1,0 +1,154 @@
+//! Pastes in the shapes people leave them in issue trackers: prose around, prompts, fences glued to
+//! the first line, console prefixes, tables, cut maps.
+
+use memtide::explain::{self, Explanation, Scope, Select, input};
+
+fn explained(text: &str) -> Explanation {
+    let readings = input::read_bytes(text.as_bytes(), "a paste", None, &Select::default());
+    explain::explain(readings.unwrap_or_else(|error| panic!("{error}\n{text}")))
+}
+
+fn value(explanation: &Explanation, formula: &str) -> Option<i64> {
+    explanation
+        .formulas
+        .iter()
+        .find(|f| f.formula.name == formula)
+        .unwrap()
+        .value
+}
+
+#[test]
+fn prose_with_three_sessions_is_one_reading() {
+    let explanation = explained(
+        "So I looked at the cgroup. First the UUID with\n`➜  ~ kubectl get pods -o jsonpath='{.metadata.uid}'\n\
+         22697648-cc63-47d6-ba97-fe420988dfc1%`\n\nSSH'ed into the node:\n```sh-4.2$ pwd\n\
+         /sys/fs/cgroup/memory/kubepods/burstable/pod22697648\nsh-4.2$ cat memory.usage_in_bytes\n501346304\n\
+         sh-4.2$ cat memory.max_usage_in_bytes\n524292096\n```\n```\nsh-4.2$ cat memory.limit_in_bytes\n524288000\n```\n\
+         This doesn't match Prometheus, which says 300 MiB?\n",
+    );
+    assert_eq!(value(&explanation, "usage"), Some(501_346_304));
+    assert_eq!(explanation.limit, Some(524_288_000));
+    assert!(explanation.others.is_empty());
+}
+
+#[test]
+fn a_fence_glued_to_the_first_line_of_a_report() {
+    let explanation = explained(
+        "```Nov 15 06:46:39 ip-1 kernel: [65267.03] memory: usage 262144kB, limit 262144kB, failcnt 1234\n\
+         Nov 15 06:46:39 ip-1 kernel: [65267.04] Memory cgroup stats for /kubepods/pod1: cache:0KB rss:0KB active_file:0KB inactive_file:0KB\n\
+         Nov 15 06:46:39 ip-1 kernel: [65267.05] Memory cgroup stats for /kubepods/pod1/a: cache:264KB rss:250000KB active_file:0KB inactive_file:20KB\n\
+         Nov 15 06:46:39 ip-1 kernel: [65267.06] Killed process 11 (nginx) total-vm:100kB, anon-rss:200000kB, file-rss:0kB```\n",
+    );
+    assert_eq!(value(&explanation, "rss"), Some(250_000 << 10));
+    assert_eq!(explanation.reading.rows.get("failcnt"), Some(1234));
+    assert_eq!(explanation.reading.killed.as_ref().unwrap().name, "nginx");
+}
+
+#[test]
+fn a_hypervisors_console() {
+    let explanation = explained(
+        "2023-12-04T10:49:30.126Z In(05) vcpu-5 - Guest: <6>[39291577.009350] memory: usage 629760kB, limit 629760kB, failcnt 55\n\
+         2023-12-04T10:49:30.127Z In(05) vcpu-5 - Guest: <6>[39291577.009360] Memory cgroup stats for /kubepods/podf/c7: cache:0KB rss:613460KB inactive_file:4KB active_file:0KB\n\
+         2023-12-04T10:49:30.127Z In(05) vcpu-5 - Guest: <6>[39291577.009530] [  19388]  1000 19388  5588434   138005  8069120        0           999 node\n\
+         2023-12-04T10:49:30.127Z In(05) vcpu-5 - Guest: <3>[39291577.009543] Memory cgroup out of memory: Killed process 19388 (npm start) total-vm:1kB, anon-rss:118412kB\n",
+    );
+    assert_eq!(explanation.reading.rows.get("failcnt"), Some(55));
+    assert_eq!(
+        explanation.reading.killed.as_ref().unwrap().name,
+        "npm start"
+    );
+    assert!(explanation.findings.iter().any(|f| f.code == "oom_near"));
+}
+
+#[test]
+fn a_cut_map_in_a_log_line() {
+    let explanation = explained(
+        "63915:2024.08.06 09:02:35.737841 [ 2381 ] {} <Trace> Observer: Read 32215764992 bytes (30.00 GiB), stats: \
+         {\"active_anon\": 8308387840, \"cache\": 4259840, \"rss\": 32215764992, \"shmem\": 0, \"inactive_file\": 3428352, \"total_ac",
+    );
+    assert_eq!(value(&explanation, "rss"), Some(32_215_764_992));
+    assert!(
+        explanation
+            .reading
+            .notes
+            .iter()
+            .any(|note| note.contains("cut") || note.contains("not whole"))
+    );
+}
+
+#[test]
+fn watch_of_two_files() {
+    let explanation = explained(
+        "The output from watch:\n```\nEvery 1.0s: cat /sys/fs/cgroup/memory/memory.stat /sys/fs/cgroup/memory/memory.usage_in_bytes\n\n\
+         cache 0\nrss 920088576\nswap 617717760\ninactive_file 0\nactive_file 0\ntotal_rss 920088576\ntotal_inactive_file 0\n1073741824\n```\n",
+    );
+    assert_eq!(value(&explanation, "usage"), Some(1 << 30));
+    assert!(explanation.findings.iter().any(|f| f.code == "swapped"));
+}
+
+#[test]
+fn a_table_with_thousands_separators() {
+    let explanation = explained(
+        "| metric | value |\n|---|---|\n| memory.current | 4,831,838,208 |\n| memory.max | 5,368,709,120 |\n\
+         | anon | 1,073,741,824 |\n| file | 3,221,225,472 |\n| inactive_file | 1,073,741,824 |\n| active_file | 2,147,483,648 |\n",
+    );
+    assert_eq!(
+        value(&explanation, "cadvisor_working_set"),
+        Some(3_758_096_384)
+    );
+    assert_eq!(explanation.limit, Some(5_368_709_120));
+}
+
+#[test]
+fn sizes_with_units_and_remarks() {
+    let explanation = explained(
+        "Process RSS:      8.47 GiB\nanon:             7.75 GiB\nkernel:           4.22 GiB  (of which slab_reclaimable = 3.85 GiB)\n\
+         MemoryTracking:  11.99 GiB  (inflated ~42% vs real RSS)\n",
+    );
+    assert_eq!(
+        explanation.reading.rows.get("slab_reclaimable"),
+        Some(4_133_906_022)
+    );
+    assert!(explanation.findings.iter().any(|f| f.code == "slab"));
+}
+
+#[test]
+fn a_node_with_its_meminfo_twice() {
+    let explanation = explained(
+        "$ cat /proc/meminfo\nMemTotal:         501800 kB\nMemFree:           13808 kB\nInactive(file):    68132 kB\n\
+         VmallocTotal:   34359738367 kB\n$ cat /sys/devices/system/node/node*/meminfo\nNode 0 MemTotal:         501800 kB\n",
+    );
+    assert_eq!(explanation.reading.scope, Scope::Node);
+    assert_eq!(
+        value(&explanation, "cadvisor_working_set"),
+        Some((501_800 - 13_808 - 68_132) << 10)
+    );
+}
+
+#[test]
+fn labels_with_spaces_and_no_time_stamps() {
+    let explanation = explained(
+        "container_memory_working_set_bytes{container=\"web\", pod=\"web-1\", namespace=\"prod\"} 1.073741824e9\n\
+         container_memory_usage_bytes{container=\"web\", pod=\"web-1\", namespace=\"prod\"} 1.610612736e9\n",
+    );
+    assert_eq!(value(&explanation, "docker_stats"), Some(1_073_741_824));
+    assert_eq!(explanation.reading.label, "container web of pod web-1");
+}
+
+#[test]
+fn only_the_last_two_lines_of_a_report() {
+    let explanation = explained(
+        "[Tue Mar  5 10:11:12 2024] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/kubepods.slice/pod1.slice,task=java,pid=12345,uid=1000\n\
+         [Tue Mar  5 10:11:12 2024] Memory cgroup out of memory: Killed process 12345 (java) total-vm:10123456kB, anon-rss:2096128kB, file-rss:0kB\n",
+    );
+    assert_eq!(
+        explanation.reading.path.as_deref(),
+        Some("/kubepods.slice/pod1.slice")
+    );
+    let killed = explanation
+        .findings
+        .iter()
+        .find(|f| f.code == "oom_killed")
+        .unwrap();
+    assert!(killed.sentence.contains("2.0 GiB"), "{}", killed.sentence);
+}
