@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 
-use memtide::cgroup::{Hierarchy, Limits, ManagedPod};
+use memtide::cgroup::{Hierarchy, Limits, ManagedPod, SwapRule};
+use memtide::rows::CgroupVersion;
 use memtide::run_id::RunId;
 use memtide::sys::process::Child;
 
@@ -60,6 +61,81 @@ fn the_kernel_holds_the_limit_that_was_asked_for() {
         hierarchy.effective_limit(container.path()).bytes(),
         Some(smaller.limit)
     );
+}
+
+#[test]
+fn a_limit_can_be_raised_and_lowered_and_swap_does_not_widen_it() {
+    let Some((hierarchy, pod)) = pod() else {
+        return;
+    };
+    let file = |name: &str| std::fs::read_to_string(pod.path().join(name)).ok();
+    for mib in [64, 128, 32, 48] {
+        let limits = Limits {
+            limit: mib * MIB,
+            high: None,
+        };
+        let taken = pod.set_limits(&limits).unwrap();
+        assert_eq!(taken.limit, limits.limit);
+        // v1 counts memory with swap, v2 swap alone.
+        let memsw = file("memory.memsw.limit_in_bytes");
+        let swap_max = file("memory.swap.max");
+        match taken.swap {
+            SwapRule::NoSwap => assert!(!hierarchy.swap_on),
+            SwapRule::Forbidden => match hierarchy.version {
+                CgroupVersion::V1 => {
+                    assert_eq!(memsw.unwrap().trim(), limits.limit.to_string());
+                }
+                CgroupVersion::V2 => assert_eq!(swap_max.unwrap().trim(), "0"),
+            },
+            SwapRule::Unlimited => assert!(memsw.is_none() && swap_max.is_none()),
+        }
+    }
+    if !hierarchy.swap_on {
+        println!("skipped: this machine has no swap, so only its absence was checked");
+    }
+}
+
+#[test]
+fn memory_high_is_set_where_it_exists_and_an_error_elsewhere() {
+    let Some((hierarchy, pod)) = pod() else {
+        return;
+    };
+    let limits = Limits {
+        high: Some(16 * MIB),
+        ..LIMIT
+    };
+    let made = pod.container("app", &limits);
+    match hierarchy.version {
+        CgroupVersion::V2 => assert_eq!(made.unwrap().limits().high, Some(16 * MIB)),
+        CgroupVersion::V1 => {
+            let error = made.unwrap_err().to_string();
+            assert!(error.contains("memory.high (cgroup v2 only)"), "{error}");
+            // Nothing stays of a container that could not be made.
+            assert!(!pod.path().join("app").exists());
+        }
+    }
+}
+
+#[test]
+fn a_smaller_limit_above_the_pod_is_told_with_its_place() {
+    let Some((hierarchy, outer)) = pod() else {
+        return;
+    };
+    outer.set_limits(&LIMIT).unwrap();
+    // As if this process were in a container with that limit.
+    let inside = Hierarchy {
+        mount: outer.path().to_path_buf(),
+        own: outer.path().to_path_buf(),
+        ..hierarchy
+    };
+    let inner = ManagedPod::create(&inside, &RunId::new().unwrap()).unwrap();
+    let more = Limits {
+        limit: 128 * MIB,
+        high: None,
+    };
+    let error = inner.container("app", &more).unwrap_err().to_string();
+    assert!(error.contains("64.0 MiB, set by "), "{error}");
+    inner.container("app", &LIMIT).unwrap();
 }
 
 #[test]

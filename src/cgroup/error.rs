@@ -69,6 +69,19 @@ pub enum CgroupError {
         /// Bytes read back.
         kept: u64,
     },
+    /// A cgroup above the pod allows less than the container is to have.
+    #[error(
+        "{} is to have {}, but only {effective}; allow more there, or run with a smaller `--limit`",
+        path.display(), bytes(*asked)
+    )]
+    AncestorLimit {
+        /// The container.
+        path: PathBuf,
+        /// Bytes asked for.
+        asked: u64,
+        /// What holds instead, and where it is set.
+        effective: super::Limit,
+    },
     /// The setting does not exist with this cgroup version or kernel.
     #[error("{what} does not exist here: there is no {}", path.display())]
     NoSuchKnob {

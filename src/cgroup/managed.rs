@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::Flock;
 
 use super::files::{self, Pids, read};
-use super::limit::parse_limit;
+use super::limit::{Limit, SetBy, parse_limit};
 use super::place::{Needs, Parent, Refusal};
 use super::{CannotManage, CgroupError, Hierarchy, leaf, remove, v1, v2};
 use crate::rows::CgroupVersion;
@@ -153,6 +153,7 @@ impl ManagedPod {
                 v1::enable_hierarchy(&path)?;
             }
             let taken = set_limits(&self.hierarchy, &path, limits)?;
+            self.check_ancestors(&path, taken.limit)?;
             let procs = path.join("cgroup.procs");
             let procs = OpenOptions::new()
                 .write(true)
@@ -173,6 +174,25 @@ impl ManagedPod {
                 let _ = std::fs::remove_dir(&path);
                 Err(error)
             }
+        }
+    }
+
+    /// A smaller limit above the pod would stop the container where nobody expects it. The pod's
+    /// own may be smaller: that is the scenario's will.
+    fn check_ancestors(&self, path: &Path, asked: u64) -> Result<(), CgroupError> {
+        match self.hierarchy.effective_limit(path) {
+            Limit::Finite {
+                bytes,
+                set_by: SetBy::Cgroup(dir),
+            } if bytes < asked && dir.starts_with(&self.path) => Ok(()),
+            effective if effective.bytes().is_some_and(|bytes| bytes < asked) => {
+                Err(CgroupError::AncestorLimit {
+                    path: path.to_path_buf(),
+                    asked,
+                    effective,
+                })
+            }
+            _ => Ok(()),
         }
     }
 

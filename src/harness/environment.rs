@@ -67,8 +67,8 @@ impl Environment {
     /// When no placement is possible: what was tried, why not, what to type.
     pub fn prepare(wanted: Placement, workdir: &Path) -> Result<Self, HarnessError> {
         let signals = take_signals()?;
-        let hierarchy = Hierarchy::discover()?;
-        tell("cgroups", &cgroup::sweep(&hierarchy));
+        let (hierarchy, swept) = Hierarchy::discover_swept()?;
+        tell("cgroups", &swept);
         let choice = wanted.choose(&hierarchy)?;
         for attempt in &choice.tried {
             log::info!("placement: {attempt}");
