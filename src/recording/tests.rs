@@ -434,13 +434,13 @@ fn the_schema_in_the_repository_is_current() {
         env!("CARGO_MANIFEST_DIR"),
         "/docs/schema/recording.schema.json"
     );
-    if std::env::var_os("MEMTIDE_BLESS").is_some() {
+    if std::env::var_os("MEMTIDE_UPDATE").is_some() {
         std::fs::write(path, schema()).unwrap();
     }
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == schema(),
-        "write it anew: MEMTIDE_BLESS=1 cargo test schema_in_the_repository"
+        "write it anew: MEMTIDE_UPDATE=1 cargo test schema_in_the_repository"
     );
 }
 
