@@ -22,7 +22,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let workdir = args.placed.workdir();
     let hierarchy = Hierarchy::discover().map_err(|e| Failure::environment(e.to_string()))?;
     let choice = args.placed.placement().choose(&hierarchy);
-    let doctor = Doctor::examine(hierarchy, &workdir);
+    let doctor = Doctor::examine(hierarchy, harness::existing(&workdir));
     let mut out = std::io::stdout();
     let colour = common::colour(out.is_terminal());
     write!(

@@ -82,8 +82,7 @@ enum Command {
     /// Stand between the judge and a detector program.
     #[command(name = crate::judge::program::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
-    /// Write completions, the man page or the JSON Schemas.
-    #[command(hide = true)]
+    /// Write completions for a shell, the man page, or the JSON Schemas.
     Generate(generate::Args),
 }
 

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Memory limit of the first container instead of the scenario's.
-    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = limit)]
     limit: Option<u64>,
     /// Time between samples instead of the scenario's.
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
@@ -46,6 +46,21 @@ pub struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     placed: Placed,
+}
+
+/// The least limit that a scenario can be scaled down to. A worker is charged about 1 MiB for itself
+/// and expectations allow 2 % of the limit: below this it would be the worker that they measure.
+const LEAST_LIMIT: u64 = 64 << 20;
+
+fn limit(text: &str) -> Result<u64, String> {
+    match units::parse_bytes(text) {
+        Ok(limit) if limit < LEAST_LIMIT => Err(format!(
+            "{} is below what scenarios need; give at least {}",
+            units::bytes(limit),
+            units::bytes(LEAST_LIMIT)
+        )),
+        other => other.map_err(|error| error.to_string()),
+    }
 }
 
 /// How results are written.

@@ -73,14 +73,10 @@ impl Environment {
         for attempt in &choice.tried {
             log::info!("placement: {attempt}");
         }
-        std::fs::create_dir_all(workdir).map_err(|source| HarnessError::WorkDir {
-            path: workdir.to_path_buf(),
-            source,
-        })?;
         tell("run folders", &cgroup::sweep_workdir(workdir));
         let shm = Path::new(crate::workload::SHM);
         tell("files in memory", &cgroup::sweep_workdir(shm));
-        let host = host::detect(&hierarchy, workdir, choice.chosen.as_str());
+        let host = host::detect(&hierarchy, existing(workdir), choice.chosen.as_str());
         let (chosen, workdir) = (choice.chosen, workdir.to_path_buf());
         Ok(Environment {
             hierarchy,
@@ -241,6 +237,15 @@ pub fn can_run(scenario: &Scenario, host: &HostFacts, chosen: &Chosen) -> Result
         Chosen::Ambient { limit, .. } => site::fits_ambient(scenario, *limit),
         Chosen::Managed { .. } => Ok(()),
     }
+}
+
+/// The folder itself, or the nearest one above it that is there: its file system is the one the
+/// folder will be made on.
+pub fn existing(folder: &Path) -> &Path {
+    folder
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(folder)
 }
 
 fn take_signals() -> Result<Signals, HarnessError> {

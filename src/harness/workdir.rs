@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::HarnessError;
+use super::environment::existing;
 use crate::run_id::RunId;
 use crate::scenario::Scenario;
 use crate::units;
@@ -27,7 +28,7 @@ impl WorkDir {
         let bytes = disk_bytes(scenario);
         if bytes > 0 {
             check_file_system(base)?;
-            check_room(base, bytes)?;
+            check_room(existing(base), bytes)?;
         }
         let path = base.join(id.to_string());
         std::fs::create_dir_all(&path).map_err(|source| HarnessError::WorkDir {
@@ -82,7 +83,7 @@ impl Drop for WorkDir {
 }
 
 fn check_file_system(base: &Path) -> Result<(), HarnessError> {
-    let kind = crate::host::filesystem_of(base);
+    let kind = crate::host::filesystem_of(existing(base));
     match kind.as_deref() {
         Some(kind @ ("tmpfs" | "ramfs")) => Err(HarnessError::MemoryWorkDir {
             path: base.to_path_buf(),

@@ -88,3 +88,56 @@ fn walk(dir: &Path, depth: usize, visit: &mut impl FnMut(&Path)) {
         }
     }
 }
+
+/// A small scenario: `head` holds the limit, `work` what its one step does.
+pub fn scenario(head: &str, work: &str) -> String {
+    format!(
+        "title = \"A test\"\nstory = \"For a test.\"\n{head}\n[truth]\nclass = \"healthy\"\nfire = false\n\
+         why = \"a test\"\n[[step]]\nname = \"work\"\nsay = \"works\"\n{work}\n"
+    )
+}
+
+/// A small ext4 on a loop device; unmounted when dropped.
+pub struct SmallDisk {
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    /// Makes and mounts one of `bytes` below `dir`; where that can't be, says why and gives none.
+    pub fn mount(dir: &Path, bytes: u64) -> Option<Self> {
+        let (image, path) = (dir.join("disk.img"), dir.join("disk"));
+        std::fs::create_dir(&path).expect("a folder to mount on");
+        let file = std::fs::File::create(&image).expect("an image");
+        file.set_len(bytes).expect("an image of that size");
+        let made = Command::new("mkfs.ext4")
+            .args(["-q", "-F"])
+            .arg(&image)
+            .status();
+        let mounted = made.is_ok_and(|s| s.success())
+            && Command::new("mount")
+                .args(["-o", "loop"])
+                .args([&image, &path])
+                .stderr(std::process::Stdio::null())
+                .status()
+                .is_ok_and(|s| s.success());
+        if !mounted {
+            skip(
+                "a small disk",
+                "mkfs.ext4 or a loop mount is not possible here",
+            );
+            return None;
+        }
+        Some(SmallDisk { path })
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.path).status();
+    }
+}
