@@ -1,6 +1,6 @@
 //! Which samples an expectation looks at.
 
-use crate::recording::{EventKind, Recording, StepId, StepResult, Table};
+use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult, Table};
 use crate::scenario::{Moment, Pick, Scenario, StepRef};
 
 /// The samples of one group that are meant, and which of their values.
@@ -8,6 +8,8 @@ use crate::scenario::{Moment, Pick, Scenario, StepRef};
 pub struct Samples {
     indices: Vec<usize>,
     pick: Pick,
+    /// The step they were taken after, if it is one sample after a step.
+    pub after: Option<StepRef>,
 }
 
 /// What was found for a moment.
@@ -23,10 +25,11 @@ pub enum Found {
 }
 
 impl Samples {
-    fn one(index: usize) -> Found {
+    fn one(index: usize, after: Option<StepRef>) -> Found {
         Found::Samples(Samples {
             indices: vec![index],
             pick: Pick::Last,
+            after,
         })
     }
 
@@ -56,10 +59,10 @@ pub fn find(scenario: &Scenario, recording: &Recording, moment: &Moment, group: 
         return Found::Failed("there is no sample".into());
     };
     match moment {
-        Moment::End => Samples::one(last),
+        Moment::End => Samples::one(last, None),
         Moment::At(step) => match Step::find(scenario, recording, *step) {
             Step::Ended { end, .. } => match table.at(end) {
-                Some(sample) => Samples::one(sample),
+                Some(sample) => Samples::one(sample, Some(*step)),
                 None => Found::Failed("there is no sample up to that step's end".into()),
             },
             Step::Running { name, .. } => Found::Cut(format!("`{name}` had not ended")),
@@ -79,6 +82,7 @@ pub fn find(scenario: &Scenario, recording: &Recording, moment: &Moment, group: 
             Found::Samples(Samples {
                 indices: between(table, start, end),
                 pick: *pick,
+                after: None,
             })
         }
     }
@@ -92,6 +96,23 @@ fn between(table: &Table, start: u64, end: u64) -> Vec<usize> {
         true => (first..beyond).collect(),
         false => vec![first.min(table.len().saturating_sub(1))],
     }
+}
+
+/// A row of the worker's `smaps_rollup` as it stood at the end of a step, bytes.
+pub fn smaps(scenario: &Scenario, recording: &Recording, at: StepRef, row: &str) -> Option<i64> {
+    let of_container = &scenario.containers[at.container];
+    let of_actor = &of_container.actors[at.actor];
+    let name = &of_actor.steps[at.step].name;
+    recording.events.iter().find_map(|e| match &e.kind {
+        EventKind::StepEnd(StepEnd { id, smaps, .. })
+            if id.container == of_container.name
+                && id.actor == of_actor.name
+                && id.step == *name =>
+        {
+            i64::try_from(smaps.get(row)?).ok()
+        }
+        _ => None,
+    })
 }
 
 /// When the process of a step's actor ended.

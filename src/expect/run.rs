@@ -166,6 +166,14 @@ impl Run<'_> {
         source: &Source<'_>,
         samples: &Samples,
     ) -> Result<i64, Why> {
+        if let Some(row) = name.strip_prefix("smaps:") {
+            let step = samples.after;
+            let value =
+                step.and_then(|step| moment::smaps(self.scenario, self.recording, step, row));
+            return value.ok_or_else(|| {
+                Why::NotHere(format!("this kernel gives no {row} in smaps_rollup"))
+            });
+        }
         if let Some(value) = samples.pick(|sample| source.at(sample)) {
             return Ok(value);
         }

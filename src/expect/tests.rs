@@ -381,3 +381,20 @@ fn the_pod_has_the_truth_of_its_containers() {
     assert_eq!(c.result, CheckResult::Pass, "{c:?}");
     assert!(c.text.contains("usage of pod"), "{}", c.text);
 }
+
+#[test]
+fn a_row_of_smaps_is_that_of_the_step_it_was_read_after() {
+    let mut run = usual();
+    for event in &mut run.events {
+        if let EventKind::StepEnd(end) = &mut event.kind {
+            let lazy = if end.id.step == "fill" { 40 * MIB } else { 0 };
+            end.smaps.set("LazyFree", lazy);
+        }
+    }
+    let filled = "at = 'fill'\nvalue = 'smaps:LazyFree'\nnear = 'rss'";
+    assert_eq!(check(filled, &run).result, CheckResult::Pass);
+    let grown = "at = 'grow'\nvalue = 'smaps:LazyFree'\nnear = 'rss'";
+    assert_eq!(check(grown, &run).result, CheckResult::Fail);
+    let old = check("at = 'grow'\nvalue = 'smaps:Swap'\nat_most = '0'", &run);
+    assert!(matches!(old.result, CheckResult::NotHere(_)), "{old:?}");
+}

@@ -62,7 +62,8 @@ pub fn amount(name: &str, value: i64) -> String {
 
 /// Whether a row counts events (or microseconds) rather than bytes.
 fn is_count(name: &str) -> bool {
-    const COUNTS: [&str; 7] = [
+    const COUNTS: [&str; 8] = [
+        "restarts",
         "memory.events",
         "memory.oom_control",
         "pg",

@@ -1,14 +1,14 @@
 //! Named values of a sample: formulas, counters under one name for v1 and v2, rows, truth.
 
 use crate::formula::{self, Formula};
-use crate::recording::{GroupKind, Recording};
+use crate::recording::{EventKind, GroupKind, Recording};
 use crate::rows::{View, ViewIndex};
 
 /// The value called `name` of one sample of one group, in bytes (or a count, for rows that are one).
 ///
 /// Looked up in this order: a formula; a counter that formulas read, which has one name on v1 and v2
 /// (`cache` is `total_cache` or `file`; `anon_lru` is both anonymous lists together); a column by its
-/// exact name. `row:NAME` is always the column. None where the kernel gave no such row.
+/// exact name. `row:NAME` is always the column; `restarts` counts those of the container. None where the kernel gave no such row.
 pub fn value(recording: &Recording, group: usize, name: &str, sample: usize) -> Option<i64> {
     Source::new(recording, group, name).at(sample)
 }
@@ -24,6 +24,8 @@ enum Kind<'a> {
     Formula(&'static Formula, ViewIndex),
     Counter(fn(&View) -> Option<u64>, ViewIndex),
     Column(usize),
+    /// How often the container was restarted so far: times of the restarts, nanoseconds.
+    Restarts(Vec<u64>),
     /// The pod has no worker of its own: its truth is that of its containers.
     Sum(Vec<Source<'a>>),
     Nothing,
@@ -50,6 +52,10 @@ impl<'a> Source<'a> {
             Kind::Formula(formula, index) => (formula.eval)(&view(index)),
             Kind::Counter(counter, index) => counter(&view(index)).map(signed),
             Kind::Column(column) => table.get(sample, *column).map(signed),
+            Kind::Restarts(times) => {
+                let so_far = times.iter().filter(|t| **t <= table.t[sample]).count();
+                i64::try_from(so_far).ok()
+            }
             Kind::Sum(parts) => parts.iter().try_fold(0i64, |sum, part| {
                 let there = self.recording.tables[part.group].at(table.t[sample])?;
                 Some(sum.saturating_add(part.at(there)?))
@@ -64,6 +70,9 @@ impl<'a> Kind<'a> {
         let table = &recording.tables[group];
         if let Some(row) = name.strip_prefix("row:") {
             return table.column(row).map_or(Kind::Nothing, Kind::Column);
+        }
+        if name == RESTARTS {
+            return Kind::Restarts(restarts(recording, group));
         }
         if let Some(formula) = formula::by_name(name) {
             return Kind::Formula(formula, recording.view_index(group));
@@ -87,6 +96,19 @@ impl<'a> Kind<'a> {
         }
         Kind::Nothing
     }
+}
+
+/// The value that counts restarts; all of them where the group is the pod.
+pub const RESTARTS: &str = "restarts";
+
+fn restarts(recording: &Recording, group: usize) -> Vec<u64> {
+    let of = &recording.header.groups[group];
+    let counts = |name: &str| of.kind == GroupKind::Pod || of.name == name;
+    let times = recording.events.iter().filter_map(|e| match &e.kind {
+        EventKind::Restart { container, .. } if counts(container) => Some(e.t),
+        _ => None,
+    });
+    times.collect()
 }
 
 /// Rows go up to "unlimited" (2^64 - 1); above 2^63 the difference means nothing.

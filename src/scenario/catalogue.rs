@@ -35,6 +35,7 @@ const COURSE: &[&str] = &[
     "gc-sawtooth",
     "arena-ratchet",
     "tmpfs-fill",
+    "tmpfs-restart",
     "thp-partial-release",
     "negative-dentries",
     "mmap-scan",
@@ -42,6 +43,8 @@ const COURSE: &[&str] = &[
     "cache-at-limit",
     "dirty-burst",
     "memory-high-stall",
+    "restart-on-threshold",
+    "container-churn",
     "go-service",
     "java-service",
 ];

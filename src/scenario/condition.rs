@@ -168,3 +168,124 @@ impl fmt::Display for Condition {
         f.write_str(&parts.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::CgroupVersion;
+
+    fn host() -> HostFacts {
+        HostFacts {
+            kernel: "4.7.0-rc3".into(),
+            arch: "x86_64".into(),
+            cgroup: CgroupVersion::V1,
+            lru: Lru::Mglru,
+            page_size: 4096,
+            cpus: 2,
+            mem_total: 1 << 30,
+            swap_total: 1 << 20,
+            thp: None,
+            psi: false,
+            madv_free: false,
+            filesystem: Some("xfs".into()),
+            block_size: None,
+            placement: "ambient".into(),
+            setup: None,
+        }
+    }
+
+    fn kernel(op: BoundOp, version: (u32, u32)) -> Condition {
+        Condition {
+            kernel: vec![KernelBound { op, version }],
+            ..Condition::default()
+        }
+    }
+
+    #[test]
+    fn each_fact_that_does_not_hold_is_told_in_words() {
+        let any = Condition::default;
+        let cases = [
+            (
+                Condition {
+                    lru: Some(Lru::Classic),
+                    ..any()
+                },
+                "needs the classic LRU; this kernel runs MGLRU",
+            ),
+            (
+                Condition {
+                    cgroup: Some(CgroupVersion::V2),
+                    ..any()
+                },
+                "needs cgroup v2; the memory controller here is on cgroup v1",
+            ),
+            (
+                kernel(BoundOp::GreaterEqual, (4, 10)),
+                "needs kernel >= 4.10; this is 4.7.0-rc3",
+            ),
+            (
+                Condition {
+                    swap: Some(false),
+                    ..any()
+                },
+                "needs a machine without swap; there are 1.0 MiB here",
+            ),
+            (
+                Condition {
+                    madv_free: Some(true),
+                    ..any()
+                },
+                "needs MADV_FREE; this kernel refuses it",
+            ),
+            (
+                Condition {
+                    thp: vec!["always".into(), "madvise".into()],
+                    ..any()
+                },
+                "needs transparent huge pages to be always or madvise; here it is unknown",
+            ),
+            (
+                Condition {
+                    placement: Some("managed".into()),
+                    ..any()
+                },
+                "needs managed placement; this run's is ambient",
+            ),
+            (
+                Condition {
+                    filesystem: vec!["ext4".into()],
+                    ..any()
+                },
+                "needs the work directory's file system to be ext4; here it is xfs",
+            ),
+            (
+                Condition {
+                    programs: vec!["no-such-program".into()],
+                    ..any()
+                },
+                "needs `no-such-program` on PATH; it is not there",
+            ),
+        ];
+        for (condition, why) in cases {
+            assert_eq!(condition.holds(&host()), Err(why.to_string()));
+            assert!(!condition.is_empty() && !condition.to_string().is_empty());
+        }
+        assert_eq!(any().holds(&host()), Ok(()));
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        for (op, version, holds) in [
+            (BoundOp::Less, (4, 7), false),
+            (BoundOp::Less, (4, 12), true),
+            (BoundOp::LessEqual, (4, 7), true),
+            (BoundOp::GreaterEqual, (4, 7), true),
+            (BoundOp::GreaterEqual, (3, 10), true),
+            (BoundOp::Greater, (4, 7), false),
+            (BoundOp::Greater, (5, 0), false),
+        ] {
+            let bound = kernel(op, version);
+            assert_eq!(bound.holds(&host()).is_ok(), holds, "{bound}");
+        }
+    }
+}

@@ -21,6 +21,15 @@ fn one(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Vec<Exp
     let wire = &at.value;
     let moment = moment(cx, at, steps);
     operand::value_name(cx, &wire.value, wire.value.value.trim());
+    if wire.value.value.starts_with("smaps:") && !matches!(moment, Some(Moment::At(_)) | None) {
+        cx.error(
+            Diagnostic::at(
+                wire.value.span.clone(),
+                "smaps_rollup is only read after a step",
+            )
+            .help("write `at = \"step\"`"),
+        );
+    }
     let group = group(cx, wire, moment.as_ref(), steps);
     let since = wire.since.as_ref().and_then(|s| steps.resolve(cx, s));
     let checks = checks(cx, at, steps);

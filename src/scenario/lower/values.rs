@@ -26,6 +26,9 @@ pub const COUNTERS: &[&str] = &[
     "kernel",
 ];
 
+/// How often the container was restarted up to the moment.
+const RESTARTS: &str = "restarts";
+
 /// Rows of memory.stat that may be named without further ado, of v1 (where `total_` may stand before
 /// them) and v2, 3.10 to 6.18. Any other row is written `row:NAME`.
 const STAT_ROWS: &[&str] = &[
@@ -87,6 +90,19 @@ const STAT_ROWS: &[&str] = &[
     "thp_collapse_alloc",
 ];
 
+/// Rows of a worker's `smaps_rollup` (4.14 and later), read at the end of each step: `smaps:LazyFree`
+/// tells memory that was freed lazily from memory that is in use again, which memory.stat can't.
+const SMAPS_ROWS: [&str; 8] = [
+    "Rss",
+    "Pss",
+    "Private_Clean",
+    "Private_Dirty",
+    "Anonymous",
+    "LazyFree",
+    "AnonHugePages",
+    "Swap",
+];
+
 /// Whether `name` can be the name of a value; if not, what may have been meant.
 pub fn check(name: &str) -> Result<(), Option<String>> {
     if let Some(counter) = name.strip_prefix("truth:") {
@@ -99,12 +115,22 @@ pub fn check(name: &str) -> Result<(), Option<String>> {
             )),
         };
     }
+    if let Some(row) = name.strip_prefix("smaps:") {
+        return match SMAPS_ROWS.contains(&row) {
+            true => Ok(()),
+            false => Err(suggest::help(row, "rows of smaps_rollup are", &SMAPS_ROWS)),
+        };
+    }
     // A file's name, `file:key`, `proc:`, `node:` and `row:` say themselves that they are rows.
     if name.contains(['.', ':']) && !name.ends_with([':', '.']) {
         return Ok(());
     }
     let stat = name.strip_prefix("total_").unwrap_or(name);
-    if formula::by_name(name).is_some() || COUNTERS.contains(&name) || STAT_ROWS.contains(&stat) {
+    if name == RESTARTS
+        || formula::by_name(name).is_some()
+        || COUNTERS.contains(&name)
+        || STAT_ROWS.contains(&stat)
+    {
         return Ok(());
     }
     let formulas = formula::FORMULAS.iter().map(|f| f.name);
