@@ -42,7 +42,7 @@ impl Run<'_> {
         let mut checked = Checked {
             text: text::claim(self.scenario, e),
             why: e.why.clone(),
-            expected: text::expected_as_written(&e.check),
+            expected: text::expected_as_written(&e.value, &e.check),
             seen: String::new(),
             result: CheckResult::Fail,
             expected_value: None,

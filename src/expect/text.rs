@@ -25,23 +25,22 @@ pub fn claim(scenario: &Scenario, e: &Expectation) -> String {
         Some(at) => format!(" less that after {}", name(at)),
         None => String::new(),
     };
+    let operand = |o: &Operand| operand(scenario, &e.value, o);
     let must = match &e.check {
-        Check::Near { of, tolerance } => format!(
-            "is within {} of {}",
-            operand(scenario, tolerance),
-            operand(scenario, of)
-        ),
-        Check::AtLeast(bound) => format!("is at least {}", operand(scenario, bound)),
-        Check::AtMost(bound) => format!("is at most {}", operand(scenario, bound)),
+        Check::Near { of, tolerance } => {
+            format!("is within {} of {}", operand(tolerance), operand(of))
+        }
+        Check::AtLeast(bound) => format!("is at least {}", operand(bound)),
+        Check::AtMost(bound) => format!("is at most {}", operand(bound)),
         Check::Absent => "is not given".into(),
     };
     format!("{when}, {pick}{}{of}{since} {must}", e.value)
 }
 
 /// What is expected where no number could be had: as the scenario has it.
-pub fn expected_as_written(check: &Check) -> String {
+pub fn expected_as_written(value: &str, check: &Check) -> String {
     let short = |o: &Operand| match o {
-        Operand::Size(size) => size_in_words(*size),
+        Operand::Size(size) => size_in_words(value, *size),
         Operand::Value { factor, name, .. } => product(*factor, name),
     };
     match check {
@@ -79,9 +78,9 @@ fn is_count(name: &str) -> bool {
         || name.contains("pressure")
 }
 
-fn operand(scenario: &Scenario, o: &Operand) -> String {
+fn operand(scenario: &Scenario, value: &str, o: &Operand) -> String {
     match o {
-        Operand::Size(size) => size_in_words(*size),
+        Operand::Size(size) => size_in_words(value, *size),
         Operand::Value { factor, name, at } => {
             let product = product(*factor, name);
             match at {
@@ -99,11 +98,12 @@ fn product(factor: f64, name: &str) -> String {
     }
 }
 
-fn size_in_words(size: Size) -> String {
+fn size_in_words(value: &str, size: Size) -> String {
     match size {
         Size::Bytes(0) => "0".into(),
         Size::OfLimit(0.0) => "0".into(),
         Size::OfLimit(percent) => format!("{percent}% of the limit"),
+        Size::Bytes(count) if is_count(value) => count.to_string(),
         Size::Bytes(bytes) => units::bytes(bytes),
     }
 }
