@@ -1,6 +1,6 @@
 //! `memtide demo`: a scenario as a show, live or from a recording.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -47,22 +47,24 @@ struct Opened {
 
 /// Shows it.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let full = is_full_screen();
     match &args.scenario {
         #[cfg(feature = "tui")]
-        None if full => full_screen::course(&args),
+        None if is_full_screen() => full_screen::course(&args),
         None => bail!("say which scenario: `memtide demo NAME`; `memtide list` shows them all"),
         #[cfg(feature = "tui")]
-        Some(name) if full => full_screen::one(&args, name),
+        Some(name) if is_full_screen() => full_screen::one(&args, name),
         Some(name) => printed(&args, name),
     }
 }
 
 /// Whether the terminal can do more than print.
+#[cfg(feature = "tui")]
 fn is_full_screen() -> bool {
+    use std::io::IsTerminal;
+
     let term = std::env::var("TERM").unwrap_or_default();
     let able = !matches!(term.as_str(), "" | "dumb" | "unknown");
-    cfg!(feature = "tui") && able && io::stdout().is_terminal() && io::stdin().is_terminal()
+    able && io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
 fn printed(args: &Args, name: &str) -> anyhow::Result<Exit> {

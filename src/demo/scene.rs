@@ -46,6 +46,7 @@ pub struct Happened {
     pub bad: bool,
 }
 
+#[cfg(feature = "tui")]
 /// The steps going on at a recorded second, or the last one that began before.
 pub fn steps_at(tape: &Tape, t: f64) -> Vec<&StepBand> {
     let on: Vec<_> = tape

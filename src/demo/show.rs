@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::menu::{self, Lesson};
 use super::paint::Paint;
@@ -49,14 +49,11 @@ pub fn show(screen: &mut Screen, player: &mut Player, note: &str, menu: bool) ->
         }
         let frame = last + FRAME;
         changed = false;
-        while event::poll(frame.saturating_duration_since(Instant::now()))? {
+        while let Some(event) = screen.event(frame.saturating_duration_since(Instant::now()))? {
             changed = true;
-            let Event::Key(key) = event::read()? else {
-                continue;
-            };
-            match act(key, player, &mut help, &mut note, menu) {
-                Some(left) => return Ok(left),
-                None => continue,
+            let Event::Key(key) = event else { continue };
+            if let Some(left) = act(key, player, &mut help, &mut note, menu) {
+                return Ok(left);
             }
         }
         let now = Instant::now();
@@ -142,12 +139,10 @@ pub fn choose(
         screen
             .terminal
             .draw(|frame| menu::draw(frame, lessons, *chosen, note))?;
-        while !event::poll(FRAME)? {
-            if screen.ended() {
-                return Ok(None);
-            }
+        if screen.ended() {
+            return Ok(None);
         }
-        let Event::Key(key) = event::read()? else {
+        let Some(Event::Key(key)) = screen.event(FRAME)? else {
             continue;
         };
         let last = lessons.len().saturating_sub(1);
