@@ -146,6 +146,10 @@ pub fn happened(tape: &Tape, t: f64) -> Vec<Happened> {
         let (key, text, bad) = match &event.kind {
             EventKind::Kernel { group, what, value } => {
                 let bad = what.contains("oom_kill");
+                // The end of the process that was killed tells the same, and more.
+                if bad && tape.marks.iter().any(|m| m.label == "OOM kill" && m.t <= t) {
+                    continue;
+                }
                 let text = format!("{group}: {what} = {value}");
                 (Some(format!("{group}:{what}")), text, bad)
             }
@@ -177,7 +181,19 @@ pub fn happened(tape: &Tape, t: f64) -> Vec<Happened> {
         }
         lines.push((key, Happened { t: at, text, bad }));
     }
-    lines.into_iter().map(|(_, line)| line).collect()
+    let mut lines: Vec<Happened> = lines.into_iter().map(|(_, line)| line).collect();
+    if let Some(footer) = tape.recording.footer.as_ref().filter(|_| t >= tape.end) {
+        let (reason, cost) = (footer.reason.trim_end_matches('.'), &footer.harness);
+        lines.push(Happened {
+            t: tape.end,
+            text: format!(
+                "the end: {reason} ({} samples, {} missed)",
+                cost.samples, cost.missed
+            ),
+            bad: false,
+        });
+    }
+    lines
 }
 
 /// What each formula said at the last moment before an OOM kill: largest usage, since the kill

@@ -78,6 +78,11 @@ fn terminal_is_there(timeout: Duration) -> io::Result<bool> {
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The hook has done it. A second time would put the cursor back to where it was before the
+            // message, and what is printed next over it.
+            return;
+        }
         // Nothing can be told to a terminal that is gone.
         let _ = ratatui::try_restore();
         let _ = self.terminal.show_cursor();

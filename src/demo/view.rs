@@ -42,7 +42,10 @@ pub fn draw(frame: &mut Frame, player: &Player, ui: &Ui) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
-    let below = (area.height / 4).clamp(5, 10);
+    let below = match player.other {
+        None => (area.height / 4).clamp(6, 10),
+        Some(_) => (area.height / 6).clamp(5, 10),
+    };
     let [head, body, foot, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
@@ -116,8 +119,9 @@ fn alone(frame: &mut Frame, player: &Player, ui: &Ui, area: Rect) {
 
 /// Two recordings in step: the words above, both charts below.
 fn beside(frame: &mut Frame, player: &Player, ui: &Ui, area: Rect) {
+    let words = if area.width < 100 { 3 } else { 2 };
     let [words, pictures] =
-        Layout::vertical([Constraint::Length(3), Constraint::Fill(1)]).areas(area);
+        Layout::vertical([Constraint::Length(words), Constraint::Fill(1)]).areas(area);
     let steps = steps(player);
     frame.render_widget(Paragraph::new(steps).wrap(Wrap { trim: true }), words);
     let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).split(pictures);
