@@ -1,6 +1,8 @@
 //! Pods and containers on the real kernel: made, limited, joined before the first instruction,
 //! emptied and removed. Skipped, with the reason printed, where cgroups can't be made.
 
+mod common;
+
 use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 
@@ -20,14 +22,14 @@ fn pod() -> Option<(Hierarchy, ManagedPod)> {
     let hierarchy = match Hierarchy::discover() {
         Ok(hierarchy) => hierarchy,
         Err(error) => {
-            println!("skipped: {error}");
+            common::skip("managed_cgroups", &error.to_string());
             return None;
         }
     };
     match ManagedPod::create(&hierarchy, &RunId::new().unwrap()) {
         Ok(pod) => Some((hierarchy, pod)),
         Err(error) => {
-            println!("skipped: {error}");
+            common::skip("managed_cgroups", &error.to_string());
             None
         }
     }
@@ -91,7 +93,10 @@ fn a_limit_can_be_raised_and_lowered_and_swap_does_not_widen_it() {
         }
     }
     if !hierarchy.swap_on {
-        println!("skipped: this machine has no swap, so only its absence was checked");
+        common::skip(
+            "managed_cgroups",
+            "this machine has no swap, so only its absence was checked",
+        );
     }
 }
 

@@ -1,6 +1,8 @@
 //! The own memory cgroup is found in every set-up people run in: from the texts of
 //! `/proc/self/cgroup` and `/proc/self/mountinfo` as such systems give them, and on this machine.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use memtide::cgroup::{CgroupError, Hierarchy, Located, Own, discover_in};
@@ -160,7 +162,7 @@ fn here_the_own_cgroup_lists_this_process() {
     let hierarchy = match Hierarchy::discover() {
         Ok(hierarchy) => hierarchy,
         Err(error) => {
-            println!("skipped: {error}");
+            common::skip("own_cgroup", &error.to_string());
             return;
         }
     };
@@ -177,7 +179,7 @@ fn here_the_own_cgroup_lists_this_process() {
 #[test]
 fn here_the_own_cgroup_is_found_from_inside_a_new_namespace() {
     let Ok(before) = Hierarchy::discover() else {
-        println!("skipped: no memory cgroup here");
+        common::skip("own_cgroup", "no memory cgroup here");
         return;
     };
     // Only the calling thread changes its namespace, and this test's thread ends with it.
@@ -193,7 +195,7 @@ fn here_the_own_cgroup_is_found_from_inside_a_new_namespace() {
             }
             assert_eq!(inside.own, before.own);
         }
-        Err(errno) => println!("skipped: unshare(CLONE_NEWCGROUP): {errno}"),
+        Err(errno) => common::skip("own_cgroup", &format!("unshare(CLONE_NEWCGROUP): {errno}")),
     }
 }
 

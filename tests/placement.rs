@@ -1,6 +1,8 @@
 //! Which placement is chosen, and what is said where none is possible: asked inside real cgroups,
 //! as another user, and with cgroups mounted read-only.
 
+mod common;
+
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
@@ -85,7 +87,8 @@ fn pod() -> Option<(Hierarchy, ManagedPod)> {
                 false => Err("needs root".to_string()),
             }
         });
-    made.map_err(|reason| println!("skipped: {reason}")).ok()
+    made.map_err(|reason| common::skip("placement", &reason))
+        .ok()
 }
 
 /// What the role prints inside a container limited to [`LIMITS`].
@@ -172,7 +175,7 @@ fn ambient_without_a_limit_says_how_to_get_one() {
         return;
     };
     if hierarchy.effective_limit(&hierarchy.own).bytes().is_some() {
-        println!("skipped: this test itself runs under a memory limit");
+        common::skip("placement", "this test itself runs under a memory limit");
         return;
     }
     let error = Placement::Ambient

@@ -1,6 +1,8 @@
 //! What a killed run leaves behind is removed by the next start; what belongs to a run that lives,
 //! or that can't be judged, is not touched.
 
+mod common;
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ fn hierarchy() -> Option<Hierarchy> {
     match usable {
         Ok(hierarchy) => Some(hierarchy),
         Err(reason) => {
-            println!("skipped: {reason}");
+            common::skip("swept_runs", &reason);
             None
         }
     }

@@ -3,6 +3,8 @@
 //!
 //! Needs root and the memory controller on cgroup v2; skipped elsewhere, with the reason printed.
 
+mod common;
+
 use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -47,7 +49,7 @@ impl Ground {
                 Ok(_) => "this is a container itself".into(),
             },
         };
-        println!("skipped: {reason}");
+        common::skip("v2_leaf", &reason);
         None
     }
 
@@ -198,19 +200,18 @@ fn use_a_pod(hierarchy: &Hierarchy) {
     .prepare(&mut command);
     let mut child = command.spawn().unwrap();
     assert_eq!(container.pids().unwrap().visible, [child.id() as i32]);
-    // A second run beside it needs no second leaf, and its end leaves the first one alone.
-    let again = Hierarchy {
+    // A second run, found in the first one's leaf, stands beside it and leaves it alone at its end.
+    let moved = Hierarchy {
         own: hierarchy.own.join(format!("{}-harness", pod.run())),
         ..hierarchy.clone()
     };
-    let second = ManagedPod::create(
-        &Hierarchy {
-            own: hierarchy.own.clone(),
-            ..again
-        },
-        &RunId::new().unwrap(),
-    )
-    .unwrap();
+    let beside = moved.plan_parent().unwrap();
+    assert_eq!(
+        (&beside.path, beside.needs),
+        (&hierarchy.own, Needs::Nothing)
+    );
+    let second = ManagedPod::create(&moved, &RunId::new().unwrap()).unwrap();
+    assert_eq!(second.path().parent(), pod.path().parent());
     second.remove().unwrap();
     assert_eq!(container.pids().unwrap().visible, [child.id() as i32]);
     container.remove().unwrap();

@@ -1,5 +1,6 @@
 //! The memory controller's hierarchy as this process sees it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::discover::{Located, Own, discover_in};
@@ -153,7 +154,18 @@ fn resolve(located: &Located, pid: i32) -> Result<PathBuf, CgroupError> {
 }
 
 /// The child cgroups of a directory; none if it can't be read.
+///
+/// A cgroup has two links and one more for each child, so one without children, as most are, costs
+/// a stat and not the reading of its 60 files' names.
 pub(super) fn children(dir: &Path) -> Vec<PathBuf> {
+    match std::fs::metadata(dir) {
+        Ok(meta) if meta.nlink() != 2 => subdirectories(dir),
+        _ => Vec::new(),
+    }
+}
+
+/// The directories in a directory of any file system; links are not followed.
+pub(super) fn subdirectories(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return Vec::new();
     };

@@ -21,6 +21,12 @@ pub const SUFFIX: &str = "harness";
 /// How often processes are looked for that were born while the others moved.
 const ROUNDS_MAX: usize = 100;
 
+/// Whether a directory is such a child, by its name.
+pub(super) fn is_leaf(dir: &Path) -> bool {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    matches!(RunId::parse_with_suffix(&name), Some((_, SUFFIX)))
+}
+
 /// Holds a parent directory against other runs until dropped.
 pub(super) fn lock(parent: &Path) -> Result<Flock<File>, CgroupError> {
     let dir = File::open(parent).map_err(CgroupError::io("open", parent))?;
@@ -55,6 +61,8 @@ pub(super) fn undo(parent: &Path, own: Option<&RunId>) -> Result<Vec<PathBuf>, C
     for dir in children(parent) {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         match RunId::parse_with_suffix(&name) {
+            // Somebody's cgroups need the controller; a later sweep finds this leaf again.
+            Some((_, SUFFIX)) if !children(&dir).is_empty() => return Ok(Vec::new()),
             Some((id, SUFFIX)) if Some(&id) == own || id.is_alive() == Life::Dead => {
                 leaves.push(dir.clone());
             }

@@ -2,9 +2,10 @@
 //! removing pods and containers, on v1, v2 and hybrid set-ups.
 //!
 //! Knows nothing of scenarios. Writes only below directories that carry a [`crate::run_id::RunId`]
-//! as their name, with one exception that is undone at the end: on v2 it can be needed to switch the
-//! memory controller on in the parent, and to move the parent's processes into a child first
-//! (see [`leaf`]).
+//! as their name, with one exception: on v2 it can be needed to switch the memory controller on in
+//! the parent, and to move the parent's processes into a child first (see [`leaf`]). The move is
+//! undone at the end. At the real root, where nothing has to move, the controller stays on: others
+//! may have come to use it meanwhile.
 
 pub mod churn;
 mod discover;

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::files::pids;
-use super::{CgroupError, Hierarchy, v2};
+use super::{CgroupError, Hierarchy, leaf, v2};
 use crate::rows::CgroupVersion;
 use crate::run_id::RunId;
 
@@ -144,6 +144,12 @@ impl Hierarchy {
             }
             CgroupVersion::V2 => own_upwards.collect(),
         };
+        // Another run has moved us into its leaf: its pod stands beside it, and so can ours.
+        if leaf::is_leaf(&self.own)
+            && let Some(parent) = self.own.parent()
+        {
+            list.insert(0, parent.to_path_buf());
+        }
         list.dedup();
         list
     }

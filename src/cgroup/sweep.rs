@@ -4,12 +4,13 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::hierarchy::children;
+use super::hierarchy::{children, subdirectories};
 use super::{Hierarchy, leaf, remove};
 use crate::rows::CgroupVersion;
 use crate::run_id::{Life, RunId};
 
-/// How many cgroups are looked at: a busy node has some thousands, and each costs about 20 us.
+/// How many cgroups are looked at: a busy node has some thousands, and each costs about
+/// 2 us.
 const LOOK_MAX: usize = 20_000;
 
 /// What a sweep did.
@@ -86,7 +87,7 @@ fn undo_leaves(parent: &Path, swept: &mut Swept) {
 /// there has nothing to sweep.
 pub fn sweep_workdir(workdir: &Path) -> Swept {
     let mut swept = Swept::default();
-    for dir in children(workdir) {
+    for dir in subdirectories(workdir) {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
         let Some((id, _)) = RunId::parse_with_suffix(&name) else {
             continue;
