@@ -1,6 +1,6 @@
 //! The scorecard for a pull request's comment and for the docs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::judge::scorecard::{DetectorCard, Scorecard};
@@ -65,7 +65,31 @@ pub fn markdown_summary(card: &Scorecard) -> String {
             t.errors
         );
     }
+    let _ = write!(text, "\n{}", by_setup(&card.detectors));
     let _ = write!(text, "\n{}", by_scenario(&card.detectors));
+    text
+}
+
+/// F1 of every detector on every kernel set-up.
+fn by_setup(detectors: &[DetectorCard]) -> String {
+    let setups: BTreeSet<&String> = detectors.iter().flat_map(|d| d.by_setup.keys()).collect();
+    let mut text = String::from("| F1 by set-up |");
+    for setup in &setups {
+        let _ = write!(text, " {} |", cell(setup));
+    }
+    let _ = write!(text, "\n|---|{}\n", "---:|".repeat(setups.len()));
+    for detector in detectors {
+        let _ = write!(text, "| {} |", cell(&detector.detector));
+        for setup in &setups {
+            let f1 = detector.by_setup.get(*setup).map(|t| t.f1);
+            let _ = write!(
+                text,
+                " {} |",
+                f1.map_or("-".to_owned(), |f| format!("{f:.2}"))
+            );
+        }
+        text.push('\n');
+    }
     text
 }
 

@@ -1,0 +1,248 @@
+//! `memtide judge` as a command: formats, baselines, truth beside recordings, exit codes.
+
+mod common;
+#[path = "support/synthetic.rs"]
+mod synthetic;
+
+use std::path::Path;
+use std::process::Output;
+
+use memtide::rows::CgroupVersion;
+
+const MIB: f64 = synthetic::MIB;
+
+fn judge(args: &[&str]) -> Output {
+    common::memtide().arg("judge").args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// One leak of one's own, with the truth beside it or without.
+fn own(dir: &Path, truth: Option<&str>) {
+    let (recording, _) = synthetic::leak(CgroupVersion::V2, 256.0 * MIB, 20.0 * MIB);
+    synthetic::write(&recording, &dir.join("mine.jsonl"));
+    if let Some(truth) = truth {
+        std::fs::write(dir.join("mine.truth.toml"), truth).unwrap();
+    }
+}
+
+#[test]
+fn a_detector_that_is_right_everywhere_ends_with_0_and_one_that_is_not_with_1() {
+    let right = judge(&["--detector", "cache-aware", "--scenario", "leak"]);
+    assert_eq!(right.status.code(), Some(0), "{}", stdout(&right));
+    let wrong = judge(&["--detector", "psi", "--setup", "6.1-v1"]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", stdout(&wrong));
+}
+
+#[test]
+fn a_wrong_command_ends_with_2_and_says_what_is_right() {
+    for (args, word) in [
+        (&["--detector", " "][..], "built-in"),
+        (&[][..], "memtide detectors"),
+        (
+            &["--detector", "psi", "--scrape-interval", "0s"],
+            "longer than 0",
+        ),
+        (&["--detector", "psi", "--time-scale", "0"], "0.001"),
+        (&["--detector", "psi", "--setup", "no-such"], "no recording"),
+        (
+            &["--detector", "psi", "--recordings", "/no/such"],
+            "/no/such",
+        ),
+        (&["--rules", "/no/such.yaml"], "/no/such.yaml"),
+        (
+            &["--detector", "psi", "--baseline", "/no/such.json"],
+            "/no/such.json",
+        ),
+    ] {
+        let output = judge(args);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(word),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_baseline_fails_only_when_a_row_got_worse() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("card.json");
+    let path = file.to_str().unwrap();
+    // The same command line stands for an older and a newer version of a detector.
+    let detector = dir.path().join("detector");
+    let become_detector = |text: &str| {
+        std::fs::write(&detector, format!("#!/bin/sh\ncat >/dev/null\n{text}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&detector, mode).unwrap();
+    };
+    let args = [
+        "--detector",
+        detector.to_str().unwrap(),
+        "--setup",
+        "6.1-v2",
+        "--scenario",
+        "leak",
+    ];
+    let fires = |t: u32| format!("echo '{{\"fire\":true,\"t\":{t},\"class\":\"leak\"}}'");
+    become_detector(&fires(1500));
+    let saved = judge(&[&args[..], &["--save", path]].concat());
+    assert_eq!(saved.status.code(), Some(0), "{}", stdout(&saved));
+    let again = || judge(&[&args[..], &["--baseline", path]].concat());
+    assert_eq!(again().status.code(), Some(0));
+    become_detector(&fires(1600));
+    let later = again();
+    assert_eq!(later.status.code(), Some(1));
+    assert!(stderr(&later).contains("6.1-v2/leak") && stderr(&later).contains("of lead"));
+    become_detector("");
+    let missed = again();
+    assert_eq!(missed.status.code(), Some(1));
+    assert!(
+        stderr(&missed).contains("hit before, now miss"),
+        "{}",
+        stderr(&missed)
+    );
+    // A saved miss that stays a miss is no regression, though the scorecard has one.
+    judge(&[&args[..], &["--save", path]].concat());
+    assert_eq!(again().status.code(), Some(0));
+}
+
+#[test]
+fn a_baseline_of_something_else_is_no_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("card.json");
+    let path = file.to_str().unwrap();
+    judge(&["--detector", "psi", "--scenario", "leak", "--save", path]);
+    let other = judge(&[
+        "--detector",
+        "threshold",
+        "--scenario",
+        "leak",
+        "--baseline",
+        path,
+    ]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(
+        stderr(&other).contains("nothing can be compared"),
+        "{}",
+        stderr(&other)
+    );
+}
+
+#[test]
+fn the_truth_beside_a_recording_decides() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let run = || {
+        judge(&[
+            "--detector",
+            "cache-aware",
+            "--no-shipped",
+            "--recordings",
+            path,
+        ])
+    };
+    own(
+        dir.path(),
+        Some("class = \"leak\"\nfire = true\nonset = \"1s\"\n"),
+    );
+    let leak = run();
+    assert_eq!(leak.status.code(), Some(0), "{}", stdout(&leak));
+    own(dir.path(), Some("class = \"healthy\"\nfire = false\n"));
+    let healthy = run();
+    assert_eq!(healthy.status.code(), Some(1));
+    assert!(
+        stdout(&healthy).contains("false alarm"),
+        "{}",
+        stdout(&healthy)
+    );
+}
+
+#[test]
+fn a_recording_without_truth_or_with_a_broken_one_is_skipped_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let args = [
+        "--detector",
+        "psi",
+        "--scenario",
+        "leak",
+        "--setup",
+        "6.1-v1",
+        "--recordings",
+        path,
+    ];
+    own(dir.path(), None);
+    let without = judge(&[&args[..4], &args[6..]].concat());
+    assert!(
+        stderr(&without).contains("mine.truth.toml"),
+        "{}",
+        stderr(&without)
+    );
+    own(dir.path(), Some("class = \"leek\"\nfire = true\n"));
+    let broken = judge(&[&args[..4], &args[6..]].concat());
+    assert!(stderr(&broken).contains("leek"), "{}", stderr(&broken));
+    assert!(stdout(&broken).contains("skipped"), "{}", stdout(&broken));
+}
+
+#[test]
+fn every_format_has_the_verdicts() {
+    let args = |format| ["--detector", "psi", "--setup", "6.1-v1", "--format", format];
+    let human = stdout(&judge(&args("human")));
+    assert!(
+        human.contains("miss") && human.contains("quiet as it should"),
+        "{human}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&stdout(&judge(&args("json")))).unwrap();
+    assert_eq!(json["format"], "memtide.scorecard/1");
+    assert_eq!(json["detectors"][0]["totals"]["hits"], 0);
+    let rows = json["detectors"][0]["rows"].as_array().unwrap().len();
+    let junit = stdout(&judge(&args("junit")));
+    assert_eq!(junit.matches("<testcase ").count(), rows);
+    assert!(
+        junit.contains("<failure") && junit.contains("expected fire (leak)"),
+        "{junit}"
+    );
+    let markdown = stdout(&judge(&args("markdown")));
+    assert!(markdown.contains("| psi | - | 0 % | 0.00 |"), "{markdown}");
+    assert!(
+        markdown.contains("| leak | fire | **miss** 1 |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn detectors_lists_them_all() {
+    let output = common::memtide()
+        .args(["detectors", "--format", "json"])
+        .output()
+        .unwrap();
+    let all: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<&str> = all.iter().map(|d| d["name"].as_str().unwrap()).collect();
+    let want = [
+        "threshold",
+        "rss-threshold",
+        "max-ws-rss",
+        "predict-linear",
+        "theil-sen",
+        "psi",
+        "cache-aware",
+    ];
+    assert_eq!(names, want);
+    assert!(
+        all.iter()
+            .all(|d| !d["reads"].as_array().unwrap().is_empty())
+    );
+}
