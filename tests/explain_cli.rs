@@ -46,6 +46,10 @@ fn two_numbers_are_enough() {
     );
     assert_eq!(document["formulas"]["docker_cli_17_06"], Value::Null);
     assert_eq!(document["rows"]["inactive_file"], 334_565_376u64);
+    assert_eq!(
+        document["shares"]["inactive_file"]["of_usage_percent"],
+        13.19
+    );
     assert!(
         document["reading"]
             .as_array()

@@ -136,6 +136,15 @@ fn labels_with_spaces_and_no_time_stamps() {
 }
 
 #[test]
+fn the_answer_of_prometheus() {
+    let explanation = explained(
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"container_memory_working_set_bytes","container":"web","pod":"web-1"},"value":[1626540112.26,"1073741824"]},{"metric":{"__name__":"container_memory_usage_bytes","container":"web","pod":"web-1"},"value":[1626540112.26,"1610612736"]}]}}"#,
+    );
+    assert_eq!(value(&explanation, "usage"), Some(1_610_612_736));
+    assert_eq!(value(&explanation, "kubectl_top"), Some(1 << 30));
+}
+
+#[test]
 fn only_the_last_two_lines_of_a_report() {
     let explanation = explained(
         "[Tue Mar  5 10:11:12 2024] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/kubepods.slice/pod1.slice,task=java,pid=12345,uid=1000\n\

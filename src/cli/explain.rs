@@ -135,25 +135,22 @@ fn human(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The parts by the kernel's names for them, with their share of usage and limit.
-fn rows(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+/// The parts: for people, by the kernel's name, and bytes where known.
+fn parts(explanation: &Explanation) -> [(&'static str, &'static str, Option<u64>); 10] {
     let parts = &explanation.parts;
     let total = if parts.at_least {
         "usage, at least"
     } else {
         "usage"
     };
+    let known = (parts.total > 0 || !parts.at_least).then_some(parts.total);
     let hidden = |bytes: u64| (bytes > 0).then_some(bytes);
     let row = |v1: &'static str, v2: &'static str| match explanation.reading.version {
         Some(CgroupVersion::V2) => v2,
         _ => v1,
     };
-    let lines = [
-        (
-            total,
-            "",
-            (parts.total > 0 || !parts.at_least).then_some(parts.total),
-        ),
+    [
+        (total, "", known),
         ("anonymous memory", row("rss", "anon"), parts.anon),
         (
             "lazily freed, or written again",
@@ -171,38 +168,33 @@ fn rows(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         ("kernel memory", row("kmem", "kernel"), parts.kernel),
         ("socket buffers", "sock", parts.sock),
         ("in none of these rows", "", parts.unexplained),
-    ];
+    ]
+}
+
+/// The parts with their share of usage and limit.
+fn rows(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     let of_limit = match explanation.limit {
         Some(limit) => format!("of limit {}", units::bytes(limit)),
         None => String::new(),
     };
     let head = "What it is made of";
-    writeln!(
-        out,
-        "\n{head:<46} {:>12} {:>10} {of_limit:>20}",
-        "", "of usage"
-    )?;
-    for (name, row, bytes) in lines {
+    let head = format!("{head:<46} {:>12} {:>10} {of_limit:>20}", "", "of usage");
+    writeln!(out, "\n{}", head.trim_end())?;
+    for (name, row, bytes) in parts(explanation) {
         let Some(bytes) = bytes else {
             continue;
         };
-        let share = percent(bytes, parts.total);
+        let share = percent(bytes, explanation.parts.total);
         let limit = explanation
             .limit
             .map_or(String::new(), |limit| percent(bytes, limit));
-        let line = format!(
-            "  {name:<30} {row:<13} {:>12} {share:>10} {limit:>20}",
-            units::bytes(bytes)
-        );
+        let size = units::bytes(bytes);
+        let line = format!("  {name:<30} {row:<13} {size:>12} {share:>10} {limit:>20}");
         writeln!(out, "{}", line.trim_end())?;
     }
     if let Some(working_set) = explanation.reading.working_set {
-        writeln!(
-            out,
-            "  {:<44} {:>12}",
-            "working set, as reported",
-            units::bytes(working_set)
-        )?;
+        let size = units::bytes(working_set);
+        writeln!(out, "  {:<44} {size:>12}", "working set, as reported")?;
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ pub struct Document<'a> {
     cgroup: Option<String>,
     /// Bytes and counts by kernel name; an unlimited limit is `"max"`.
     rows: BTreeMap<&'a str, Value>,
+    /// Each row in bytes as percent of the usage and of the limit.
+    shares: BTreeMap<&'a str, Share>,
     /// The working set the source itself gave.
     working_set: Option<u64>,
     limit: Option<u64>,
@@ -32,6 +34,12 @@ pub struct Document<'a> {
     unknown: Vec<Open<'a>>,
     notes: &'a [String],
     others: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Share {
+    of_usage_percent: Option<f64>,
+    of_limit_percent: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -98,6 +106,7 @@ impl<'a> From<&'a Explanation> for Document<'a> {
                 .iter()
                 .map(|(name, v)| (name, value(name, v)))
                 .collect(),
+            shares: shares(explanation),
             working_set: reading.working_set,
             limit: explanation.limit,
             parts: Parts::from(&explanation.parts),
@@ -126,13 +135,30 @@ impl<'a> From<&'a Explanation> for Document<'a> {
                 .iter()
                 .map(|u| Open {
                     what: u.what,
-                    command: &u.command,
+                    command: u.command,
                 })
                 .collect(),
             notes: &reading.notes,
             others: &explanation.others,
         }
     }
+}
+
+fn shares(explanation: &Explanation) -> BTreeMap<&str, Share> {
+    let percent = |part: u64, whole: u64| {
+        // Two decimals: more would be noise of the per-CPU batches.
+        (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 100.0)
+    };
+    let rows = explanation.reading.rows.iter();
+    rows.filter(|(name, _)| names::is_bytes(name) && !names::is_limit(name))
+        .map(|(name, bytes)| {
+            let share = Share {
+                of_usage_percent: percent(bytes, explanation.parts.total),
+                of_limit_percent: explanation.limit.and_then(|limit| percent(bytes, limit)),
+            };
+            (name, share)
+        })
+        .collect()
 }
 
 fn printed(explanation: &Explanation) -> Vec<Printed<'_>> {

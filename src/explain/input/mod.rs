@@ -5,6 +5,7 @@ pub mod given;
 mod json;
 mod metrics;
 mod oom;
+mod prometheus;
 mod recording;
 mod text;
 
@@ -95,7 +96,8 @@ pub fn read_bytes(
 /// Tells the kinds apart by what only they have.
 fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
     if metrics::is_page(text) {
-        let readings = metrics::read(text);
+        let page = prometheus::page(text);
+        let readings = metrics::read(page.as_deref().unwrap_or(text));
         if !readings.is_empty() {
             return readings;
         }
