@@ -20,11 +20,21 @@ pub fn memtide() -> Command {
 /// Says that this machine can't do what a test needs. `scripts/test` counts these and takes them
 /// out of the passed ones; the reason is printed where it can be seen.
 pub fn skip(what: &str, reason: &str) {
+    note("skipped", what, reason);
+}
+
+/// Says that a part of a test, or a test that its runner counts as ignored, can't be done here: its
+/// reason is printed, and it is not taken out of the passed ones.
+pub fn note_skip(what: &str, reason: &str) {
+    note("note", what, reason);
+}
+
+fn note(kind: &str, what: &str, reason: &str) {
     let line = format!("{what}: {reason}");
-    eprintln!("skipped: {line}");
+    eprintln!("{kind}: {line}");
     if let Some(path) = std::env::var_os("MEMTIDE_SKIP_LOG") {
         let log = OpenOptions::new().append(true).create(true).open(path);
-        if let Err(error) = log.and_then(|mut log| writeln!(log, "{line}")) {
+        if let Err(error) = log.and_then(|mut log| writeln!(log, "{kind}: {line}")) {
             panic!("can't note a skipped test: {error}");
         }
     }
