@@ -12,12 +12,14 @@ mod generate;
 mod judge;
 mod list;
 mod logger;
+mod metrics;
 mod pack;
 mod plot;
 mod profile;
 mod progress;
 mod record;
 mod recordings;
+mod replay;
 mod report;
 mod run;
 mod show;
@@ -53,6 +55,8 @@ enum Command {
     Record(record::Args),
     /// Watch an existing cgroup, a line a sample.
     Watch(watch::Args),
+    /// Play a recording as if it happened now, for Prometheus and dashboards.
+    Replay(replay::Args),
     /// List the scenarios.
     List(list::Args),
     /// Show one scenario: its story, steps, truth and expectations.
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
             return record::run(args).unwrap_or_else(|error| exit::report(&error));
         }
         Command::Watch(args) => watch::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Explain(args) => explain::run(args),

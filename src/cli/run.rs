@@ -8,9 +8,11 @@ use clap::ValueEnum;
 use tempfile::TempDir;
 
 use super::common::{self, Placed};
+use super::metrics::Listen;
 use super::progress::Progress;
 use super::{Exit, Failure};
-use crate::harness::{Environment, HarnessError, Options, Sink};
+use crate::harness::{Both, Environment, HarnessError, Options, Sink};
+use crate::metrics::Publisher;
 use crate::recording;
 use crate::report::{self, Document, RunResult, Verdict};
 use crate::scenario::{self, Overrides, Scenario};
@@ -44,6 +46,8 @@ pub struct Args {
     /// Seed instead of the scenario's.
     #[arg(long)]
     seed: Option<u64>,
+    #[command(flatten)]
+    listen: Listen,
     #[command(flatten)]
     placed: Placed,
 }
@@ -79,9 +83,16 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let scenarios = args.load()?;
     let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
     let environment = args.placed.environment()?;
+    let mut publisher = args.listen.start()?;
     let mut results = Vec::new();
     for (i, scenario) in scenarios.iter().enumerate() {
-        let result = one(&environment, scenario, &out, (i + 1, scenarios.len()))?;
+        let result = one(
+            &environment,
+            scenario,
+            &out,
+            (i + 1, scenarios.len()),
+            publisher.as_mut(),
+        )?;
         let interrupted = result.1;
         if args.format == Format::Human {
             print_human(&result.0, out.streams())?;
@@ -202,6 +213,7 @@ fn one(
     scenario: &Scenario,
     out: &OutDir,
     place: (usize, usize),
+    publisher: Option<&mut Publisher>,
 ) -> anyhow::Result<(RunResult, bool)> {
     if let Err(reason) = environment.can_run(scenario) {
         return Ok((
@@ -212,7 +224,14 @@ fn one(
     let sink = out.sink(&scenario.name);
     let options = Options { sink: sink.clone() };
     let mut progress = Progress::start(scenario, place);
-    let finished = environment.run(scenario, &options, &mut progress);
+    let finished = match publisher {
+        Some(publisher) => {
+            let finished = environment.run(scenario, &options, &mut Both(&mut progress, publisher));
+            publisher.end();
+            finished
+        }
+        None => environment.run(scenario, &options, &mut progress),
+    };
     progress.end();
     let finished = finished.map_err(|error| explain(error, &scenario.name))?;
     let recording = recording::read_path(sink.path())?;

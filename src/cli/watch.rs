@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::metrics::Listen;
 use super::{Exit, common, profile};
-use crate::harness::{self, Observer, Sink};
+use crate::harness::{self, Both, Nobody, Observer, Sink};
 use crate::recording::{self, Group, MISSING};
 use crate::rows::{CgroupVersion, View, ViewIndex};
 use crate::units;
@@ -26,6 +27,8 @@ pub struct Args {
     /// Keep a recording in FILE.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    listen: Listen,
 }
 
 /// Prints a line a sample and a summary at the end. Nothing in the cgroup is changed.
@@ -37,12 +40,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         .clone()
         .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
     let mut lines = Lines::default();
+    let mut publisher = args.listen.start()?;
+    let mut nobody = Nobody;
+    let other: &mut dyn Observer = match &mut publisher {
+        Some(publisher) => publisher,
+        None => &mut nobody,
+    };
     harness::watch(
         &path,
         args.interval,
         args.duration,
         &Sink::File(file.clone()),
-        &mut lines,
+        &mut Both(&mut lines, other),
     )?;
     let recording = recording::read_path(&file)?;
     let mut out = std::io::stdout();

@@ -1,6 +1,6 @@
 //! Who a series is about: the labels a scrape of the kubelet puts on every container metric.
 
-use crate::recording::{GroupKind, Recording};
+use crate::recording::{GroupKind, Header, Recording};
 
 /// The labels of one sampled cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +31,34 @@ pub enum Naming {
 /// An id of the length the kubelet uses; the same in every recording, so it tells nothing.
 const POD_UID: &str = "6d656d74-6964-6500-0000-000000000001";
 
+/// The placement of recordings of cgroups that memtide only looked at.
+const WATCHED: &str = "watch";
+
+/// Where the memory controller's files usually are; the rest of a path is the cgroup's own name.
+const MOUNTS: [&str; 3] = [
+    "/sys/fs/cgroup/memory",
+    "/sys/fs/cgroup/unified",
+    "/sys/fs/cgroup",
+];
+
 impl Labels {
     /// The labels of a recording's groups, in their order.
     pub fn of(recording: &Recording, naming: Naming) -> Vec<Labels> {
+        Labels::of_header(&recording.header, naming)
+    }
+
+    /// The labels of the groups of a recording that has just begun.
+    pub fn of_header(header: &Header, naming: Naming) -> Vec<Labels> {
+        if header.host.placement == WATCHED && naming == Naming::Telling {
+            let paths = header.groups.iter().map(|group| group.path.as_str());
+            return paths.map(Labels::of_cgroup).collect();
+        }
         let mut containers = 0;
         let pod = match naming {
-            Naming::Telling => recording.header.scenario.clone(),
+            Naming::Telling => header.scenario.clone(),
             Naming::Neutral => "app-0".to_owned(),
         };
-        let groups = recording.header.groups.iter();
+        let groups = header.groups.iter();
         groups
             .map(|group| {
                 if group.kind == GroupKind::Pod {
@@ -53,6 +72,27 @@ impl Labels {
                 Labels::container(&pod, &container, containers)
             })
             .collect()
+    }
+
+    /// The labels of an existing cgroup, from its directory alone: the kubelet's names of pods and
+    /// containers stand in other places. `id` is what cAdvisor shows, `name` the runtime's id.
+    pub fn of_cgroup(path: &str) -> Labels {
+        let id = MOUNTS
+            .iter()
+            .find_map(|mount| path.strip_prefix(mount))
+            .unwrap_or(path);
+        let last = id.rsplit('/').next().unwrap_or("");
+        let scope = last.strip_suffix(".scope").unwrap_or(last);
+        let name = scope.rsplit('-').next().unwrap_or(scope);
+        let is_id = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        Labels {
+            container: String::new(),
+            pod: String::new(),
+            namespace: String::new(),
+            id: id.to_owned(),
+            image: String::new(),
+            name: if is_id { name } else { "" }.to_owned(),
+        }
     }
 
     fn pod(pod: &str) -> Labels {
@@ -122,6 +162,24 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_watched_cgroup_is_named_by_its_path_as_cadvisor_does() {
+        let id = "7".repeat(64);
+        let v1 = Labels::of_cgroup(&format!(
+            "/sys/fs/cgroup/memory/kubepods/burstable/pod6d/{id}"
+        ));
+        assert_eq!(v1.id, format!("/kubepods/burstable/pod6d/{id}"));
+        assert_eq!(v1.name, id);
+        let scope = format!("/kubepods.slice/kubepods-pod6d.slice/cri-containerd-{id}.scope");
+        let v2 = Labels::of_cgroup(&format!("/sys/fs/cgroup{scope}"));
+        assert_eq!((v2.id, v2.name), (scope, id));
+        let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice");
+        assert_eq!(
+            (plain.id.as_str(), plain.name.as_str()),
+            ("/system.slice", "")
+        );
+    }
 
     #[test]
     fn label_values_are_escaped() {

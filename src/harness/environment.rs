@@ -160,6 +160,7 @@ impl Environment {
         let sampler = sites.sampler(&self.hierarchy, scenario, &actors)?;
         let groups = sampler.groups();
         let header = header(scenario, &self.host, groups.clone());
+        observer.begin(&header);
         let deadline = scenario.deadline;
         let parts = Parts {
             scenario,
@@ -208,6 +209,7 @@ pub fn watch(
     let sampler = Sampler::open(vec![source], true)?;
     let groups = sampler.groups();
     let header = header(&scenario, &host, groups.clone());
+    observer.begin(&header);
     let parts = Parts {
         scenario: &scenario,
         actors: Vec::new(),

@@ -21,4 +21,4 @@ mod workdir;
 pub use environment::{Environment, Options, Sink, can_run, existing, watch};
 pub use error::HarnessError;
 pub use live::Finished;
-pub use observer::{Nobody, Observer};
+pub use observer::{Both, Nobody, Observer};

@@ -1,9 +1,12 @@
 //! Who looks on while a run goes: a progress line, a live chart, a metrics endpoint.
 
-use crate::recording::{Event, Group};
+use crate::recording::{Event, Group, Header};
 
 /// Told what happens as it happens; must be quick, the clock is running.
 pub trait Observer {
+    /// What is known before anything else is told.
+    fn begin(&mut self, _header: &Header) {}
+
     /// The groups that will be sampled, before the first sample (and again when a group is made
     /// anew and its columns may differ).
     fn groups(&mut self, _groups: &[Group]) {}
@@ -31,3 +34,37 @@ pub trait Observer {
 pub struct Nobody;
 
 impl Observer for Nobody {}
+
+/// Two look on.
+pub struct Both<'a>(pub &'a mut dyn Observer, pub &'a mut dyn Observer);
+
+impl Observer for Both<'_> {
+    fn begin(&mut self, header: &Header) {
+        self.0.begin(header);
+        self.1.begin(header);
+    }
+
+    fn groups(&mut self, groups: &[Group]) {
+        self.0.groups(groups);
+        self.1.groups(groups);
+    }
+
+    fn sample(&mut self, group: usize, t: u64, values: &[u64]) {
+        self.0.sample(group, t, values);
+        self.1.sample(group, t, values);
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+
+    fn wants_stop(&mut self) -> bool {
+        // Both are asked, whatever the first one says.
+        self.0.wants_stop() | self.1.wants_stop()
+    }
+
+    fn holds(&mut self) -> bool {
+        self.0.holds() | self.1.holds()
+    }
+}

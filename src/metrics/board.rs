@@ -1,0 +1,142 @@
+//! The latest sample of every group, and who it is about.
+
+use crate::export::cadvisor::{Mapper, Reading};
+use crate::export::labels::{Labels, Naming};
+use crate::recording::{Group, Header, MISSING};
+use crate::rows::{CgroupVersion, View, ViewIndex};
+use crate::truth::COUNTERS;
+
+/// What a scrape shows.
+#[derive(Debug, Default)]
+pub struct Board {
+    pub(super) groups: Vec<Shown>,
+    /// The node's memory, bytes.
+    capacity: Option<u64>,
+    version: Option<CgroupVersion>,
+    /// Labels of the one `memtide_run_info` series.
+    pub(super) run: Vec<(&'static str, String)>,
+}
+
+/// One group on the board.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub labels: Labels,
+    name: String,
+    mapper: Mapper,
+    view: ViewIndex,
+    /// Where each counter of [`COUNTERS`] stands.
+    truth: [Option<usize>; COUNTERS.len()],
+    values: Vec<u64>,
+    /// Seconds since 1970.
+    started: f64,
+    sampled: bool,
+    capacity: Option<u64>,
+}
+
+impl Board {
+    /// Begins anew with the groups of a recording; `now` is in seconds since 1970.
+    pub fn begin(&mut self, header: &Header, now: f64) {
+        self.capacity = Some(header.host.mem_total);
+        self.version = Some(header.host.cgroup);
+        self.run = vec![
+            ("cgroup", header.host.cgroup.to_string()),
+            ("kernel", header.host.kernel.clone()),
+            ("lru", header.host.lru.to_string()),
+            ("scenario", header.scenario.clone()),
+            ("version", header.memtide.clone()),
+        ];
+        let labels = Labels::of_header(header, Naming::Telling);
+        let groups = header.groups.iter().zip(labels);
+        self.groups = groups
+            .map(|(group, labels)| Shown::new(group, labels, header, now.floor()))
+            .collect();
+    }
+
+    /// Takes over columns that have grown.
+    pub fn columns(&mut self, groups: &[Group]) {
+        let Some(version) = self.version else { return };
+        for (shown, group) in self.groups.iter_mut().zip(groups) {
+            shown.resolve(group, version);
+        }
+    }
+
+    /// Shows a sample from now on.
+    pub fn sample(&mut self, group: usize, values: &[u64]) {
+        if let Some(shown) = self.groups.get_mut(group) {
+            shown.values.clear();
+            shown.values.extend_from_slice(values);
+            shown.sampled = true;
+        }
+    }
+
+    /// A container was made anew; `now` is in seconds since 1970.
+    pub fn restarted(&mut self, container: &str, now: f64) {
+        for shown in self.groups.iter_mut().filter(|g| g.name == container) {
+            shown.started = now.floor();
+        }
+    }
+
+    /// Takes everything down: between two runs there is no container.
+    pub fn clear(&mut self) {
+        *self = Board::default();
+    }
+}
+
+impl Shown {
+    fn new(group: &Group, labels: Labels, header: &Header, now: f64) -> Self {
+        let version = header.host.cgroup;
+        let mut shown = Shown {
+            labels,
+            name: group.name.clone(),
+            mapper: Mapper::new(version, &group.columns, group.limit),
+            view: ViewIndex::default(),
+            truth: [None; COUNTERS.len()],
+            values: Vec::new(),
+            started: now,
+            sampled: false,
+            capacity: Some(header.host.mem_total),
+        };
+        shown.resolve(group, version);
+        shown
+    }
+
+    fn resolve(&mut self, group: &Group, version: CgroupVersion) {
+        self.mapper = Mapper::new(version, &group.columns, group.limit);
+        self.view = ViewIndex::new(version, &group.columns);
+        for (place, counter) in self.truth.iter_mut().zip(COUNTERS) {
+            *place = group
+                .columns
+                .iter()
+                .position(|column| column.strip_prefix("truth:") == Some(counter));
+        }
+        // Grown columns come before their first sample: no scrape may wait for memory then.
+        let more = group.columns.len().saturating_sub(self.values.len());
+        self.values.reserve(more);
+    }
+
+    fn get(&self, column: usize) -> Option<u64> {
+        self.values
+            .get(column)
+            .copied()
+            .filter(|value| *value != MISSING)
+    }
+
+    /// What cAdvisor would show; nothing before the first sample.
+    pub fn reading(&self) -> Option<Reading> {
+        self.sampled
+            .then(|| self.mapper.read(|c| self.get(c), Some(self.started)))
+    }
+
+    /// What formulas read.
+    pub fn view(&self) -> View {
+        View {
+            node_capacity: self.capacity,
+            ..self.view.view(|c| self.get(c))
+        }
+    }
+
+    /// A counter of the truth, by its place in [`COUNTERS`].
+    pub fn truth(&self, counter: usize) -> Option<u64> {
+        self.truth[counter].and_then(|column| self.get(column))
+    }
+}

@@ -1,0 +1,64 @@
+//! Puts what a run samples on the board.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::board::Board;
+use crate::harness::Observer;
+use crate::recording::{Event, EventKind, Group, Header};
+
+/// A board that a run writes and an endpoint reads.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(Arc<Mutex<Board>>);
+
+impl Shared {
+    /// The board. A thread that panicked while it held it left numbers, not broken ones.
+    pub fn lock(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The observer of a run whose numbers are scraped.
+#[derive(Debug, Clone, Default)]
+pub struct Publisher {
+    board: Shared,
+}
+
+impl Publisher {
+    /// Puts what it is told on `board`.
+    pub fn new(board: Shared) -> Self {
+        Publisher { board }
+    }
+
+    /// The run is over and its containers are gone.
+    pub fn end(&mut self) {
+        self.board.lock().clear();
+    }
+}
+
+impl Observer for Publisher {
+    fn begin(&mut self, header: &Header) {
+        self.board.lock().begin(header, now());
+    }
+
+    fn groups(&mut self, groups: &[Group]) {
+        self.board.lock().columns(groups);
+    }
+
+    fn sample(&mut self, group: usize, _t: u64, values: &[u64]) {
+        self.board.lock().sample(group, values);
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let EventKind::Restart { container, .. } = &event.kind {
+            self.board.lock().restarted(container, now());
+        }
+    }
+}
+
+/// Seconds since 1970; 0 on a machine whose clock stands before that.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
