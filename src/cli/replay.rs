@@ -80,6 +80,8 @@ enum Moment<'a> {
 struct Tape<'a> {
     recording: &'a Recording,
     moments: Vec<(u64, Moment<'a>)>,
+    /// The first moment: at slow speeds it would be a long wait with nothing to see.
+    start: u64,
     /// Wall-clock seconds for a recorded second.
     pace: f64,
 }
@@ -95,9 +97,11 @@ impl<'a> Tape<'a> {
         let mut moments: Vec<_> = samples.chain(events).collect();
         moments.sort_by_key(|(t, _)| *t);
         let pace = recording.header.time_scale / speed;
+        let start = moments.first().map_or(0, |(t, _)| *t);
         Tape {
             recording,
             moments,
+            start,
             pace,
         }
     }
@@ -108,7 +112,7 @@ impl<'a> Tape<'a> {
 
     fn wall(&self, t: u64) -> Duration {
         // A century stands in for what no duration can hold.
-        Duration::try_from_secs_f64(t as f64 / 1e9 * self.pace)
+        Duration::try_from_secs_f64(t.saturating_sub(self.start) as f64 / 1e9 * self.pace)
             .unwrap_or(Duration::from_secs(3_153_600_000))
     }
 
