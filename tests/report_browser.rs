@@ -41,30 +41,45 @@ fn open(name: &str) -> Option<Page> {
             return None;
         }
     };
-    let page = dir.path().join("report.html");
-    let status = Command::new(env!("CARGO_BIN_EXE_memtide"))
-        .arg("report")
-        .arg(&path)
-        .arg("-o")
-        .arg(&page)
-        .status()
-        .unwrap();
-    assert!(status.success());
+    let page = report(&[path.to_str().unwrap()], dir.path());
+    let browser = open_page(program, &page);
     let recording = read_path(&path).unwrap();
-    let mut browser = Browser::start(program, 1280, 1000);
-    browser.call(
-        "Page.navigate",
-        json!({"url": format!("file://{}", page.display())}),
-    );
-    browser.until("document.readyState === 'complete' && window.memtide");
-    browser.eval("document.querySelector('.viewer').scrollIntoView()");
-    browser.until("memtide.viewers.length > 0 || memtide.errors.length > 0");
-    assert_eq!(browser.eval("memtide.errors"), json!([]));
     Some(Page {
         browser,
         recording,
         _dir: dir,
     })
+}
+
+/// Writes a report; `args` say of what.
+fn report(args: &[&str], dir: &Path) -> PathBuf {
+    let page = dir.join("report.html");
+    let memtide = env!("CARGO_BIN_EXE_memtide");
+    let mut command = Command::new(memtide);
+    let status = command
+        .arg("report")
+        .args(args)
+        .arg("-o")
+        .arg(&page)
+        .status();
+    assert!(status.unwrap().success());
+    page
+}
+
+/// A browser with the page open and its first chart drawn.
+fn open_page(program: &str, page: &Path) -> Browser {
+    let mut browser = Browser::start(program, 1280, 1000);
+    let url = format!("file://{}", page.display());
+    browser.call("Page.navigate", json!({"url": url}));
+    browser.until("document.readyState === 'complete' && window.memtide");
+    show_chart(&mut browser);
+    assert_eq!(browser.eval("memtide.errors"), json!([]));
+    browser
+}
+
+fn show_chart(browser: &mut Browser) {
+    browser.eval("document.querySelector('.viewer').scrollIntoView()");
+    browser.until("memtide.viewers.length > 0 || memtide.errors.length > 0");
 }
 
 /// Moves the mouse to where this share of the plot's width is; gives the viewer's sample.
@@ -83,22 +98,22 @@ fn hover(page: &mut Page, share: f64) -> usize {
     page.browser.eval("memtide.viewers[0].at").as_u64().unwrap() as usize
 }
 
-/// The chart of an open page is drawn within two seconds from the start of the load. Other work on
-/// the machine can only add to it, so the best of a few loads is the page's own time; gives how often
-/// it was loaded again.
-fn draws_in_time(browser: &mut Browser) -> usize {
-    let mut best = f64::INFINITY;
-    for reloads in 0..8 {
-        let drawn = browser.eval("memtide.drawnAt['data-0']").as_f64().unwrap();
-        best = best.min(drawn);
-        println!("drawn after {drawn:.0} ms");
-        if best < 2000.0 {
-            return reloads;
-        }
-        browser.eval("memtide.viewers = []; location.reload()");
-        browser.until("window.memtide && memtide.viewers.length > 0");
-    }
-    panic!("never drawn in less than {best} ms");
+/// What the page needed to open and draw its first chart: less than two seconds of its own thread.
+/// The clock on the wall would count what other programs do in the meantime.
+fn draws_in_time(browser: &mut Browser) {
+    let wall_ms = browser.eval("memtide.drawnAt['data-0']").as_f64().unwrap();
+    let metrics = browser.call("Performance.getMetrics", json!({}));
+    let metrics = metrics["metrics"].as_array().unwrap();
+    let busy = metrics
+        .iter()
+        .find(|m| m["name"] == "TaskDuration")
+        .unwrap();
+    let busy_s = busy["value"].as_f64().unwrap();
+    println!(
+        "drawn after {wall_ms:.0} ms, {:.0} ms of them its own",
+        busy_s * 1000.0
+    );
+    assert!(busy_s > 0.0 && busy_s < 2.0, "{busy_s} s");
 }
 
 #[test]
@@ -106,7 +121,7 @@ fn opens_offline_without_errors_and_draws_in_time() {
     let Some(mut page) = open("opens_offline_without_errors_and_draws_in_time") else {
         return;
     };
-    let reloads = draws_in_time(&mut page.browser);
+    draws_in_time(&mut page.browser);
     hover(&mut page, 0.5);
     let asked: Vec<_> = page
         .browser
@@ -118,10 +133,7 @@ fn opens_offline_without_errors_and_draws_in_time() {
         .collect();
     assert_eq!(asked, Vec::<String>::new(), "requests");
     let files = page.browser.of_kind("Network.requestWillBeSent");
-    assert_eq!(
-        files.filter(|e| e["type"] == "Document").count(),
-        1 + reloads
-    );
+    assert_eq!(files.filter(|e| e["type"] == "Document").count(), 1);
     let wrong: Vec<_> = page
         .browser
         .of_kind("Runtime.exceptionThrown")
@@ -137,6 +149,41 @@ fn opens_offline_without_errors_and_draws_in_time() {
         )
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_whole_set_up_is_one_small_file_and_every_chart_of_it_is_drawn() {
+    let test = "a_whole_set_up_is_one_small_file_and_every_chart_of_it_is_drawn";
+    let setups = shipped::setups();
+    // The set-up with most to show: every other page is smaller.
+    let size = |setup: &&str| {
+        let own = shipped::all().filter(|s| s.setup == *setup);
+        own.map(|s| s.packed.len()).sum::<usize>()
+    };
+    let (Some(setup), Ok(program)) = (setups.into_iter().max_by_key(size), browser::program())
+    else {
+        println!("skipped: {test}: no shipped recording, or no Chromium");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let page = report(&["--setup", setup], dir.path());
+    let bytes = std::fs::metadata(&page).unwrap().len();
+    println!("{setup}: {bytes} bytes");
+    assert!(bytes < 8_000_000, "{bytes} bytes");
+    let mut browser = open_page(program, &page);
+    draws_in_time(&mut browser);
+    let count = browser.eval("document.querySelectorAll('.viewer').length");
+    let count = count.as_u64().unwrap();
+    for i in 0..count {
+        browser.eval(&format!(
+            "document.querySelectorAll('.viewer')[{i}].scrollIntoView()"
+        ));
+        browser.until(&format!(
+            "'data-{i}' in memtide.drawnAt || memtide.errors.length > 0"
+        ));
+    }
+    assert_eq!(browser.eval("memtide.errors"), json!([]));
+    assert_eq!(browser.eval("memtide.viewers.length"), json!(count));
 }
 
 #[test]
@@ -184,10 +231,12 @@ fn hovering_shows_the_recorded_numbers() {
         }
         let table = &page.recording.tables[group];
         for (column, name) in table.columns.iter().enumerate() {
-            let value = table
-                .get(sample, column)
-                .filter(|v| *v != memtide::rows::UNLIMITED);
-            let want = value.map_or("not given".into(), |v| v.to_string());
+            let want = match table.get(sample, column) {
+                None => "not given".into(),
+                // How the kernel writes that there is no limit; not exact in a browser either.
+                Some(value) if value >= 1 << 53 => "unlimited".into(),
+                Some(value) => value.to_string(),
+            };
             assert_eq!(cells[format!("row {name}")], json!(want), "{name} at {t} s");
         }
     }
@@ -224,12 +273,8 @@ fn series_are_toggled_and_time_is_walked_by_keyboard() {
         traces + 1
     ));
 
-    // From the last sample one back.
-    let last = browser
-        .eval("memtide.viewers[0].group.t.length")
-        .as_u64()
-        .unwrap()
-        - 1;
+    // One sample back.
+    let last = browser.eval("memtide.viewers[0].at").as_u64().unwrap();
     browser.eval("document.querySelector('.time input').focus()");
     browser.key("ArrowLeft", 37, "");
     browser.until(&format!("memtide.viewers[0].at === {}", last - 1));

@@ -42,8 +42,8 @@ mod with_charts {
     use super::super::Exit;
     use super::Args;
     use crate::recording::{self, Recording};
-    use crate::report::html::{self, Entry};
-    use crate::{expect, scenario, shipped};
+    use crate::report::html::{self, Answer, Entry};
+    use crate::{expect, judge, scenario, shipped};
 
     /// Writes the page.
     pub fn run(args: Args) -> anyhow::Result<Exit> {
@@ -54,11 +54,35 @@ mod with_charts {
             entries.push(entry(path.display().to_string(), recording));
         }
         entries.extend(shipped(&args)?);
-        let page = html::render(&entries, &[])?;
+        let answers = match &args.scorecard {
+            None => Vec::new(),
+            Some(path) => answers(path)?,
+        };
+        let page = html::render(&entries, &answers)?;
         std::fs::write(&args.output, page)
             .with_context(|| format!("failed to write {}", args.output.display()))?;
         log::info!("{} recordings in {}", entries.len(), args.output.display());
         Ok(Exit::Ok)
+    }
+
+    /// What each detector said, by recording.
+    fn answers(path: &Path) -> anyhow::Result<Vec<Answer>> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read the scorecard {}", path.display()))?;
+        let card = judge::baseline::read(&text, &path.display().to_string())?;
+        let answers = card.detectors.into_iter().flat_map(|card| {
+            let detector = card.detector;
+            card.rows.into_iter().map(move |row| Answer {
+                detector: detector.clone(),
+                setup: Some(row.setup),
+                scenario: row.scenario,
+                // Detectors count in their own, stretched time.
+                fired: row.fired_at_s.map(|t| t / row.time_scale),
+                judgement: row.error.unwrap_or_else(|| row.verdict.words().into()),
+                right: row.verdict.is_right(),
+            })
+        });
+        Ok(answers.collect())
     }
 
     fn entry(path: String, recording: Recording) -> Entry {

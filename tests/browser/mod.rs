@@ -120,6 +120,8 @@ impl Browser {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             self.call(&format!("{domain}.enable"), json!({}));
         }
+        // Times of this page's own thread, whatever else the machine does.
+        self.call("Performance.enable", json!({"timeDomain": "threadTicks"}));
         self.call(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),

@@ -8,12 +8,15 @@ use crate::plot::palette;
 use crate::plot::steps::{Mark, StepBand};
 use crate::plot::thin::{peak_columns, thin};
 use crate::recording::{Recording, StepResult};
-use crate::rows::UNLIMITED;
 
 use super::scorecard::Fire;
 
 /// Samples of a group that a page holds; a longer recording is thinned, keeping its peaks.
 const SAMPLES_MAX: usize = 3000;
+
+/// Whole numbers above this are not exact in a browser. No memory is that large: it is how the kernel
+/// writes that there is no limit.
+pub const NUMBER_MAX: u64 = 1 << 53;
 
 /// One recording's chart.
 #[derive(Serialize)]
@@ -56,6 +59,9 @@ struct Series {
     same: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     steps: Vec<Option<i64>>,
+    /// What to say where there is no number, if it is not that the kernel gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absent: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -134,12 +140,13 @@ fn group(recording: &Recording, index: usize) -> GroupData {
         .map(|s| recording.view(index, &view_index, *s))
         .collect();
     let row = |column: usize| {
-        series(
-            &table.columns[column],
-            samples
-                .iter()
-                .map(|s| table.get(*s, column).filter(|v| *v != UNLIMITED)),
-        )
+        let values = || samples.iter().map(|s| table.get(*s, column));
+        Series {
+            absent: values()
+                .any(|v| v >= Some(NUMBER_MAX))
+                .then_some("unlimited"),
+            ..series(&table.columns[column], values())
+        }
     };
     GroupData {
         name: recording
@@ -190,8 +197,13 @@ fn differences(values: impl Iterator<Item = u64>) -> Vec<u64> {
 }
 
 fn series(name: &str, values: impl Iterator<Item = Option<u64>>) -> Series {
-    // Kernel counters stay below 2^63: what doesn't fit is as good as not given.
-    signed(name, values.map(|v| v.and_then(|v| i64::try_from(v).ok())))
+    signed(
+        name,
+        values.map(|v| {
+            v.filter(|v| *v < NUMBER_MAX)
+                .and_then(|v| i64::try_from(v).ok())
+        }),
+    )
 }
 
 fn signed(name: &str, values: impl Iterator<Item = Option<i64>>) -> Series {
@@ -219,6 +231,7 @@ fn signed(name: &str, values: impl Iterator<Item = Option<i64>>) -> Series {
         colour: None,
         same,
         steps,
+        absent: None,
     }
 }
 

@@ -42,7 +42,7 @@
   }
 
   const mib = (bytes) => (bytes === null || bytes === undefined ? '–' : `${(bytes / MIB).toFixed(1)} MiB`);
-  const exact = (n) => (n === null || n === undefined ? 'not given' : n.toLocaleString('en'));
+  const exact = (n, absent) => (n === null || n === undefined ? absent ?? 'not given' : n.toLocaleString('en'));
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const element = (tag, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(tag), properties);
@@ -68,7 +68,7 @@
 
     show(index) {
       this.group = this.groups[index];
-      this.at = this.group.t.length - 1;
+      this.at = this.fullest();
       for (const part of this.node.querySelectorAll('.bar, .time, .now')) part.remove();
       this.draw();
       this.node.append(this.tools(index), this.legend(), this.slider(), this.panel());
@@ -126,6 +126,12 @@
         top = Math.max(top, stacked, ...lines.map((s) => s.values[i] ?? 0));
       });
       return top / MIB;
+    }
+
+    // Where there is most to see: the last sample of the largest usage. After a kill all is 0.
+    fullest() {
+      const sum = (i) => this.group.areas.reduce((total, s) => total + (s.values[i] ?? 0), 0);
+      return this.group.t.reduce((best, _, i) => (sum(i) >= sum(best) ? i : best), 0);
     }
 
     layout() {
@@ -301,7 +307,7 @@
         const value = s.values[index] ?? null;
         const formula = this.group.formulas.includes(s);
         short.textContent = !formula && isCount(s.name) ? '' : mib(value);
-        long.textContent = exact(value);
+        long.textContent = exact(value, s.absent);
         if (formula) {
           short.classList.add('share');
           short.style.setProperty('--share', limit && value > 0 ? `${Math.min(100, (100 * value) / limit)}%` : '0%');
