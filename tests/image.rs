@@ -1,0 +1,179 @@
+//! The container image: what it is, and that scenarios run in it with no rights at all.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+
+use memtide::recording;
+
+const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// Two images at once would fight over podman's store.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The static program: `MEMTIDE_STATIC`, or built with the profile that `scripts/kernels` uses.
+fn program(test: &str) -> Option<PathBuf> {
+    if let Some(given) = std::env::var_os("MEMTIDE_STATIC") {
+        return Some(given.into());
+    }
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let sysroot = sysroot.map(|o| text(&o.stdout)).unwrap_or_default();
+    if !Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(TARGET)
+        .is_dir()
+    {
+        common::skip(test, &format!("this Rust can't build for {TARGET}"));
+        return None;
+    }
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--locked",
+            "--profile",
+            "quick",
+            "--target",
+            TARGET,
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
+        PathBuf::from,
+    );
+    Some(target.join(TARGET).join("quick/memtide"))
+}
+
+/// An image of this test's own, removed when dropped.
+struct Image {
+    tag: String,
+    log: tempfile::TempDir,
+}
+
+impl Image {
+    fn build(test: &str) -> Option<Self> {
+        if !common::has_program(test, "podman") || !common::has_program(test, "runc") {
+            return None;
+        }
+        let program = program(test)?;
+        let tag = format!("localhost/memtide-{test}-{}:test", std::process::id());
+        let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/image"))
+            .args(["--tool", "podman", "--tag", &tag, "--binary"])
+            .arg(program)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let log = tempfile::tempdir_in("/var/tmp").unwrap();
+        // As an emptyDir is: any user may write.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(log.path(), open).unwrap();
+        let image = Image { tag, log };
+        let tried = image.run("64m", &["--version"]);
+        if !tried.status.success() {
+            let why = text(&tried.stderr).trim().replace('\n', " ");
+            common::skip(test, &format!("podman can't run: {why}"));
+            return None;
+        }
+        Some(image)
+    }
+
+    /// Runs it as its own user, read-only, with no capability and no way to get one.
+    fn run(&self, memory: &str, arguments: &[&str]) -> Output {
+        Command::new("podman")
+            .args([
+                "--cgroup-manager=cgroupfs",
+                "--runtime",
+                "runc",
+                "run",
+                "--rm",
+            ])
+            .args(["--network", "none", "--memory", memory, "--read-only"])
+            .args(["--cap-drop", "all", "--security-opt", "no-new-privileges"])
+            .args([
+                "--ulimit",
+                "nofile=1024:1024",
+                "--ulimit",
+                "nproc=1024:1024",
+            ])
+            .arg("-v")
+            .arg(format!("{}:/data/log", self.log.path().display()))
+            .arg(&self.tag)
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn inspect(&self, format: &str) -> String {
+        let output = Command::new("podman")
+            .args(["image", "inspect", "--format", format, &self.tag])
+            .output()
+            .unwrap();
+        text(&output.stdout).trim().to_string()
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let _ = Command::new("podman")
+            .args(["rmi", "-f", &self.tag])
+            .output();
+    }
+}
+
+#[test]
+fn the_image_is_small_and_nobodys_and_says_what_it_is() {
+    let _one = ONE_AT_A_TIME.lock();
+    let Some(image) = Image::build("image-is") else {
+        return;
+    };
+    let bytes: u64 = image.inspect("{{.Size}}").parse().unwrap();
+    assert!(bytes < 15_000_000, "{bytes}");
+    assert_eq!(image.inspect("{{.Config.User}}"), "65532:65532");
+    assert_eq!(image.inspect("{{.Config.Entrypoint}}"), "[/memtide]");
+    let labels = image.inspect("{{.Config.Labels}}");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        labels.contains(&format!("image.version:{version}")),
+        "{labels}"
+    );
+    assert!(labels.contains("image.licenses:MIT"), "{labels}");
+}
+
+#[test]
+fn one_container_scenarios_run_in_it_under_their_limit_without_any_rights() {
+    let _one = ONE_AT_A_TIME.lock();
+    let Some(image) = Image::build("image-run") else {
+        return;
+    };
+    // A page cache, a heap that is given back, and one whose worker is OOM-killed.
+    for (scenario, outcome) in [
+        ("log-read-twice", "survived"),
+        ("release-dontneed", "survived"),
+        ("leak", "oom_killed"),
+    ] {
+        let output = image.run("256m", &["run", scenario, "--out", "-"]);
+        assert!(
+            output.status.success(),
+            "{scenario}: {}",
+            text(&output.stderr)
+        );
+        let recording = recording::read_bytes(&output.stdout).unwrap();
+        assert!(recording.complete, "{scenario}");
+        assert_eq!(recording.header.host.placement, "ambient");
+        assert_eq!(
+            recording.footer.unwrap().outcome.as_str(),
+            outcome,
+            "{scenario}"
+        );
+    }
+    let left: Vec<_> = std::fs::read_dir(image.log.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
