@@ -20,6 +20,7 @@ pub mod formula;
 pub mod harness;
 pub mod host;
 pub mod judge;
+pub mod lesson;
 pub mod metrics;
 pub mod plot;
 pub mod recording;

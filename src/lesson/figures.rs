@@ -1,0 +1,194 @@
+//! The figures of a page: one value by step on every set-up, and all of them on one.
+
+use std::fmt::Write;
+
+use crate::expect::Source;
+use crate::recording::{EventKind, Recording};
+use crate::scenario::{Scenario, StepRef};
+use crate::units;
+
+/// What the full table shows: heading and value.
+const COLUMNS: [(&str, &str); 8] = [
+    ("usage", "usage"),
+    ("rss", "rss"),
+    ("inactive_file", "inactive_file"),
+    ("active_file", "active_file"),
+    ("cache", "cache"),
+    ("shmem", "shmem"),
+    ("working_set", "cadvisor_working_set"),
+    ("heap in use", "truth:live"),
+];
+
+/// One row of a table: a step, and the moment it is looked at.
+struct Row {
+    at: StepRef,
+    label: String,
+    /// Nanoseconds.
+    t: u64,
+}
+
+/// working_set after each step, a column for each set-up.
+pub fn across(scenario: &Scenario, runs: &[(&'static str, Recording)]) -> String {
+    let mut out =
+        String::from("working_set after each step, MiB, by kernel and cgroup version:\n\n");
+    let names: Vec<&str> = runs.iter().map(|(setup, _)| *setup).collect();
+    header(&mut out, &names);
+    for step in all_steps(scenario) {
+        let cells: Vec<String> = runs
+            .iter()
+            .map(|(_, recording)| match row(scenario, recording, step) {
+                Some(row) => cell(scenario, recording, &row, "cadvisor_working_set"),
+                None => "-".into(),
+            })
+            .collect();
+        let killed = |(_, r): &(&str, Recording)| {
+            row(scenario, r, step).is_some_and(|row| row.label.ends_with(')'))
+        };
+        let note = if runs.iter().any(killed) {
+            " (highest before the kill)"
+        } else {
+            ""
+        };
+        body(
+            &mut out,
+            &format!("{}{note}", label(scenario, step)),
+            &cells,
+        );
+    }
+    let outcomes: Vec<String> = runs
+        .iter()
+        .map(|(_, r)| {
+            r.footer
+                .as_ref()
+                .map_or("cut".into(), |f| f.outcome.to_string())
+        })
+        .collect();
+    body(&mut out, "outcome", &outcomes);
+    out.push('\n');
+    out
+}
+
+/// Every column after each step of one run.
+pub fn in_full(scenario: &Scenario, setup: &str, recording: &Recording) -> String {
+    let host = &recording.header.host;
+    let mut out = format!(
+        "On `{setup}` (kernel {}, cgroup {}, {}), MiB:\n\n",
+        host.kernel,
+        host.cgroup,
+        match host.lru {
+            crate::host::Lru::Classic => "classic LRU",
+            crate::host::Lru::Mglru => "MGLRU",
+        }
+    );
+    header(&mut out, &COLUMNS.map(|(heading, _)| heading));
+    for row in all_steps(scenario).filter_map(|step| row(scenario, recording, step)) {
+        let cells: Vec<String> = COLUMNS
+            .iter()
+            .map(|(_, value)| cell(scenario, recording, &row, value))
+            .collect();
+        body(&mut out, &row.label, &cells);
+    }
+    out.push('\n');
+    out
+}
+
+fn all_steps(scenario: &Scenario) -> impl Iterator<Item = StepRef> + '_ {
+    let containers = scenario.containers.iter().enumerate();
+    containers.flat_map(|(container, c)| {
+        c.actors.iter().enumerate().flat_map(move |(actor, a)| {
+            (0..a.steps.len()).map(move |step| StepRef {
+                container,
+                actor,
+                step,
+            })
+        })
+    })
+}
+
+fn label(scenario: &Scenario, at: StepRef) -> String {
+    let container = &scenario.containers[at.container];
+    let step = &container.actors[at.actor].steps[at.step].name;
+    match scenario.containers.len() {
+        1 => step.clone(),
+        _ => format!("{}: {step}", container.name),
+    }
+}
+
+/// A step that ended, or one that its actor did not live to end; none for one that never began or
+/// was skipped.
+fn row(scenario: &Scenario, recording: &Recording, at: StepRef) -> Option<Row> {
+    let container = &scenario.containers[at.container];
+    let actor = &container.actors[at.actor];
+    let name = &actor.steps[at.step].name;
+    let mut start = None;
+    let mut exit = None;
+    for event in &recording.events {
+        match &event.kind {
+            EventKind::StepEnd(end)
+                if end.id.container == container.name
+                    && end.id.actor == actor.name
+                    && end.id.step == *name =>
+            {
+                let done = end.result == crate::recording::StepResult::Done;
+                return done.then(|| Row {
+                    at,
+                    label: label(scenario, at),
+                    t: event.t,
+                });
+            }
+            EventKind::StepStart(id)
+                if id.container == container.name && id.actor == actor.name && id.step == *name =>
+            {
+                start = Some(event.t);
+            }
+            EventKind::ActorExit {
+                container: c,
+                actor: a,
+                ..
+            } if *c == container.name && *a == actor.name => exit = Some(event.t),
+            _ => {}
+        }
+    }
+    let t = peak(recording, group(scenario, recording, at)?, start?, exit?)?;
+    Some(Row {
+        at,
+        label: format!("{} (highest before the kill)", label(scenario, at)),
+        t,
+    })
+}
+
+/// When usage was highest between two times.
+fn peak(recording: &Recording, group: usize, start: u64, end: u64) -> Option<u64> {
+    let usage = Source::new(recording, group, "usage");
+    let times = &recording.tables[group].t;
+    let within = (0..times.len()).filter(|i| (start..=end).contains(&times[*i]));
+    let highest = within.max_by_key(|i| usage.at(*i))?;
+    Some(times[highest])
+}
+
+fn group(scenario: &Scenario, recording: &Recording, at: StepRef) -> Option<usize> {
+    let named = recording.group(&scenario.containers[at.container].name);
+    named.or((!recording.tables.is_empty()).then(|| recording.main_group()))
+}
+
+fn cell(scenario: &Scenario, recording: &Recording, row: &Row, value: &str) -> String {
+    let number = group(scenario, recording, row.at).and_then(|group| {
+        let sample = recording.tables[group].at(row.t)?;
+        Source::new(recording, group, value).at(sample)
+    });
+    match number {
+        Some(bytes) => units::mib(bytes.max(0).unsigned_abs()),
+        None => "-".into(),
+    }
+}
+
+fn header<S: AsRef<str>>(out: &mut String, headings: &[S]) {
+    let headings: Vec<&str> = headings.iter().map(AsRef::as_ref).collect();
+    // Writing to a string can't fail.
+    let _ = writeln!(out, "| after | {} |", headings.join(" | "));
+    let _ = writeln!(out, "|---|{}", "---:|".repeat(headings.len()));
+}
+
+fn body(out: &mut String, label: &str, cells: &[String]) {
+    let _ = writeln!(out, "| {label} | {} |", cells.join(" | "));
+}
