@@ -3,6 +3,9 @@
 //! Chromium reads commands from descriptor 3 and writes answers to descriptor 4, JSON texts ended by
 //! a zero byte. Named pipes opened by a shell put them there.
 
+// Each test file uses its part of it.
+#![allow(dead_code)]
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -144,7 +144,7 @@
         paper_bgcolor: css('--ground'), plot_bgcolor: css('--ground'), font: { color: css('--ink'), family: 'system-ui, sans-serif', size: 13 },
         hovermode: 'x unified', hoverlabel: { bgcolor: css('--raised'), bordercolor: css('--rule'), font: { color: css('--ink') } },
         dragmode: 'zoom', modebar: { bgcolor: 'rgba(0,0,0,0)', color: css('--quiet'), activecolor: css('--ink') }, shapes: this.shapes(), annotations: this.annotations(),
-        xaxis: { ...axis, ticksuffix: ' s', range: this.range ?? [0, this.chart.end], hoverformat: '.3f', showspikes: true, spikemode: 'across', spikethickness: 1, spikedash: 'solid', spikecolor: css('--quiet') },
+        xaxis: { ...axis, ticksuffix: ' s', range: this.range ?? [0, this.chart.end], hoverformat: '.3f', showspikes: true, spikemode: 'across', spikethickness: -2, spikedash: 'solid', spikecolor: css('--quiet') },
         yaxis: { ...axis, ticksuffix: ' MiB', rangemode: 'tozero', range: [0, this.top() * 1.06], fixedrange: false },
       };
     }
