@@ -30,11 +30,11 @@ pub fn note_skip(what: &str, reason: &str) {
 }
 
 fn note(kind: &str, what: &str, reason: &str) {
-    let line = format!("{what}: {reason}");
-    eprintln!("{kind}: {line}");
+    let line = format!("{kind}: {what}: {reason}\n");
+    eprint!("{line}");
     if let Some(path) = std::env::var_os("MEMTIDE_SKIP_LOG") {
         let log = OpenOptions::new().append(true).create(true).open(path);
-        if let Err(error) = log.and_then(|mut log| writeln!(log, "{kind}: {line}")) {
+        if let Err(error) = log.and_then(|mut log| log.write_all(line.as_bytes())) {
             panic!("can't note a skipped test: {error}");
         }
     }
