@@ -22,10 +22,14 @@ fn shown(readme: &str, command: &str) -> Vec<String> {
 
 #[test]
 fn the_table_across_kernels_is_what_compare_prints() {
-    let readme = read("README.md");
     let command = "memtide compare --scenario log-read-twice";
-    let lines = shown(&readme, command);
+    let lines = shown(&read("README.md"), command);
     assert!(lines.len() >= 6, "the table is not in README.md: {lines:?}");
+    assert_eq!(
+        lines,
+        shown(&read("README.zh-CN.md"), command),
+        "the two READMEs differ"
+    );
     let output = common::memtide()
         .args(["compare", "--scenario", "log-read-twice"])
         .output()
