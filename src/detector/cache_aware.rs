@@ -5,7 +5,7 @@
 //! It fires in four cases:
 //!
 //! - **near the limit and rising**: what can't be taken back is above 80 % of the limit, higher
-//!   than it ever was before it was last given back, and has risen in each of the last three
+//!   than it ever was before it was last given back, and has risen in most parts of the last three
 //!   minutes. A level alone is no reason (a service may use what it was given), nor is a jump that
 //!   is over.
 //! - **in use again**: at the limit, memory that counted as lazily freed vanishes several times
@@ -13,7 +13,7 @@
 //! - **rising all along**: for half an hour the lowest point of every bucket is above that of the
 //!   one before, with hardly an exception, and it adds up. That is what a slow leak looks like from
 //!   far away from the limit; a warm-up ends, a garbage collector gives back.
-//! - **standing still**: throttled at memory.high in each of the last three minutes, with next to
+//! - **standing still**: throttled at memory.high most of the last three minutes, with next to
 //!   no cache that could be dropped instead (cgroup v2).
 //!
 //! Kernel memory and half-released huge pages are named but no reason to fire: the kernel takes

@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 
-/// The time over which a rise must be seen, seconds, and in how many parts of it.
+/// The time over which a rise must be seen, seconds; in how many parts of it is looked, and in how
+/// many it must be there. A jump falls into two parts at most, a leak may stand still in one.
 const RISING_S: f64 = 180.0;
-const PARTS: usize = 3;
+const PARTS: usize = 4;
+const RISING_PARTS: usize = 3;
 /// The time over which lazily freed memory is compared with what was added, seconds.
 const VANISH_S: f64 = 60.0;
+/// How long what was added is remembered for that, seconds.
+const MEMORY_S: f64 = 600.0;
 /// How many times faster it must go than memory was added.
 const FASTER: f64 = 3.0;
 
@@ -33,7 +37,7 @@ impl Recent {
     /// Adds a moment and forgets what is too old.
     pub fn push(&mut self, moment: Moment) {
         self.0.push_back(moment);
-        let from = moment.t - RISING_S - VANISH_S;
+        let from = moment.t - MEMORY_S;
         // One from before the window is kept: its values held until the window began.
         while self.0.get(1).is_some_and(|second| second.t <= from) {
             self.0.pop_front();
@@ -47,19 +51,25 @@ impl Recent {
         self.0.get(until.checked_sub(1)?)
     }
 
-    /// Whether a value rose by more than `noise` in each part of the last minutes.
+    /// Whether a value rose by more than `noise` in most parts of the last three minutes.
     pub fn rising(&self, noise: f64, value: impl Fn(&Moment) -> Option<f64>) -> bool {
-        let step = RISING_S / PARTS as f64;
+        // With scrapes further apart than a part is long, a part is from scrape to scrape.
+        let last_two = self.0.iter().rev().take(2).map(|m| m.t);
+        let gap = last_two
+            .reduce(|newest, before| newest - before)
+            .unwrap_or(0.0);
+        let step = (RISING_S / PARTS as f64).max(gap);
         let value = |ago: f64| self.at(ago).and_then(&value);
-        (0..PARTS).all(|part| {
-            let later = value(part as f64 * step);
+        let rising = (0..PARTS).filter(|part| {
+            let later = value(*part as f64 * step);
             let earlier = value((part + 1) as f64 * step);
             later.zip(earlier).is_some_and(|(l, e)| l - e > noise)
-        })
+        });
+        rising.count() >= RISING_PARTS
     }
 
     /// Whether what counted as lazily freed goes faster than memory is added: `least` bytes of it
-    /// in the last minute, and several times what was added in any of the minutes before.
+    /// in the last minute, and several times what was added in any minute of the last ten.
     ///
     /// Reclaim takes one page for each that is asked for. Where it looks at many more, it finds
     /// pages that were written again after they were freed: they are in use, and it puts them back.
@@ -124,7 +134,10 @@ mod tests {
     fn rising_is_rising_all_the_time() {
         let held = |m: &Moment| Some(m.held);
         assert!(moments(|t| (t, 0.0)).rising(1.0, held));
-        assert!(!moments(|t| (t.min(500.0), 0.0)).rising(1.0, held));
+        assert!(!moments(|t| (t.min(450.0), 0.0)).rising(1.0, held));
+        // One part without a rise is let pass, a jump is not.
+        assert!(moments(|t| (t.min(500.0) + (t - 540.0).max(0.0), 0.0)).rising(1.0, held));
+        assert!(!moments(|t| (500.0 * (t / 500.0).floor(), 0.0)).rising(1.0, held));
         assert!(!moments(|t| (t, 0.0)).rising(1.0, |m| m.high));
     }
 }
