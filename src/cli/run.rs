@@ -37,7 +37,7 @@ pub struct Args {
     /// goes to stderr.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Memory limit of the first container instead of the scenario's.
+    /// Memory limit of every container instead of the scenario's; shares of the limit scale with it.
     #[arg(long, value_name = "SIZE", value_parser = limit)]
     limit: Option<u64>,
     /// Time between samples instead of the scenario's.
