@@ -10,6 +10,7 @@
 
 pub mod cgroup;
 pub mod cli;
+pub mod cluster;
 pub mod compare;
 pub mod demo;
 pub mod detector;

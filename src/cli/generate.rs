@@ -6,6 +6,7 @@ use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::{Cli, Exit};
+use crate::cluster::jobs;
 use crate::{recording, scenario};
 
 /// What to write.
@@ -21,6 +22,10 @@ enum What {
     Fish,
     /// docs/kernels.md: what differs between the shipped recordings (Markdown).
     KernelsDoc,
+    /// scripts/kind/base/jobs.yaml: the scenarios as Kubernetes Jobs for pods without any rights.
+    KindJobs,
+    /// scripts/kind/overlays/managed/jobs.yaml: those that need a privileged pod.
+    KindManagedJobs,
     /// The JSON Schema of scenario files.
     ScenarioSchema,
     /// The JSON Schema of a recording's objects.
@@ -44,6 +49,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::ScenarioSchema => out = pretty(&scenario::json_schema())?,
         What::RecordingSchema => out = recording::schema().into_bytes(),
         What::Fish => clap_complete::generate(Shell::Fish, &mut command, "memtide", &mut out),
+        What::KindJobs => out = jobs::manifest(&jobs::plain()?, "kind-jobs").into_bytes(),
+        What::KindManagedJobs => {
+            out = jobs::manifest(&jobs::managed()?, "kind-managed-jobs").into_bytes();
+        }
         What::KernelsDoc => out = super::compare::kernels_doc()?.into_bytes(),
     }
     io::stdout().write_all(&out)?;

@@ -46,6 +46,10 @@ pub struct Args {
     /// Seed instead of the scenario's.
     #[arg(long)]
     seed: Option<u64>,
+    /// Run only number N of them, from 0, beginning again after the last: a completion index of an
+    /// Indexed Job.
+    #[arg(long, value_name = "N")]
+    pick: Option<usize>,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -133,6 +137,10 @@ impl Args {
                 "no scenario has {:?} in its name or as a tag; `memtide list` shows them all",
                 self.filter.join(" and ")
             );
+        }
+        if let Some(number) = self.pick {
+            let picked = scenarios.swap_remove(number % scenarios.len());
+            scenarios = vec![picked];
         }
         Ok(scenarios)
     }

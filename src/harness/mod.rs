@@ -22,3 +22,4 @@ pub use environment::{Environment, Options, Sink, can_run, existing, watch};
 pub use error::HarnessError;
 pub use live::Finished;
 pub use observer::{Both, Nobody, Observer};
+pub use site::fits_ambient;
