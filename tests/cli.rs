@@ -34,7 +34,7 @@ fn without_arguments_the_commands_are_listed() {
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
     for command in [
-        "run", "record", "watch", "replay", "list", "show", "doctor", "explain", "judge",
+        "run", "record", "watch", "replay", "collect", "list", "show", "doctor", "explain", "judge",
     ] {
         assert!(
             text.contains(&format!("  {command}")),

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. The only place that prints.
 
+mod collect;
 mod common;
 mod compare;
 mod demo;
@@ -10,6 +11,7 @@ mod explain;
 mod export;
 mod generate;
 mod judge;
+mod kubectl;
 mod list;
 mod logger;
 mod metrics;
@@ -67,6 +69,8 @@ enum Command {
     Recordings(recordings::Args),
     /// Compare a scenario across kernels, or before and after.
     Compare(compare::Args),
+    /// Collect what ran as Kubernetes Jobs: recordings, verdicts, comparisons.
+    Collect(collect::Args),
     /// Show a scenario as it happens, on the whole screen, with its story.
     Demo(demo::Args),
     /// Make one HTML file of recordings: charts, tables, expectations.
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Collect(args) => collect::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Report(args) => report::run(args),
         Command::Plot(args) => plot::run(args),

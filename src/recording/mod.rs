@@ -20,7 +20,7 @@ mod write;
 pub use pack::{Original, PackError, Packed, compressed, pack, pack_thinned};
 pub use read::{ReadError, read_bytes, read_named, read_path};
 pub use schema::schema;
-pub use write::{Sink, WriteError, Writer};
+pub use write::{Sink, WriteError, Writer, footer_line};
 
 use crate::host::HostFacts;
 use crate::rows::{CgroupVersion, Rows, View, ViewIndex};

@@ -51,6 +51,14 @@ struct Output {
     broken: bool,
 }
 
+/// A footer as the last line of a recording: for one that was cut and whose end is known from
+/// elsewhere.
+pub fn footer_line(footer: &Footer) -> String {
+    let line = serde_json::to_string(&WireObject::Footer(WireFooter::from(footer)));
+    // Numbers and strings only: there is nothing in it that JSON can't hold.
+    line.unwrap_or_default() + "\n"
+}
+
 impl Writer {
     /// Makes the file at `path`, or replaces it, with the header as its first line.
     pub fn create(path: &Path, header: &Header) -> Result<Self, WriteError> {

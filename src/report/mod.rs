@@ -9,5 +9,7 @@ pub mod junit;
 mod result;
 mod table;
 
-pub use result::{Document, Expected, OrderedMap, RunResult, StepRow, Verdict, analyze, skipped};
+pub use result::{
+    Document, Expected, OrderedMap, RunResult, StepRow, Verdict, analyze, skipped, unseen,
+};
 pub use table::{Align, Style, Table};

@@ -198,16 +198,27 @@ pub fn analyze(scenario: &Scenario, recording: &Recording, path: Option<String>)
 /// The result of a scenario that can't run here.
 pub fn skipped(scenario: &Scenario, host: Option<HostFacts>, reason: String) -> RunResult {
     RunResult {
-        scenario: scenario.name.clone(),
         title: scenario.title.clone(),
+        host,
+        limit: scenario.containers.first().map(|c| c.limit),
+        seed: scenario.seed,
+        ..unseen(&scenario.name, reason)
+    }
+}
+
+/// The result of a scenario of which nothing but its name is known: a skip, with the reason.
+pub fn unseen(name: &str, reason: String) -> RunResult {
+    RunResult {
+        scenario: name.into(),
+        title: String::new(),
         result: Verdict::Skip,
         reason,
         outcome: None,
         recording: None,
         complete: false,
-        host,
-        limit: scenario.containers.first().map(|c| c.limit),
-        seed: scenario.seed,
+        host: None,
+        limit: None,
+        seed: 0,
         steps: Vec::new(),
         expectations: Vec::new(),
         not_here: Vec::new(),
