@@ -192,6 +192,32 @@ fn compare(prometheus: &Prometheus, recording: &Recording) {
     }
 }
 
+/// Every query of the Grafana dashboard is one that Prometheus takes, and finds something here.
+fn assert_dashboard_draws(prometheus: &Prometheus) {
+    let dashboard: Value =
+        serde_json::from_str(include_str!("../scripts/grafana/memtide.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|p| p["targets"].as_array().unwrap());
+    let mut queries = 0;
+    for target in targets {
+        let query = target["expr"]
+            .as_str()
+            .unwrap()
+            .replace("$container", ".*")
+            .replace("$pod", ".*")
+            .replace("$__rate_interval", "1m");
+        let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
+        let data = prometheus.api(&format!("/api/v1/query?query={encoded}"));
+        assert_ne!(
+            data["result"].as_array().unwrap().len(),
+            0,
+            "nothing for {query}"
+        );
+        queries += 1;
+    }
+    assert!(queries > 10);
+}
+
 /// `# TYPE` lines of a page or a fixture.
 fn types(page: &str) -> BTreeMap<String, String> {
     page.lines()
@@ -225,6 +251,8 @@ fn prometheus_reads_a_replay_as_it_was_recorded() {
         (scraped.len() > 60 && scraped.last() == Some(&last)).then_some(())
     });
     compare(&prometheus, &recording);
+
+    assert_dashboard_draws(&prometheus);
 
     let metadata = prometheus.api("/api/v1/metadata");
     let real = types(include_str!("fixtures/real-cadvisor-metrics.txt"));

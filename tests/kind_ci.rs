@@ -1,0 +1,211 @@
+//! `scripts/kind/ci`: the cluster it makes is gone on every exit, and one that was there is used and
+//! left as it was. Kind and the cluster stand in by scripts that note what they are told; the
+//! manifests, the collection and the judging are real.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use memtide::shipped;
+
+/// Programs in front of PATH, and what they were told.
+struct Tools {
+    dir: tempfile::TempDir,
+}
+
+impl Tools {
+    fn new(scripts: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, script) in scripts {
+            let path = dir.path().join(name);
+            std::fs::write(
+                &path,
+                format!("#!/bin/bash\necho \"{name} $*\" >> \"$CALLS\"\n{script}\n"),
+            )
+            .unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, mode).unwrap();
+        }
+        Tools { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn ci(&self, arguments: &[&str]) -> Command {
+        let mut command =
+            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kind/ci"));
+        let path = std::env::var("PATH").unwrap();
+        command
+            .args(arguments)
+            .args(["--memtide", env!("CARGO_BIN_EXE_memtide"), "--out"])
+            .arg(self.path("out"))
+            .env("PATH", format!("{}:{path}", self.dir.path().display()))
+            .env("CALLS", self.path("calls"))
+            .env("ANSWERS", self.dir.path())
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    fn calls(&self) -> String {
+        std::fs::read_to_string(self.path("calls")).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_cluster_that_was_made_is_deleted_when_something_fails() {
+    let tools = Tools::new(&[("kind", ""), ("kubectl", "exit 1")]);
+    let output = tools
+        .ci(&["--name", "c1", "--image", "localhost/no-such-image:x"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let calls = tools.calls();
+    assert!(calls.contains("kind create cluster --name c1"), "{calls}");
+    assert!(calls.contains("kind delete cluster --name c1"), "{calls}");
+}
+
+#[test]
+fn a_cluster_that_was_made_is_deleted_on_a_signal() {
+    let tools = Tools::new(&[
+        (
+            "kind",
+            "[ \"$1\" != create ] || { touch \"$ANSWERS/creating\"; sleep 1; }",
+        ),
+        ("kubectl", "exit 1"),
+    ]);
+    let mut child = tools
+        .ci(&["--name", "c2", "--image", "localhost/no-such-image:x"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !tools.path("creating").exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "nothing was created"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let killed = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(
+        tools.calls().contains("kind delete cluster --name c2"),
+        "{}",
+        tools.calls()
+    );
+}
+
+#[test]
+fn an_existing_cluster_is_used_judged_and_left_as_it_was() {
+    if !common::has_program("kind-ci", "kubectl") {
+        return;
+    }
+    let real = Command::new("sh")
+        .args(["-c", "command -v kubectl"])
+        .output()
+        .unwrap();
+    let real = String::from_utf8(real.stdout).unwrap();
+    let kubectl = format!(
+        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
+case "$1 $2" in
+  "kustomize "*) exec {} "$@" ;;
+  "get namespace") exit 0 ;;
+  "get nodes") echo "<none>" ;;
+  "get job") cat "$ANSWERS/job.json" ;;
+  "get pods") cat "$ANSWERS/pods.json" ;;
+  "logs "*) cat "$ANSWERS/log" ;;
+  "apply "*) cp "$3" "$ANSWERS/applied" ;;
+esac"#,
+        real.trim()
+    );
+    let tools = Tools::new(&[("kubectl", &kubectl)]);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kubectl");
+    let read = |name: &str| std::fs::read_to_string(data.join(name)).unwrap();
+    let job = read("job.json").replace("\"completions\": 11", "\"completions\": 1");
+    std::fs::write(tools.path("job.json"), job).unwrap();
+    let pods = read("succeeded.json").replace(
+        "\"memtide\",\n     \"job-name",
+        "\"memtide-each-node\",\n     \"job-name",
+    );
+    std::fs::write(
+        tools.path("pods.json"),
+        pods.replace(
+            "job-name\": \"memtide\"",
+            "job-name\": \"memtide-each-node\"",
+        ),
+    )
+    .unwrap();
+    let mut log = Vec::new();
+    let packed = shipped::find("6.1-v2", "log-write").unwrap().packed;
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut log).unwrap();
+    std::fs::write(tools.path("log"), log).unwrap();
+
+    let arguments = [
+        "--existing-cluster",
+        "--image",
+        "registry.test/memtide:1",
+        "--overlay",
+        "each-node",
+    ];
+    let output = tools.ci(&arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let applied = std::fs::read_to_string(tools.path("applied")).unwrap();
+    assert!(
+        applied.contains("image: registry.test/memtide:1"),
+        "{applied}"
+    );
+    // One node: one run.
+    assert!(applied.contains("completions: 1\n"), "{applied}");
+    for file in [
+        "results.json",
+        "junit.xml",
+        "summary.md",
+        "report.html",
+        "judge.txt",
+    ] {
+        assert!(
+            tools
+                .path("out")
+                .join(file)
+                .metadata()
+                .is_ok_and(|m| m.len() > 0),
+            "{file}: {said}"
+        );
+    }
+    let calls = tools.calls();
+    assert!(calls.contains(" delete --ignore-not-found"), "{calls}");
+    assert!(!calls.contains("delete namespace"), "{calls}");
+}
+
+#[test]
+fn wrong_commands_are_said() {
+    let tools = Tools::new(&[]);
+    for (arguments, words) in [
+        (
+            &["--overlay", "nothing"][..],
+            "no overlay is called nothing",
+        ),
+        (&["--existing-cluster"], "--image NAME"),
+        (&["--what"], "unknown option"),
+    ] {
+        let output = tools.ci(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(words), "{said}");
+    }
+}
