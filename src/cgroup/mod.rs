@@ -7,6 +7,7 @@
 //! undone at the end. At the real root, where nothing has to move, the controller stays on: others
 //! may have come to use it meanwhile.
 
+mod below;
 pub mod churn;
 mod discover;
 mod error;
@@ -23,6 +24,7 @@ mod sweep;
 pub mod v1;
 pub mod v2;
 
+pub use below::{container_id, containers_below, kubelet_name};
 pub use discover::{Located, Own, discover_in};
 pub use error::CgroupError;
 pub use files::Pids;

@@ -27,6 +27,7 @@ mod run;
 mod show;
 mod supervise;
 mod watch;
+mod watch_recursive;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::metrics::Listen;
+use super::watch_recursive as recursive;
 use super::{Exit, common, profile};
 use crate::harness::{self, Both, Nobody, Observer, Sink};
 use crate::recording::{self, Group, MISSING};
@@ -18,6 +19,18 @@ pub struct Args {
     /// A cgroup's directory, or the id of a process in it.
     #[arg(value_name = "PATH|PID")]
     target: String,
+    /// Watch every container below PATH, a node's `kubepods` cgroup for example: one recording and
+    /// one endpoint for all that are there at the start.
+    #[arg(short, long)]
+    recursive: bool,
+    /// With --recursive: the kubelet's links, which name pods and containers.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/log/containers",
+        requires = "recursive"
+    )]
+    container_logs: PathBuf,
     /// Time between samples.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = units::parse_duration)]
     interval: Duration,
@@ -34,25 +47,37 @@ pub struct Args {
 /// Prints a line a sample and a summary at the end. Nothing in the cgroup is changed.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let path = resolve(&args.target)?;
+    let cgroups = if args.recursive {
+        recursive::containers(&path, &args.container_logs)?
+    } else {
+        vec![recursive::single(&path)]
+    };
     let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
     let file = args
         .out
         .clone()
         .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
-    let mut lines = Lines::default();
     let mut publisher = args.listen.start()?;
     let mut nobody = Nobody;
     let other: &mut dyn Observer = match &mut publisher {
         Some(publisher) => publisher,
         None => &mut nobody,
     };
+    let (mut one, mut many) = (Lines::default(), recursive::Sums::default());
+    let lines: &mut dyn Observer = match args.recursive {
+        true => &mut many,
+        false => &mut one,
+    };
     harness::watch(
         &path,
-        args.interval,
-        args.duration,
+        &cgroups,
+        (args.interval, args.duration),
         &Sink::File(file.clone()),
-        &mut Both(&mut lines, other),
+        &mut Both(lines, other),
     )?;
+    if args.recursive {
+        return Ok(Exit::Ok);
+    }
     let recording = recording::read_path(&file)?;
     let mut out = std::io::stdout();
     let colour = common::colour(out.is_terminal());

@@ -50,8 +50,10 @@ impl Labels {
     /// The labels of the groups of a recording that has just begun.
     pub fn of_header(header: &Header, naming: Naming) -> Vec<Labels> {
         if header.host.placement == WATCHED && naming == Naming::Telling {
-            let paths = header.groups.iter().map(|group| group.path.as_str());
-            return paths.map(Labels::of_cgroup).collect();
+            let groups = header.groups.iter();
+            return groups
+                .map(|group| Labels::of_cgroup(&group.path).named(&group.name))
+                .collect();
         }
         let mut containers = 0;
         let pod = match naming {
@@ -92,6 +94,21 @@ impl Labels {
             id: id.to_owned(),
             image: String::new(),
             name: if is_id { name } else { "" }.to_owned(),
+        }
+    }
+
+    /// With the kubelet's names, where a watched container has them: `POD_NAMESPACE_CONTAINER`,
+    /// which is unambiguous since none of the three may hold an underscore.
+    fn named(self, name: &str) -> Labels {
+        let parts: Vec<&str> = name.split('_').collect();
+        match (&parts[..], self.name.is_empty()) {
+            ([pod, namespace, container], false) => Labels {
+                container: (*container).to_owned(),
+                pod: (*pod).to_owned(),
+                namespace: (*namespace).to_owned(),
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -174,7 +191,11 @@ mod tests {
         let scope = format!("/kubepods.slice/kubepods-pod6d.slice/cri-containerd-{id}.scope");
         let v2 = Labels::of_cgroup(&format!("/sys/fs/cgroup{scope}"));
         assert_eq!((v2.id, v2.name), (scope, id));
-        let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice");
+        let named = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/kubepods/pod6d/{id}"));
+        let named = named.named("web-7d_shop_app");
+        let names = [&named.pod, &named.namespace, &named.container].map(String::as_str);
+        assert_eq!(names, ["web-7d", "shop", "app"]);
+        let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice").named("a_b_c");
         assert_eq!(
             (plain.id.as_str(), plain.name.as_str()),
             ("/system.slice", "")

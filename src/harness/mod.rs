@@ -18,7 +18,7 @@ mod site;
 mod stage;
 mod workdir;
 
-pub use environment::{Environment, Options, Sink, can_run, existing, watch};
+pub use environment::{Environment, Options, Sink, Watched, can_run, existing, watch};
 pub use error::HarnessError;
 pub use live::Finished;
 pub use observer::{Both, Nobody, Observer};
