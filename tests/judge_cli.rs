@@ -246,3 +246,45 @@ fn detectors_lists_them_all() {
             .all(|d| !d["reads"].as_array().unwrap().is_empty())
     );
 }
+
+#[test]
+fn a_recording_that_would_never_end_is_skipped_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    own(dir.path(), Some("class = \"leak\"\nfire = true\n"));
+    let file = dir.path().join("mine.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (scale, word) in [
+        ("1e300", "scrapes"),
+        ("0.0", "time_scale is 0"),
+        ("-5.0", "time_scale"),
+    ] {
+        let changed = text.replacen(
+            "\"time_scale\":300.0",
+            &format!("\"time_scale\":{scale}"),
+            1,
+        );
+        assert_ne!(changed, text, "the header has a time scale");
+        std::fs::write(&file, changed).unwrap();
+        let args = [
+            "--detector",
+            "psi",
+            "--scenario",
+            "model",
+            "--recordings",
+            path,
+        ];
+        let output = judge(&args);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{scale}: {}",
+            stdout(&output)
+        );
+        assert!(
+            stderr(&output).contains(word),
+            "{scale}: {}",
+            stderr(&output)
+        );
+    }
+}

@@ -117,6 +117,10 @@ fn write(
     mut out: impl Write,
 ) -> anyhow::Result<()> {
     let scraping = args.scrape.scraping()?;
+    for (setup, recording) in recordings {
+        feed::check(recording, &scraping)
+            .with_context(|| format!("{setup}/{}", recording.header.scenario))?;
+    }
     let scale = |r: &Recording| scraping.time_scale.unwrap_or(r.header.time_scale);
     let pages: Vec<(String, Pages)> = recordings
         .iter()
@@ -165,6 +169,7 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
         corpus.add_path(path)?;
     }
     corpus.retain(|setup, scenario| wanted(args, setup, scenario));
+    corpus.keep_scrapable(&args.scrape.scraping()?);
     if corpus.cases.is_empty() {
         bail!("no recording with a truth to export");
     }

@@ -111,7 +111,7 @@ fn parse_scale(text: &str) -> Result<f64, String> {
 
 impl Suite {
     /// Gathers the recordings.
-    pub fn corpus(&self) -> anyhow::Result<Corpus> {
+    pub fn corpus(&self, scraping: &Scraping) -> anyhow::Result<Corpus> {
         let mut corpus = Corpus::default();
         let chosen =
             |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
@@ -126,6 +126,7 @@ impl Suite {
         corpus.retain(|setup, scenario| {
             chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
         });
+        corpus.keep_scrapable(scraping);
         for skipped in &corpus.skipped {
             writeln!(
                 io::stderr(),
@@ -161,8 +162,8 @@ impl Scrape {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let candidates = candidates(&args)?;
     let before = args.baseline.as_deref().map(read_baseline).transpose()?;
-    let corpus = args.suite.corpus()?;
     let scraping = args.scrape.scraping()?;
+    let corpus = args.suite.corpus(&scraping)?;
     let threads = args
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));

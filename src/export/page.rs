@@ -62,7 +62,7 @@ impl<'a> Pages<'a> {
 
     /// The wall clock at a detector's time, milliseconds since 1970.
     pub fn timestamp_ms(&self, t_s: f64) -> i64 {
-        self.anchor_ms + (t_s * 1e3).round() as i64
+        self.anchor_ms.saturating_add((t_s * 1e3).round() as i64)
     }
 
     /// The detector's time of the last sample of all groups, seconds.

@@ -162,4 +162,11 @@ mod tests {
         assert!(told(&confused).unwrap().contains("tmpfs"));
         assert_eq!(change(&missed, &good, 15.0), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in ".{0,80}") {
+            let _ = read(&text, "x");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::recording::Recording;
 use crate::scenario;
 use crate::shipped;
 
+use super::feed::{self, Scraping};
 use super::panel::spread;
 use super::truth::{self, Truth, TruthError};
 
@@ -114,6 +115,20 @@ impl Corpus {
             self.insert(name, setup, recording, truth);
         }
         Ok(())
+    }
+
+    /// Leaves out what can't be scraped so, with the reason.
+    pub fn keep_scrapable(&mut self, scraping: &Scraping) {
+        let (fit, unfit): (Vec<_>, Vec<_>) = std::mem::take(&mut self.cases)
+            .into_iter()
+            .map(|case| (feed::check(&case.recording, scraping), case))
+            .partition(|(check, _)| check.is_ok());
+        self.cases = fit.into_iter().map(|(_, case)| case).collect();
+        for (check, case) in unfit {
+            if let Err(error) = check {
+                self.skip(case.name, error.to_string());
+            }
+        }
     }
 
     /// Keeps what `keep` says yes to, by set-up and scenario.

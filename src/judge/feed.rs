@@ -31,6 +31,39 @@ impl Default for Scraping {
     }
 }
 
+/// More scrapes of one recording are not made: that many every 15 s are more than a month.
+pub const SCRAPES_MAX: usize = 200_000;
+
+/// Why a recording can't be scraped.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FeedError {
+    /// No detector time follows from such a scale.
+    #[error("its time_scale is {0}: give a positive one with --time-scale")]
+    Scale(f64),
+    /// It would never end.
+    #[error(
+        "it would take {0:.0} scrapes, more than {SCRAPES_MAX}: give a longer --scrape-interval or \
+         a smaller --time-scale"
+    )]
+    TooLong(f64),
+}
+
+/// Whether a recording can be scraped so.
+pub fn check(recording: &Recording, scraping: &Scraping) -> Result<(), FeedError> {
+    let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
+    if !(scale.is_finite() && scale > 0.0) {
+        return Err(FeedError::Scale(scale));
+    }
+    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
+    let seconds = last.copied().unwrap_or(0) as f64 / 1e9 * scale;
+    let scrapes = seconds / scraping.interval_s;
+    if scrapes < SCRAPES_MAX as f64 {
+        Ok(())
+    } else {
+        Err(FeedError::TooLong(scrapes))
+    }
+}
+
 /// A recording made ready for judging.
 pub struct Feed<'a> {
     /// Labels and times.
@@ -40,14 +73,20 @@ pub struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// Scrapes a recording. `key` separates the random numbers of one recording from another's.
+    /// Scrapes a recording, at most [`SCRAPES_MAX`] times (see [`check`]). `key` separates the random numbers of one recording from another's.
     pub fn new(recording: &'a Recording, scraping: &Scraping, key: &str) -> Self {
         let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
         let pages = Pages::new(recording, Naming::Neutral, scale);
         let groups = recording.tables.len();
         let plan = match &scraping.realism {
             None => ideal(&pages, scraping.interval_s),
-            Some(realism) => realism::plan(realism, key, pages.end(), scraping.interval_s, groups),
+            Some(realism) => realism::plan(
+                realism,
+                key,
+                pages.end().min(SCRAPES_MAX as f64 * scraping.interval_s),
+                scraping.interval_s,
+                groups,
+            ),
         };
         let rounds = plan.into_iter().map(|look| take(&pages, look)).collect();
         Feed { pages, rounds }
@@ -65,7 +104,7 @@ pub struct Look {
 
 fn ideal(pages: &Pages, interval_s: f64) -> Vec<Look> {
     let groups = pages.labels.len();
-    let scrapes = (pages.end() / interval_s) as usize;
+    let scrapes = ((pages.end() / interval_s) as usize).min(SCRAPES_MAX);
     let at = |i: usize| i as f64 * interval_s;
     (0..=scrapes)
         .map(|i| Look {

@@ -265,4 +265,12 @@ mod tests {
         let text = "expr: container_memory_rss / node_memory_MemTotal_bytes # container_foo\n";
         assert_eq!(unknown_metrics(text), ["node_memory_MemTotal_bytes"]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_words_of_promtool_are_read_without_panic(line in ".{0,80}") {
+            let _ = firing(&line);
+            let _ = unknown_metrics(&line);
+        }
+    }
 }

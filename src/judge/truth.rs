@@ -128,3 +128,53 @@ pub fn oom_kill(recording: &Recording) -> Option<u64> {
     });
     kills.map(|event| event.t).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn empty() -> Recording {
+        let header = crate::shipped::all()
+            .next()
+            .and_then(|one| one.read().ok())
+            .map(|recording| recording.header);
+        Recording {
+            header: header.expect("a recording is shipped"),
+            tables: Vec::new(),
+            events: Vec::new(),
+            footer: None,
+            complete: false,
+        }
+    }
+
+    #[test]
+    fn a_sidecar_says_what_is_right_and_when() {
+        let text = "class = \"leak\"\nfire = true\nonset = \"1.5s\"\noom = \"1m\"\n";
+        let truth = from_toml(text, Path::new("x"), &empty()).unwrap();
+        assert_eq!(truth.onset_ns, 1_500_000_000);
+        assert_eq!(truth.oom_ns, Some(60_000_000_000));
+    }
+
+    #[test]
+    fn a_wrong_sidecar_is_told_with_its_place() {
+        let error = |text: &str| {
+            let found = from_toml(text, Path::new("x.truth.toml"), &empty());
+            found.unwrap_err().to_string()
+        };
+        let typo = error("class = \"leak\"\nfire = true\nonsett = \"1s\"\n");
+        assert!(typo.contains("line 3") && typo.contains("onset"), "{typo}");
+        let unit = error("class = \"leak\"\nfire = true\nonset = \"12\"\n");
+        assert!(
+            unit.contains("x.truth.toml") && unit.contains("not a time"),
+            "{unit}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in ".{0,80}") {
+            let _ = from_toml(&text, Path::new("x"), &empty());
+        }
+    }
+}
