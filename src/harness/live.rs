@@ -69,6 +69,9 @@ pub(super) struct Settling {
 /// The longest wait for stable counters: v2 flushes its statistics every 2 s at the latest.
 const SETTLE_MAX: Duration = Duration::from_millis(2500);
 
+/// How often somebody was made to wait at memory.high.
+const HIGH: &str = "memory.events:high";
+
 /// The verdict counters: a rise is an event. `failcnt` and `max` rise by thousands at the limit,
 /// so only their first rise is told; their final values are in the footer.
 const COUNTERS: [(&str, bool); 7] = [
@@ -77,7 +80,7 @@ const COUNTERS: [(&str, bool); 7] = [
     ("memory.events:oom", true),
     ("memory.failcnt", false),
     ("memory.events:max", false),
-    ("memory.events:high", false),
+    (HIGH, false),
     ("memory.events:low", false),
 ];
 
@@ -93,6 +96,8 @@ pub(super) struct Live<'a> {
     counters: Vec<Vec<(usize, &'static str, bool, u64)>>,
     /// Which groups' cgroups were removed.
     gone: Vec<bool>,
+    /// When memory.events `high` last rose, nanoseconds.
+    high_rose: Option<u64>,
     stop: bool,
 }
 
@@ -108,6 +113,7 @@ impl<'a> Live<'a> {
             observer,
             counters: Vec::new(),
             gone: vec![false; parts.groups.len()],
+            high_rose: None,
             stop: false,
             parts,
         };
@@ -242,6 +248,7 @@ impl<'a> Live<'a> {
             .is_some_and(|end| self.parts.clock.now_ns() > end)
         {
             self.facts.timed_out = !self.parts.watching;
+            self.facts.throttled = self.facts.timed_out && self.stalls();
             self.stop = true;
         }
         Ok(())
@@ -295,6 +302,15 @@ impl<'a> Live<'a> {
         self.watch_counters(group, t)
     }
 
+    /// Whether somebody is being made to wait at memory.high: the kernel counts each wait, and none
+    /// lasts longer than 2 s (MEMCG_MAX_HIGH_DELAY_JIFFIES).
+    fn stalls(&self) -> bool {
+        const PATIENCE_NS: u64 = 5_000_000_000;
+        let now = self.parts.clock.now_ns();
+        self.high_rose
+            .is_some_and(|then| now.saturating_sub(then) < PATIENCE_NS)
+    }
+
     fn watch_counters(&mut self, group: usize, t: u64) -> Result<(), HarnessError> {
         let values = self.parts.sampler.values(group);
         let mut rose = Vec::new();
@@ -308,6 +324,9 @@ impl<'a> Live<'a> {
             }
             if *every || *last == 0 {
                 rose.push((*name, value));
+            }
+            if *name == HIGH {
+                self.high_rose = Some(t);
             }
             *last = value;
         }
