@@ -216,3 +216,29 @@ fn one_that_is_right_is_told_so() {
         "{rows:?}"
     );
 }
+
+#[test]
+fn a_judge_that_is_interrupted_leaves_no_file() {
+    let mark = format!("78901.{}", std::process::id());
+    let dir = suite();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_memtide"))
+        .args(["judge", "--no-shipped", "--recordings"])
+        .arg(dir.path())
+        .args(["--detector", &format!("sleep {mark}"), "--timeout", "60s"])
+        .env("TMPDIR", scratch.path())
+        .spawn()
+        .unwrap();
+    wait_until(|| alive(&mark));
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    let asked = Instant::now();
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    child.wait().unwrap();
+    wait_until(|| !alive(&mark));
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}

@@ -16,6 +16,7 @@ pub mod realism;
 pub mod render;
 pub mod rules;
 pub mod scorecard;
+mod scratch;
 pub mod supervise;
 pub mod truth;
 pub mod verdict;

@@ -1,7 +1,7 @@
 //! Runs a detector that is a program of its own: fed on stdin, read from stdout, bounded in all.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -12,6 +12,7 @@ use crate::units;
 
 use super::answers::{Answers, LINE_MAX};
 use super::descendants;
+use super::scratch;
 use super::supervise::{Ended, Limits};
 use super::verdict::Answer;
 
@@ -52,7 +53,7 @@ const STDERR_KEPT: usize = 4 << 10;
 impl Program {
     /// Runs the program over one feed. Whatever it does wrong is in the answer; an `Err` is ours.
     pub fn run(&self, feed: &[u8], end_s: f64) -> io::Result<Answer> {
-        let status = tempfile::NamedTempFile::new()?;
+        let status = scratch::file()?;
         let (feed_end, feed_start) = io::pipe()?;
         let mut supervisor = self.start(&status, feed_end.try_clone()?)?;
         // `start` asked for both pipes.
@@ -84,12 +85,12 @@ impl Program {
 
     /// Waits for the supervisor. One that was killed itself leaves no status, and may leave
     /// orphans that hold our pipes open: they have come to us, and are ended here.
-    fn wait(&self, supervisor: &mut Child, status: &tempfile::NamedTempFile) -> io::Result<Ended> {
+    fn wait(&self, supervisor: &mut Child, status: &File) -> io::Result<Ended> {
         let waited = supervisor.wait();
         forget(supervisor.id());
         waited?;
-        let text = fs::read(status.path())?;
-        if let Ok(ended) = serde_json::from_slice(&text) {
+        let text = scratch::read(status)?;
+        if let Ok(ended) = serde_json::from_str(&text) {
             return Ok(ended);
         }
         if self.subreaper {
@@ -100,13 +101,13 @@ impl Program {
         ))
     }
 
-    fn start(&self, status: &tempfile::NamedTempFile, stdin: io::PipeReader) -> io::Result<Child> {
+    fn start(&self, status: &File, stdin: io::PipeReader) -> io::Result<Child> {
         let limits = &self.limits;
         // Held over the start: no other thread may take the newborn for an orphan.
         let mut known = known();
         let child = Command::new(&self.supervisor)
             .arg(SUPERVISE)
-            .arg(status.path())
+            .arg(scratch::path(status))
             .arg(limits.time.as_millis().to_string())
             .arg(limits.memory.to_string())
             .arg(limits.processes.to_string())

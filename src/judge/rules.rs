@@ -16,6 +16,7 @@ use crate::export::promtool::{ExprTest, TestFile, duration};
 use crate::scenario::Class;
 
 use super::feed::Feed;
+use super::scratch;
 use super::verdict::Answer;
 
 /// Why a rules file could not be judged.
@@ -95,22 +96,17 @@ impl Rules {
 
     /// Judges the rules on each feed in one call of promtool.
     pub fn run(&self, feeds: &[Feed], interval_s: f64) -> Result<Vec<Answer>, RulesError> {
-        let dir = tempfile::tempdir().map_err(|source| RulesError::Io {
-            context: "cannot make a temporary folder".to_owned(),
-            source,
-        })?;
         let mut files = Vec::new();
-        for (i, feed) in feeds.iter().enumerate() {
-            let file = dir.path().join(format!("{i}.yaml"));
+        for feed in feeds {
             let yaml = self.question(feed, interval_s).to_yaml()?;
-            fs::write(&file, yaml).map_err(|source| RulesError::Io {
-                context: file.display().to_string(),
+            let file = scratch::file_with(yaml.as_bytes()).map_err(|source| RulesError::Io {
+                context: "cannot write a temporary file".to_owned(),
                 source,
             })?;
-            files.push(file);
+            files.push((scratch::path(&file), file));
         }
         let mut args = vec!["test".as_ref(), "rules".as_ref()];
-        args.extend(files.iter().map(|f| f.as_os_str()));
+        args.extend(files.iter().map(|(path, _)| path.as_os_str()));
         let (_, said) = promtool(&args)?;
         let per_file = said.split("Unit Testing:").skip(1);
         let answers: Vec<Answer> = per_file
@@ -185,19 +181,14 @@ fn promtool(args: &[&std::ffi::OsStr]) -> Result<(bool, String), RulesError> {
         move |source| RulesError::Io { context, source }
     };
     // One file for both streams keeps the order of what it says, and never fills up.
-    let said = tempfile::NamedTempFile::new().map_err(io("cannot make a temporary file"))?;
-    let append = fs::OpenOptions::new()
-        .append(true)
-        .open(said.path())
-        .map_err(io("cannot open a temporary file"))?;
-    let other = append
-        .try_clone()
-        .map_err(io("cannot open a temporary file"))?;
+    let said = scratch::file().map_err(io("cannot make a temporary file"))?;
+    let stream = || said.try_clone().map_err(io("cannot open a temporary file"));
+    let (stdout, stderr) = (stream()?, stream()?);
     let mut child = Command::new("promtool")
         .args(args)
         .stdin(Stdio::null())
-        .stdout(append)
-        .stderr(other)
+        .stdout(stdout)
+        .stderr(stderr)
         .spawn()
         .map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => RulesError::NoPromtool,
@@ -219,11 +210,8 @@ fn promtool(args: &[&std::ffi::OsStr]) -> Result<(bool, String), RulesError> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let text = fs::read(said.path()).map_err(io("cannot read what promtool said"))?;
-    Ok((
-        status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    ))
+    let text = scratch::read(&said).map_err(io("cannot read what promtool said"))?;
+    Ok((status.success(), text))
 }
 
 /// Words of the rules that look like metrics of containers or pods and that no recording has.
