@@ -25,7 +25,8 @@ pub struct Args {
     /// Hold each recording against the shipped one of the set-up most like its machine.
     #[arg(long, value_enum, conflicts_with = "scenario", requires = "recordings")]
     against: Option<Against>,
-    /// The column the others are held against (default: the first).
+    /// The column the others are held against (default: of two the first, of more the one that
+    /// agrees with most others).
     #[arg(long, value_name = "LABEL", conflicts_with = "against")]
     baseline: Option<String>,
     /// Compare this value: a formula, a counter, a column (again for more).
@@ -164,7 +165,9 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
             runs.len()
         );
         let baseline = match &args.baseline {
-            None => 0,
+            // Of two, the first is "before".
+            None if runs.len() == 2 => 0,
+            None => compare::most_typical(&runs),
             Some(name) => runs
                 .iter()
                 .position(|r| r.label == *name)
@@ -242,7 +245,8 @@ pub fn kernels_doc() -> anyhow::Result<String> {
             runs.push(Run::new(shipped.setup, &recording, None, &values)?);
         }
         if runs.len() > 1 {
-            comparisons.push(Comparison::new(runs, 0)?);
+            let baseline = compare::most_typical(&runs);
+            comparisons.push(Comparison::new(runs, baseline)?);
         }
     }
     Ok(compare::kernels_doc(&comparisons)?)

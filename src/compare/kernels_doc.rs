@@ -58,7 +58,42 @@ pub fn kernels_doc(comparisons: &[Comparison]) -> Result<String, DocError> {
     for comparison in same {
         let _ = writeln!(out, "- `{}`", comparison.scenario);
     }
+    not_recorded(&mut out, comparisons);
     Ok(out)
+}
+
+/// Whether it is about set-ups of which there is no recording.
+fn is_elsewhere(d: &Difference, comparisons: &[Comparison]) -> bool {
+    let mut runs = comparisons.iter().flat_map(|c| &c.runs);
+    !d.setups.is_empty() && !runs.any(|r| d.setups.contains(&r.label))
+}
+
+fn not_recorded(out: &mut String, comparisons: &[Comparison]) {
+    let elsewhere = differences()
+        .iter()
+        .filter(|d| is_elsewhere(d, comparisons));
+    let lines: Vec<String> = elsewhere
+        .map(|d| format!("- `{}`, {}\n", d.scenario, line(d)))
+        .collect();
+    if !lines.is_empty() {
+        out.push_str("\n## Known of kernels that are not among the recordings\n\n");
+        out.push_str(&lines.concat());
+    }
+}
+
+/// The steps, the set-ups, why and where.
+fn line(difference: &Difference) -> String {
+    let steps: Vec<String> = difference.steps.iter().map(|s| format!("`{s}`")).collect();
+    let on = match difference.setups.is_empty() {
+        true => String::new(),
+        false => format!(" on {}", difference.setups.join(", ")),
+    };
+    format!(
+        "{}{on}: {} Source: {}.",
+        steps.join(", "),
+        difference.why,
+        difference.source
+    )
 }
 
 const HEAD: &str = "# What differs between kernels
@@ -66,9 +101,9 @@ const HEAD: &str = "# What differs between kernels
 <!-- Generated from recordings/ by `memtide generate kernels-doc`; a test keeps it current. -->
 
 Every scenario of the catalogue was run on each of these set-ups. The tables show the values at
-the end of each step, where set-ups differ: bold is further from the first column than 2 % of the
-limit. `memtide compare --scenario NAME` shows the whole of one, `memtide compare FILE --against
-shipped` holds a run of your own against them.
+the end of each step where set-ups differ; bold is what lies further than 2 % of the limit from
+what most of them show. `memtide compare --scenario NAME` shows the whole of one scenario,
+`memtide compare FILE --against shipped` holds a run of your own against these.
 
 ";
 
@@ -134,6 +169,9 @@ fn unexplained(comparison: &Comparison) -> Result<(), DocError> {
 }
 
 fn unseen(difference: &Difference, comparisons: &[Comparison]) -> Result<(), DocError> {
+    if is_elsewhere(difference, comparisons) {
+        return Ok(());
+    }
     for step in &difference.steps {
         let seen = comparisons.iter().any(|c| {
             let mut found = differing(c).into_iter();
@@ -167,19 +205,10 @@ fn scenario(out: &mut String, comparison: &Comparison) {
     }
     out.push('\n');
     for difference in differences() {
-        if difference.scenario == comparison.scenario {
-            let steps: Vec<String> = difference.steps.iter().map(|s| format!("`{s}`")).collect();
-            let on = match difference.setups.is_empty() {
-                true => String::new(),
-                false => format!(" on {}", difference.setups.join(", ")),
-            };
-            let _ = writeln!(
-                out,
-                "- {}{on}: {} Source: {}.",
-                steps.join(", "),
-                difference.why,
-                difference.source
-            );
+        if difference.scenario == comparison.scenario
+            && !is_elsewhere(difference, std::slice::from_ref(comparison))
+        {
+            let _ = writeln!(out, "- {}", line(difference));
         }
     }
 }

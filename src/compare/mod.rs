@@ -24,7 +24,7 @@ pub use likeness::likeness;
 pub use nearest::nearest;
 pub use render::{Show, human, markdown};
 pub use run::{Reading, Run, RunError, StepValues};
-pub use table::{Cell, Comparison, Row, Sheet, tolerance};
+pub use table::{Cell, Comparison, Row, Sheet, most_typical, tolerance};
 pub use wire::json;
 pub use words::{Sentence, sentences};
 

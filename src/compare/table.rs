@@ -107,6 +107,21 @@ impl Comparison {
     }
 }
 
+/// The column that the others are best held against: the one with which most values agree, the
+/// first of several. So what is marked is what is unusual, whichever set-up comes first.
+pub fn most_typical(runs: &[Run]) -> usize {
+    let marks = |baseline: usize| {
+        let comparison = Comparison::new(runs.to_vec(), baseline).ok()?;
+        let cells = comparison.sheets.iter().flat_map(|s| &s.rows);
+        let values = cells.flat_map(|r| &r.cells).filter(|c| c.differs).count();
+        let outcomes = comparison.outcome_differs.iter().filter(|d| **d).count();
+        Some(values + outcomes)
+    };
+    (0..runs.len())
+        .min_by_key(|&i| marks(i).unwrap_or(usize::MAX))
+        .unwrap_or(0)
+}
+
 /// Every step of any run, in the order of the run that has most of them.
 fn all_steps(runs: &[Run]) -> Vec<String> {
     let mut order: Vec<&Run> = runs.iter().collect();

@@ -91,6 +91,19 @@ fn a_kernel_that_behaves_like_another_set_up_is_told_so() {
 }
 
 #[test]
+fn of_three_columns_the_odd_one_is_marked_wherever_it_stands() {
+    let runs = |order: [&Recording; 3]| {
+        let labels = ["a", "b", "c"];
+        let runs = labels.iter().zip(order).map(|(label, r)| run(label, r));
+        runs.collect::<Vec<Run>>()
+    };
+    let (odd, usual) = (mglru(), classic());
+    assert_eq!(most_typical(&runs([&odd, &usual, &usual])), 1);
+    assert_eq!(most_typical(&runs([&usual, &odd, &usual])), 0);
+    assert_eq!(most_typical(&[]), 0);
+}
+
+#[test]
 fn skipped_absent_and_not_reached_are_not_numbers() {
     let mut skipped = classic();
     for event in &mut skipped.events {
