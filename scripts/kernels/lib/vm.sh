@@ -54,7 +54,8 @@ vm_end() {
 vm_progress() {
     local line
     # tail ends with the machine, after the last line.
-    while IFS=$' \t\r' read -r line; do
+    while read -r line; do
+        line=${line%$'\r'}
         case $line in
         *memtide-vm:*) note "${line#*memtide-vm: }" ;;
         esac
