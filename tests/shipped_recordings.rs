@@ -102,10 +102,11 @@ fn every_scenario_is_recorded_or_can_not_run_there() {
         let host = first.read().unwrap().header.host;
         for entry in scenario::catalogue() {
             let scenario = entry.parse(Overrides::default()).unwrap();
+            // A virtual machine has busybox and memtide, and no runtime.
             let refused = scenario
                 .requires
                 .iter()
-                .find(|r| r.when.holds(&host).is_err());
+                .find(|r| !r.when.programs.is_empty() || r.when.holds(&host).is_err());
             match (shipped::find(&setup, entry.name), refused) {
                 (None, None) => missing.push(format!("{setup}: {}", entry.name)),
                 (None, Some(r)) => println!("skipped: {} on {setup}: {}", entry.name, r.reason),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::render::{grid, markdown_table};
+use super::render::{grid, markdown_mark, markdown_table};
 use super::{Comparison, Difference, Row, Sheet, differences};
 
 /// Why the page can't be written.
@@ -102,12 +102,16 @@ const HEAD: &str = "# What differs between kernels
 
 Every scenario of the catalogue was run on each of these set-ups. The tables show the values at
 the end of each step where set-ups differ; bold is what lies further than 2 % of the limit from
-what most of them show. `memtide compare --scenario NAME` shows the whole of one scenario,
-`memtide compare FILE --against shipped` holds a run of your own against these.
+what most of them show, italic what is as far away because the machine had done other work by then
+(a step that lasts for a time does less on a slow one). `memtide compare --scenario NAME` shows the
+whole of one scenario, `memtide compare FILE --against shipped` holds a run of your own against these.
 
 ";
 
-const SAME: &str = "At every step the values of all set-ups lie within the tolerance, and it ends the same way:\n\n";
+const SAME: &str = "After the same work the values of all set-ups lie within the tolerance at every step, and the run
+ends the same way:
+
+";
 
 fn setups(comparisons: &[Comparison]) -> String {
     let mut rows = vec![vec![
@@ -194,13 +198,7 @@ fn scenario(out: &mut String, comparison: &Comparison) {
         if !sheet.differs() && !outcome {
             continue;
         }
-        let rows = grid(comparison, &differing_rows(sheet), |text, differs| {
-            if differs {
-                format!("**{text}**")
-            } else {
-                text.to_string()
-            }
-        });
+        let rows = grid(comparison, &differing_rows(sheet), markdown_mark);
         let _ = write!(out, "\n{}", markdown_table(&rows));
     }
     out.push('\n');

@@ -23,7 +23,7 @@ pub use kernels_doc::{DocError, kernels_doc};
 pub use likeness::likeness;
 pub use nearest::nearest;
 pub use render::{Show, human, markdown};
-pub use run::{Reading, Run, RunError, StepValues};
+pub use run::{Reading, Run, RunError, StepValues, WORK};
 pub use table::{Cell, Comparison, Row, Sheet, most_typical, tolerance};
 pub use wire::json;
 pub use words::{Sentence, sentences};

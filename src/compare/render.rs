@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::words::outcome;
-use super::{Cell, Comparison, Reading, Sheet, sentences};
+use super::{Cell, Comparison, Reading, Sheet, WORK, sentences};
 use crate::units::{bytes, mib};
 
 /// Which of the values are shown.
@@ -15,13 +15,39 @@ pub enum Show {
     All,
 }
 
+/// How a cell stands to the baseline's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Within the tolerance.
+    Same,
+    /// Further away, after the same work.
+    Differs,
+    /// Further away, after other work.
+    OtherWork,
+}
+
+impl Mark {
+    fn of(cell: &Cell) -> Self {
+        match (cell.differs, cell.other_work) {
+            (true, _) => Mark::Differs,
+            (false, true) => Mark::OtherWork,
+            (false, false) => Mark::Same,
+        }
+    }
+}
+
 /// The comparison for a terminal. Cells that differ from the baseline carry a `*`.
 pub fn human(comparison: &Comparison, show: Show) -> String {
     let mut out = format!("{}\n", comparison.scenario);
     for sheet in shown(comparison, show) {
         out.push('\n');
-        out.push_str(&align(&grid(comparison, sheet, |text, differs| {
-            format!("{text}{}", if differs { "*" } else { " " })
+        out.push_str(&align(&grid(comparison, sheet, |text, mark| {
+            let mark = match mark {
+                Mark::Same => " ",
+                Mark::Differs => "*",
+                Mark::OtherWork => "~",
+            };
+            format!("{text}{mark}")
         })));
     }
     out.push('\n');
@@ -57,17 +83,26 @@ pub fn markdown(comparison: &Comparison, show: Show) -> String {
     let mut out = format!("## {}\n", comparison.scenario);
     for sheet in shown(comparison, show) {
         out.push('\n');
-        let rows = grid(comparison, sheet, |text, differs| match differs {
-            true => format!("**{text}**"),
-            false => text.to_string(),
-        });
+        let rows = grid(comparison, sheet, markdown_mark);
         out.push_str(&markdown_table(&rows));
     }
     out.push('\n');
     for line in remarks(comparison, show) {
-        let _ = writeln!(out, "{}\n", line.replacen("* ", "Bold: ", 1));
+        let line = line
+            .replacen("* ", "Bold: ", 1)
+            .replacen("~ ", "Italic: ", 1);
+        let _ = writeln!(out, "{line}\n");
     }
     out
+}
+
+/// Bold for what differs, italic for what can't be compared.
+pub(super) fn markdown_mark(text: &str, mark: Mark) -> String {
+    match mark {
+        Mark::Same => text.to_string(),
+        Mark::Differs => format!("**{text}**"),
+        Mark::OtherWork => format!("*{text}*"),
+    }
 }
 
 /// A Markdown table whose first row is its head; columns after the first are right-aligned.
@@ -96,20 +131,23 @@ fn shown(comparison: &Comparison, show: Show) -> impl Iterator<Item = &Sheet> {
 pub(super) fn grid(
     comparison: &Comparison,
     sheet: &Sheet,
-    mark: impl Fn(&str, bool) -> String,
+    mark: impl Fn(&str, Mark) -> String,
 ) -> Vec<Vec<String>> {
     let mut head = vec![format!("{}, MiB", sheet.value)];
     head.extend(comparison.runs.iter().map(|r| r.label.clone()));
     let mut rows = vec![head];
     for row in &sheet.rows {
         let mut line = vec![row.step.clone()];
-        line.extend(row.cells.iter().map(|c| mark(&cell(c), c.differs)));
+        line.extend(row.cells.iter().map(|c| mark(&cell(c), Mark::of(c))));
         rows.push(line);
     }
     if comparison.sheets.first().map(|s| &s.value) == Some(&sheet.value) {
         let mut line = vec!["(outcome)".to_string()];
         let outcomes = comparison.runs.iter().zip(&comparison.outcome_differs);
-        line.extend(outcomes.map(|(run, differs)| mark(outcome(run), *differs)));
+        line.extend(outcomes.map(|(run, differs)| {
+            let how = if *differs { Mark::Differs } else { Mark::Same };
+            mark(outcome(run), how)
+        }));
         rows.push(line);
     }
     rows
@@ -134,10 +172,27 @@ fn remarks(comparison: &Comparison, show: Show) -> Vec<String> {
         "* more than {} from {label} (2 % of the limit, at least 256 KiB a CPU)",
         bytes(comparison.tolerance)
     ));
+    let mut cells = comparison
+        .sheets
+        .iter()
+        .flat_map(|s| &s.rows)
+        .flat_map(|r| &r.cells);
+    if cells.any(|c| c.other_work) {
+        lines.push(format!(
+            "~ as far away, and so is the work that had been done by then (a step that lasts for \
+             a time does less on a slow machine): no difference of kernels; see truth:{{{}}}",
+            WORK.map(|name| name.trim_start_matches("truth:")).join(",")
+        ));
+    }
     let same: Vec<&str> = comparison
         .sheets
         .iter()
-        .filter(|s| !s.differs())
+        .filter(|s| {
+            s.rows
+                .iter()
+                .flat_map(|r| &r.cells)
+                .all(|c| Mark::of(c) == Mark::Same)
+        })
         .map(|s| s.value.as_str())
         .collect();
     if !same.is_empty() && show == Show::Differing {

@@ -5,6 +5,7 @@ use crate::host::HostFacts;
 use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult};
 use crate::rows::View;
 use crate::scenario::Outcome;
+use crate::units;
 
 /// One recording as a column of a comparison.
 #[derive(Debug, Clone)]
@@ -36,7 +37,19 @@ pub struct StepValues {
     pub step: String,
     /// One a value name.
     pub readings: Vec<Reading>,
+    /// What the workers had done and held by then, one a name of [`WORK`].
+    pub work: Vec<Reading>,
 }
+
+/// The truth that says whether two runs had done the same by the end of a step. A step that lasts
+/// for a time does less on a slow machine, and what memory shows then is no news of the kernel.
+pub const WORK: [&str; 5] = [
+    "truth:live",
+    "truth:freed_lazy",
+    "truth:shmem_live",
+    "truth:file_written",
+    "truth:file_read",
+];
 
 /// What was found for one value at one step's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +135,25 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Which truth is further apart than `tolerance` from another run's at the end of a step.
+    pub fn other_work(&self, other: &Run, step: &str, tolerance: u64) -> Option<String> {
+        let of = |run: &Run| {
+            let row = run.steps.iter().find(|s| s.step == step);
+            row.map(|row| row.work.clone())
+        };
+        let (mine, theirs) = (of(self)?, of(other)?);
+        let mut pairs = WORK.into_iter().zip(mine.into_iter().zip(theirs));
+        pairs.find_map(|(name, pair)| match pair {
+            (Reading::Bytes(a), Reading::Bytes(b)) if a.abs_diff(b) > tolerance => {
+                let (a, b) = (units::signed_bytes(a), units::signed_bytes(b));
+                Some(format!("{name} {a} against {b}"))
+            }
+            _ => None,
+        })
+    }
+}
+
 fn names(recording: &Recording) -> String {
     let names: Vec<&str> = recording
         .header
@@ -158,6 +190,9 @@ fn steps(recording: &Recording, group: usize, values: &[String]) -> Vec<StepValu
                 .iter()
                 .map(|value| reading(recording, group, id, value))
                 .collect(),
+            work: WORK
+                .map(|value| reading(recording, group, id, value))
+                .to_vec(),
         })
         .collect()
 }

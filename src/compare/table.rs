@@ -45,8 +45,10 @@ pub struct Row {
 pub struct Cell {
     /// What was read.
     pub reading: Reading,
-    /// Whether it is further from the baseline's than the tolerance.
+    /// Whether it is further from the baseline's than the tolerance, after the same work.
     pub differs: bool,
+    /// Whether it is, and so is the work that had been done by then.
+    pub other_work: bool,
 }
 
 impl Row {
@@ -141,13 +143,16 @@ fn sheet(runs: &[Run], baseline: usize, tolerance: u64, value: &str, steps: &[St
         .map(|step| {
             let readings: Vec<Reading> = runs.iter().map(|r| r.reading(step, value)).collect();
             let reference = readings[baseline].clone();
-            let cells = readings
-                .into_iter()
-                .map(|reading| Cell {
-                    differs: apart(&reading, &reference, tolerance),
+            let cells = readings.into_iter().zip(runs).map(|(reading, run)| {
+                let apart = apart(&reading, &reference, tolerance);
+                let other = run.other_work(&runs[baseline], step, tolerance).is_some();
+                Cell {
+                    differs: apart && !other,
+                    other_work: apart && other,
                     reading,
-                })
-                .collect();
+                }
+            });
+            let cells = cells.collect();
             Row {
                 step: step.clone(),
                 cells,

@@ -50,6 +50,7 @@ struct WireCell<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     differs: bool,
+    other_work: bool,
 }
 
 /// The comparison as one JSON object: runs, and per value the steps with a cell a run.
@@ -115,5 +116,6 @@ fn cell(cell: &Cell) -> WireCell<'_> {
         bytes,
         reason,
         differs: cell.differs,
+        other_work: cell.other_work,
     }
 }
