@@ -201,7 +201,9 @@ pub fn fits_ambient(scenario: &Scenario, limit: u64) -> Result<(), String> {
     if container.high.is_some() {
         return Err("it sets memory.high, which needs managed placement".into());
     }
-    if limit < container.limit {
+    // The kernel keeps limits in whole pages, rounded down.
+    let page = crate::sys::process::page_size();
+    if limit < container.limit / page * page {
         return Err(format!(
             "it needs a limit of {}, and this cgroup has {}; give the container more memory, or \
              scale the scenario down with --limit {}",
