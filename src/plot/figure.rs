@@ -28,6 +28,7 @@ const LEFT: u32 = 150;
 const RIGHT: u32 = 430;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const QUIET: RGBColor = RGBColor(0x55, 0x55, 0x55);
 
 /// Why there is no figure.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +160,7 @@ impl Figure {
             (30, 22),
             (FONT, 40).into_font().color(&INK),
         ))?;
-        let small = (FONT, 32).into_font().color(&RGBColor(0x55, 0x55, 0x55));
+        let small = (FONT, 32).into_font().color(&QUIET);
         ground.draw(&Text::new(self.subtitle.clone(), (30, 72), small))?;
 
         let lanes = self
@@ -309,7 +310,7 @@ impl Figure {
         let y = |bytes: f64| f64::from(chart.backend_coord(&(0.0, bytes / self.scale.factor)).1);
         let (x, floor) = chart.backend_coord(&(self.end, 0.0));
         let mut wanted = labels::wanted(&self.layers, y);
-        labels::spread(&mut wanted, 160.0, f64::from(floor), 38.0);
+        labels::spread(&mut wanted, 160.0, f64::from(floor), 66.0);
         for label in &wanted {
             self.draw_label(ground, label, x)?;
         }
@@ -338,7 +339,9 @@ impl Figure {
             false => (FONT, 34, FontStyle::Normal),
         };
         let style = style.into_font().color(&INK).pos(labels::middle());
-        ground.draw(&Text::new(label.text.clone(), (x + 70, to), style))
+        ground.draw(&Text::new(label.text.clone(), (x + 70, to), style))?;
+        let small = (FONT, 26).into_font().color(&QUIET).pos(labels::middle());
+        ground.draw(&Text::new(label.largest.clone(), (x + 70, to + 30), small))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::layers::{AREAS, LINES, Layers};
+use super::layers::{AREAS, LINES, Layers, Line};
 use super::palette::Rgb;
 use crate::units;
 
@@ -10,6 +10,8 @@ use crate::units;
 pub struct Label {
     /// Name and last value.
     pub text: String,
+    /// The largest value: at the end of a run most are 0.
+    pub largest: String,
     /// The series' colour.
     pub colour: Rgb,
     /// Whether the series is a line.
@@ -26,6 +28,10 @@ pub fn wanted(layers: &Layers, y: impl Fn(f64) -> f64) -> Vec<Label> {
         Some(bytes) => format!("{name} {}", units::bytes(bytes)),
         None => format!("{name}: not given"),
     };
+    let largest = |value: Option<u64>| match value {
+        Some(bytes) => format!("at most {}", units::bytes(bytes)),
+        None => String::new(),
+    };
     let mut labels = Vec::new();
     let mut lower = 0;
     for (values, area) in layers.areas.iter().zip(AREAS) {
@@ -34,6 +40,7 @@ pub fn wanted(layers: &Layers, y: impl Fn(f64) -> f64) -> Vec<Label> {
         lower += value;
         labels.push(Label {
             text: text(area.name(), values.last().copied()),
+            largest: largest(values.iter().copied().max()),
             colour: area.colour(),
             is_line: false,
             wanted: at,
@@ -45,6 +52,10 @@ pub fn wanted(layers: &Layers, y: impl Fn(f64) -> f64) -> Vec<Label> {
         let at = y(value.unwrap_or(0) as f64);
         labels.push(Label {
             text: text(line.name(), value),
+            largest: match line {
+                Line::Limit => String::new(),
+                _ => largest(values.iter().copied().flatten().max()),
+            },
             colour: line.colour(),
             is_line: true,
             wanted: at,
@@ -100,6 +111,7 @@ mod tests {
     fn labels_do_not_cover_each_other() {
         let label = |wanted| Label {
             text: String::new(),
+            largest: String::new(),
             colour: (0, 0, 0),
             is_line: true,
             wanted,

@@ -1,7 +1,9 @@
 //! A figure as PNG. The font comes from a crate: a bare container has none.
 
+use std::io::Read;
 use std::sync::OnceLock;
 
+use flate2::read::ZlibDecoder;
 use plotters::prelude::*;
 
 use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
@@ -39,17 +41,22 @@ fn latin1(text: &str) -> String {
         .collect()
 }
 
+/// DejaVu Sans as build.rs packed it. One style: it stands for bold, too.
+const FONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/font.ttf.zlib"));
+
 fn register_font() -> Result<(), PlotError> {
-    static DONE: OnceLock<Result<(), ()>> = OnceLock::new();
-    let bold = dejavu::sans::bold();
-    let regular = dejavu::sans::regular();
-    DONE.get_or_init(|| {
-        for (style, font) in [(FontStyle::Normal, regular), (FontStyle::Bold, bold)] {
-            plotters::style::register_font("sans-serif", style, font).map_err(|_| ())?;
-        }
-        Ok(())
-    })
-    .map_err(|()| PlotError::Draw("the font can't be read".into()))
+    static DONE: OnceLock<Result<(), String>> = OnceLock::new();
+    let register = || {
+        let mut font = Vec::new();
+        ZlibDecoder::new(FONT)
+            .read_to_end(&mut font)
+            .map_err(|e| e.to_string())?;
+        // The library keeps fonts for good, so this one may stay in memory.
+        plotters::style::register_font("sans-serif", FontStyle::Normal, font.leak())
+            .map_err(|_| "it is no font".to_string())
+    };
+    let done = DONE.get_or_init(register).clone();
+    done.map_err(|why| PlotError::Draw(format!("the font can't be read: {why}")))
 }
 
 #[cfg(test)]
