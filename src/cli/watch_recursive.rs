@@ -50,10 +50,11 @@ pub fn containers(top: &Path, logs: &Path) -> anyhow::Result<Vec<Watched>> {
 
 /// The sampler keeps files open as far as it may, and opens them anew for each sample beyond.
 fn raise_descriptors() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
-            log::info!("only {soft} files may be open, and {hard} can't be had: {error}");
-        }
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        log::info!("only {soft} files may be open, and {hard} can't be had: {error}");
     }
 }
 

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(v1.name, id);
         let scope = format!("/kubepods.slice/kubepods-pod6d.slice/cri-containerd-{id}.scope");
         let v2 = Labels::of_cgroup(&format!("/sys/fs/cgroup{scope}"));
-        assert_eq!((v2.id, v2.name), (scope, id));
+        assert_eq!((v2.id, v2.name), (scope, id.clone()));
         let named = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/kubepods/pod6d/{id}"));
         let named = named.named("web-7d_shop_app");
         let names = [&named.pod, &named.namespace, &named.container].map(String::as_str);
