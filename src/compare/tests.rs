@@ -104,6 +104,33 @@ fn of_three_columns_the_odd_one_is_marked_wherever_it_stands() {
 }
 
 #[test]
+fn after_other_work_a_kernel_is_not_blamed() {
+    let mut slow = run("slow", &mglru());
+    let mut fast = run("fast", &classic());
+    let written = WORK
+        .iter()
+        .position(|n| *n == "truth:file_written")
+        .unwrap();
+    slow.steps[2].work[written] = Reading::Bytes(20 << 20);
+    fast.steps[2].work[written] = Reading::Bytes(100 << 20);
+    let comparison = Comparison::new(vec![fast.clone(), slow.clone()], 0).unwrap();
+    let cell = &comparison.sheets[0].rows[2].cells[1];
+    assert!(cell.other_work && !cell.differs, "{cell:?}");
+    assert!(!comparison.differs() && sentences(&comparison, 1).is_empty());
+    let text = human(&comparison, Show::Differing);
+    assert!(
+        text.contains("103.0~") && text.contains("truth:{"),
+        "{text}"
+    );
+    // Only what can be compared is counted.
+    let words = likeness(&slow, &[fast], 0);
+    assert_eq!(
+        words,
+        ["this kernel behaves as fast does: all 8 values agree"]
+    );
+}
+
+#[test]
 fn skipped_absent_and_not_reached_are_not_numbers() {
     let mut skipped = classic();
     for event in &mut skipped.events {
