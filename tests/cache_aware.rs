@@ -167,9 +167,9 @@ fn kind(which: usize, model: &mut Model, rng: &mut Xoshiro256PlusPlus) -> Class 
             Class::Leak
         }
         2 => {
-            // Slow: seen long before the limit.
-            let slow = rng.random_range(0.03..0.06) * limit;
-            model.pass(10.0, |m, dt| m.anon += slow * dt);
+            // Slow: the limit in two hours or more, at 300 s a recorded second; seen long before.
+            let slow = rng.random_range(0.015..0.04) * limit;
+            model.pass(14.0, |m, dt| m.anon += slow * dt);
             Class::Leak
         }
         3 => {

@@ -11,8 +11,8 @@
 //! - **in use again**: at the limit, memory that counted as lazily freed vanishes several times
 //!   faster than memory is added: the kernel looks for free pages and finds used ones.
 //! - **rising all along**: for half an hour the lowest point of every bucket is above that of the
-//!   one before, with hardly an exception, and it adds up. That is what a slow leak looks like from
-//!   far away from the limit; a warm-up ends, a garbage collector gives back.
+//!   one before, with hardly an exception, and it adds up, but slowly. That is what a slow leak
+//!   looks like from far away from the limit; a warm-up is faster, a garbage collector gives back.
 //! - **standing still**: throttled at memory.high most of the last three minutes, with next to
 //!   no cache that could be dropped instead (cgroup v2).
 //!
@@ -42,6 +42,9 @@ const LONG_BUCKETS: usize = 30;
 /// of the limit.
 const STEADY: f64 = 0.9;
 const ADDS_UP: f64 = 0.05;
+/// What at its rate would fill the limit sooner than this is no slow leak, seconds: it is there
+/// soon, or it ends; a start-up does.
+const SLOW_S: f64 = 2.0 * 3600.0;
 /// The deepest fall on the way up, as a share of the rise: more is giving back.
 const FALLEN: f64 = 0.1;
 /// With more cache than this share of usage, throttling is only the price of dropping some.
@@ -71,6 +74,7 @@ struct CacheAware {
     /// The highest level since then.
     peak: f64,
     firing: Option<Class>,
+    last_ms: Option<i64>,
 }
 
 impl CacheAware {
@@ -82,6 +86,7 @@ impl CacheAware {
             survived: 0.0,
             peak: 0.0,
             firing: None,
+            last_ms: None,
         }
     }
 
@@ -115,20 +120,30 @@ impl CacheAware {
         stuck.then_some(Class::Throttled)
     }
 
+    fn verdict(&self, limit: f64) -> Verdict {
+        match self.firing {
+            Some(class) => Verdict::Fire(Some(class)),
+            None => Verdict::Quiet(Some(self.composition.class(limit))),
+        }
+    }
+
     /// Whether the long view shows nothing but a rise.
     fn rising_all_along(&mut self, limit: f64) -> bool {
         if self.long.buckets().len() < LONG_BUCKETS {
             return false;
         }
-        let (mut first, mut last, mut highest, mut fallen) = (None, 0.0, 0.0, 0.0);
+        let (mut highest, mut fallen): (f64, f64) = (0.0, 0.0);
         for (_, value) in self.long.buckets() {
-            first.get_or_insert(value);
-            last = value;
             highest = value.max(highest);
             fallen = (highest - value).max(fallen);
         }
-        let rise = last - first.unwrap_or(last);
+        let ends = (self.long.buckets().next(), self.long.buckets().next_back());
+        let (Some((t0, first)), Some((t1, last))) = ends else {
+            return false;
+        };
+        let rise = last - first;
         rise > ADDS_UP * limit
+            && rise * SLOW_S < limit * (t1 - t0)
             && fallen < FALLEN * rise
             && self.long.rising(usize::MAX, 0.0) >= STEADY
     }
@@ -140,6 +155,10 @@ impl Detector for CacheAware {
         let Some((anatomy, limit)) = Anatomy::of(reading).zip(reading.limit()) else {
             return Verdict::Quiet(None);
         };
+        if self.last_ms.replace(scrape.timestamp_ms) == Some(scrape.timestamp_ms) {
+            // The same sample again: nothing is known that was not known before.
+            return self.verdict(limit);
+        }
         let held = anatomy.held();
         self.composition.add(&anatomy, limit);
         if self.given_back(held, limit) {
@@ -156,10 +175,7 @@ impl Detector for CacheAware {
         if let Some(class) = self.reason(scrape.t, &anatomy, limit) {
             self.firing.get_or_insert(class);
         }
-        match self.firing {
-            Some(class) => Verdict::Fire(Some(class)),
-            None => Verdict::Quiet(Some(self.composition.class(limit))),
-        }
+        self.verdict(limit)
     }
 }
 

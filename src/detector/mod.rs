@@ -42,7 +42,8 @@ use crate::scenario::Class;
 pub struct Scrape<'a> {
     /// The detector's time, seconds from the first possible scrape; never falls.
     pub t: f64,
-    /// When the values were sampled, milliseconds since 1970. With realism it lags behind.
+    /// When the values were sampled, milliseconds since 1970. It lags behind, and a scrape may
+    /// show the same sample as the one before.
     pub timestamp_ms: i64,
     /// Whose values they are.
     pub labels: &'a Labels,

@@ -9,8 +9,9 @@ const PARTS: usize = 4;
 const RISING_PARTS: usize = 3;
 /// The time over which lazily freed memory is compared with what was added, seconds.
 const VANISH_S: f64 = 60.0;
-/// How long what was added is remembered for that, seconds.
+/// How long what was added is remembered for that, seconds, and how many moments at the least.
 const MEMORY_S: f64 = 600.0;
+const MOMENTS: usize = 2 * PARTS + 1;
 /// How many times faster it must go than memory was added.
 const FASTER: f64 = 3.0;
 
@@ -39,7 +40,7 @@ impl Recent {
         self.0.push_back(moment);
         let from = moment.t - MEMORY_S;
         // One from before the window is kept: its values held until the window began.
-        while self.0.get(1).is_some_and(|second| second.t <= from) {
+        while self.0.len() > MOMENTS && self.0.get(1).is_some_and(|second| second.t <= from) {
             self.0.pop_front();
         }
     }
@@ -53,12 +54,13 @@ impl Recent {
 
     /// Whether a value rose by more than `noise` in most parts of the last three minutes.
     pub fn rising(&self, noise: f64, value: impl Fn(&Moment) -> Option<f64>) -> bool {
-        // With scrapes further apart than a part is long, a part is from scrape to scrape.
-        let last_two = self.0.iter().rev().take(2).map(|m| m.t);
-        let gap = last_two
-            .reduce(|newest, before| newest - before)
-            .unwrap_or(0.0);
-        let step = (RISING_S / PARTS as f64).max(gap);
+        // With samples further apart than a part is long, a part is from sample to sample.
+        let newest = self.0.iter().rev().take(PARTS + 1).map(|m| m.t);
+        let gaps = newest
+            .clone()
+            .zip(newest.skip(1))
+            .map(|(late, early)| late - early);
+        let step = gaps.fold(RISING_S / PARTS as f64, f64::max);
         let value = |ago: f64| self.at(ago).and_then(&value);
         let rising = (0..PARTS).filter(|part| {
             let later = value(*part as f64 * step);

@@ -121,9 +121,11 @@ fn take(pages: &Pages, look: Look) -> Round {
         .iter()
         .enumerate()
         .map(|(group, sampled)| {
-            let t = (*sampled)?;
-            let sample = tables[group].at(pages.nanoseconds(t))?;
-            Some((t, pages.read(group, sample)))
+            let sample = tables[group].at(pages.nanoseconds((*sampled)?))?;
+            // Where samples are further apart than scrapes, as after thinning, the same one comes
+            // again with its old time: that is what cAdvisor's page does between two looks.
+            let taken = pages.seconds(tables[group].t[sample]);
+            Some((taken, pages.read(group, sample)))
         })
         .collect();
     Round { at: look.at, got }
