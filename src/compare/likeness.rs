@@ -30,10 +30,12 @@ fn agreement(fresh: &Run, other: &Run) -> (usize, usize) {
     let Ok(comparison) = Comparison::new(vec![other.clone(), fresh.clone()], 0) else {
         return (0, 0);
     };
-    let cells = comparison.sheets.iter().flat_map(|s| &s.rows);
-    let mut marks: Vec<bool> = cells
-        .filter_map(|r| Some(r.cells.get(1)?.differs))
-        .collect();
+    let rows = comparison.sheets.iter().flat_map(|s| &s.rows);
+    // Where other work was done, nothing can be said.
+    let cells = rows
+        .filter_map(|r| r.cells.get(1))
+        .filter(|c| !c.other_work);
+    let mut marks: Vec<bool> = cells.map(|c| c.differs).collect();
     marks.extend(comparison.outcome_differs.get(1));
     (
         marks.iter().filter(|differs| !**differs).count(),
