@@ -17,13 +17,17 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     new: || {
         Box::new(Psi {
             last: None,
+            share: None,
             held: Held::new(HOLD_S),
         })
     },
 };
 
 struct Psi {
-    last: Option<(f64, f64)>,
+    /// Time of the last sample (milliseconds) and its counter.
+    last: Option<(i64, f64)>,
+    /// The share of the time between the last two samples.
+    share: Option<f64>,
     held: Held,
 }
 
@@ -32,17 +36,43 @@ impl Detector for Psi {
         let Some(stalled) = scrape.reading.get(Metric::PressureStalled) else {
             return Verdict::Quiet(None);
         };
-        let share = match self.last.replace((scrape.t, stalled)) {
-            // A counter that fell was restarted; two looks at one sample say nothing.
-            Some((t, before)) if scrape.t > t && stalled >= before => {
-                Some((stalled - before) / (scrape.t - t))
-            }
-            _ => None,
-        };
-        if self.held.observe(scrape.t, share.map(|s| s > SHARE)) {
+        let now = scrape.timestamp_ms;
+        // The same sample again tells nothing new: the share stays what it was.
+        if self.last.is_none_or(|(then, _)| then != now) {
+            self.share = self
+                .last
+                .replace((now, stalled))
+                .and_then(|(then, before)| {
+                    // A counter that fell was restarted.
+                    let seconds = (now - then) as f64 / 1e3;
+                    (seconds > 0.0 && stalled >= before).then(|| (stalled - before) / seconds)
+                });
+        }
+        if self.held.observe(scrape.t, self.share.map(|s| s > SHARE)) {
             Verdict::Fire(None)
         } else {
             Verdict::Quiet(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::testing::first_fire;
+
+    fn at_share(share: f64) -> Option<f64> {
+        let scrapes = (0..40).map(|i| {
+            let t = i as f64 * 15.0;
+            (t, vec![(Metric::PressureStalled, share * t)])
+        });
+        first_fire(&mut *(BUILT_IN.new)(), scrapes)
+    }
+
+    #[test]
+    fn it_fires_on_a_minute_of_stalls() {
+        assert_eq!(at_share(0.05), None);
+        // The second scrape is the first that gives a share.
+        assert_eq!(at_share(0.2), Some(75.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::recording::{EventKind, Recording};
 
-use super::cadvisor::{Mapper, Reading};
+use super::cadvisor::{Mapper, Metric, Reading};
 use super::labels::{Labels, Naming};
 
 /// Gives, for each group and sample of one recording, what cAdvisor would have shown.
@@ -81,7 +81,13 @@ impl<'a> Pages<'a> {
             // cAdvisor shows whole seconds.
             (self.timestamp_ms(self.seconds(*s)) / 1000) as f64
         });
-        self.mappers[group].read(|column| table.get(sample, column), started)
+        let mut reading = self.mappers[group].read(|column| table.get(sample, column), started);
+        // Seconds spent waiting are seconds of the clock that the reader goes by: all of a recorded
+        // second stalled is all of the detector's seconds that it stands for.
+        for metric in [Metric::PressureStalled, Metric::PressureWaiting] {
+            reading.set(metric, reading.get(metric).map(|s| s * self.time_scale));
+        }
+        reading
     }
 }
 
