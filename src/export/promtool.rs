@@ -81,6 +81,16 @@ pub enum Expected {
 }
 
 impl TestFile {
+    /// Leaves out the series of metrics that are not wanted.
+    pub fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        for test in &mut self.tests {
+            test.input_series.retain(|input| {
+                let name = input.series.split('{').next();
+                name.is_some_and(&wanted)
+            });
+        }
+    }
+
     /// A file with one test: the series of `rounds`, one value every `interval` seconds.
     pub fn new(
         name: &str,
