@@ -22,7 +22,6 @@ vm_run() {
 # broken and panic.
 vm_boot() {
     local status=0 words="console=ttyS0 quiet panic=-1 no_timer_check transparent_hugepage=madvise cgroup_enable=memory"
-    [ -n "$modules" ] || words+=" pci=nomsi"
     # With setpriv the machine ends with the subshell that watches it, however that ends.
     setpriv --pdeathsig TERM timeout -k 5 "$vm_timeout" qemu-system-x86_64 \
         -accel tcg,thread=multi -cpu max -smp 2 -m "$vm_memory" \
