@@ -1,6 +1,8 @@
 //! The scripts that boot other kernels: clean by shellcheck, clear about wrong commands, and
 //! fed by set-up files that say what they must.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,7 +26,10 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 fn shellcheck_has_nothing_to_say() {
     let files = ["run", "record", "guest/init"].map(|name| scripts().join(name));
     let Ok(output) = Command::new("shellcheck").arg("-x").args(files).output() else {
-        println!("skipped: shellcheck is not installed (Debian package shellcheck)");
+        common::skip(
+            "scripts/kernels by shellcheck",
+            "it is not installed (Debian package shellcheck)",
+        );
         return;
     };
     assert!(

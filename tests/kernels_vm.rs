@@ -1,6 +1,8 @@
 //! A virtual machine that hangs or never boots is ended and reported, and leaves nothing behind.
 //! A stand-in that sleeps takes the place of memtide: it is the script that is tested here.
 
+mod common;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -54,7 +56,7 @@ fn left_running(out: &Path) -> Vec<String> {
 #[test]
 fn a_machine_that_hangs_is_ended_and_reported() {
     if let Some(reason) = missing() {
-        println!("skipped: {reason}");
+        common::skip("booting a kernel", &reason);
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -67,7 +69,7 @@ fn a_machine_that_hangs_is_ended_and_reported() {
         String::from_utf8_lossy(&output.stderr),
     );
     if log.contains("apt knows no package") {
-        println!("skipped: {}", log.trim());
+        common::skip("booting a kernel", log.trim());
         return;
     }
     assert_eq!(output.status.code(), Some(1), "{table}{log}");
@@ -89,7 +91,7 @@ fn a_machine_that_hangs_is_ended_and_reported() {
 #[test]
 fn a_file_that_is_no_kernel_is_reported() {
     if let Some(reason) = missing() {
-        println!("skipped: {reason}");
+        common::skip("booting a kernel", &reason);
         return;
     }
     let dir = tempfile::tempdir().unwrap();

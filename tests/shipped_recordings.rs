@@ -1,6 +1,8 @@
 //! Every shipped recording is read and held against its scenario's expectations again, offline:
 //! a change of a formula or an expectation that breaks a kernel's truth is seen without that kernel.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use memtide::expect::{self, CheckResult};
@@ -109,7 +111,9 @@ fn every_scenario_is_recorded_or_can_not_run_there() {
                 .find(|r| !r.when.programs.is_empty() || r.when.holds(&host).is_err());
             match (shipped::find(&setup, entry.name), refused) {
                 (None, None) => missing.push(format!("{setup}: {}", entry.name)),
-                (None, Some(r)) => println!("skipped: {} on {setup}: {}", entry.name, r.reason),
+                (None, Some(r)) => {
+                    common::note_skip(&format!("{} on {setup}", entry.name), &r.reason);
+                }
                 (Some(_), _) => {}
             }
         }

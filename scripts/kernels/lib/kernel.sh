@@ -7,12 +7,12 @@ cache_dir() {
 
 # kernel_get: sets kernel and modules for the loaded set-up, fetching its package if need be.
 kernel_get() {
-    local name dir
+    local dir name
     if [ -z "$kernel" ]; then
-        name=$(kernel_package "$package")
-        dir=$(kernel_unpacked "$name")
-        kernel=$dir/boot/vmlinuz-${name#linux-image-}
-        modules=$dir/lib/modules/${name#linux-image-}
+        dir=$(kernel_folder "$package")
+        name=${dir##*/linux-image-}
+        kernel=$dir/boot/vmlinuz-$name
+        modules=$dir/lib/modules/$name
     fi
     [ -f "$kernel" ] || fail "there is no kernel at $kernel"
     [ -n "$modules" ] || modules=$(kernel_modules_beside "$kernel")
@@ -25,17 +25,34 @@ kernel_modules_beside() {
     [ ! -d "$dir" ] || echo "$dir"
 }
 
-# The newest package that matches a pattern: asked of apt, or of the cache where apt knows none.
-kernel_package() {
-    local regex newest
+# kernel_folder PATTERN: prints where the newest package that matches is unpacked. Asks apt, then
+# apt with fresh lists (a new machine has none, and old ones name packages that are gone), then
+# takes what was fetched before. One run at a time does so.
+kernel_folder() {
+    local regex how name
     regex=$(sed 's/[.]/[.]/g; s/[*]/[0-9.+a-z-]*/g' <<<"$1")
-    newest=$({ apt-cache pkgnames linux-image- 2>/dev/null || true; } | newest_match "$regex")
-    [ -n "$newest" ] || newest=$({ ls "$(cache_dir)" 2>/dev/null || true; } | newest_match "$regex")
-    [ -n "$newest" ] || fail "apt knows no package like $1. Run 'apt-get update'; if it still" \
-        "knows none, add the release that has it to apt's sources: 6.1 is in Debian 12" \
-        "(bookworm, bookworm-security); 6.12 is in Debian 12's bookworm-security or" \
-        "bookworm-backports and in Debian 13 (trixie)"
-    echo "$newest"
+    mkdir -p "$(cache_dir)"
+    exec 9>"$(cache_dir)/.lock"
+    flock 9
+    for how in apt updated cached; do
+        name=$(kernel_names "$how" | newest_match "$regex")
+        if [ -n "$name" ] && kernel_unpacked "$(cache_dir)/$name" "$name"; then
+            exec 9>&-
+            return
+        fi
+    done
+    fail "apt knows no package like $1, or can't fetch it. Run 'apt-get update'; if that does not" \
+        "help, add the release that has it to apt's sources: 6.1 is in Debian 12 (bookworm," \
+        "bookworm-security); 6.12 is in Debian 12's bookworm-security or bookworm-backports and" \
+        "in Debian 13 (trixie)"
+}
+
+kernel_names() {
+    case $1 in
+    cached) ls "$(cache_dir)" ;;
+    updated) apt-get update -q >/dev/null 2>&1 && apt-cache pkgnames linux-image- ;;
+    *) apt-cache pkgnames linux-image- 2>/dev/null ;;
+    esac || true
 }
 
 # Debug symbols, unsigned and real-time builds carry the same prefix: only the plain one is meant.
@@ -43,16 +60,10 @@ newest_match() {
     grep -E "^$1\$" | grep -v -E -e '-(dbg|unsigned|rt-)' | sort -V | tail -n 1 || true
 }
 
-# kernel_unpacked PACKAGE: prints the folder it is unpacked in. Safe against a second run.
+# kernel_unpacked DIR PACKAGE: prints DIR, with the package in it.
 kernel_unpacked() {
-    local dir
-    dir=$(cache_dir)/$1
-    mkdir -p "$(cache_dir)"
-    (
-        flock 9
-        kernel_intact "$dir" || kernel_fetch "$1" "$dir"
-    ) 9>"$(cache_dir)/.lock"
-    echo "$dir"
+    kernel_intact "$1" || kernel_fetch "$1" "$2" || return 1
+    echo "$1"
 }
 
 # Whether what was unpacked is still what was downloaded.
@@ -62,15 +73,17 @@ kernel_intact() {
 
 # apt checks the download against its signed index; the list of sums made here guards the cache.
 kernel_fetch() {
-    local work
-    note "fetching $1"
+    local work status=0
+    note "fetching $2"
     work=$(mktemp -d "$(cache_dir)/.fetch.XXXXXX")
-    # apt's sandbox user can't write into a private folder and says so at length.
-    (cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$1" >&2) ||
-        fail "apt could not download $1; run 'apt-get update' and try again"
-    dpkg-deb -x "$work"/*.deb "$work/root" || fail "the package $1 can't be unpacked"
-    (cd "$work/root" && find boot lib -type f -print0 | sort -z | xargs -0 sha256sum >files.sha256)
-    rm -rf "$2"
-    mv "$work/root" "$2"
+    {
+        # apt's sandbox user can't write into a private folder and says so at length.
+        (cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$2" >&2) &&
+            dpkg-deb -x "$work"/*.deb "$work/root" &&
+            (cd "$work/root" && find boot lib -type f -print0 | sort -z |
+                xargs -0 sha256sum >files.sha256) &&
+            rm -rf "$1" && mv "$work/root" "$1"
+    } || status=1
     rm -rf "$work"
+    return "$status"
 }
