@@ -174,6 +174,33 @@ const TABLE: &[(&str, From, From)] = &[
         Fixture("podman-19905.txt", None),
     ),
     (
+        "printed_only",
+        Text("NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi\n"),
+        Fixture("podman-19905.txt", None),
+    ),
+    (
+        "printed_only",
+        Text("total used free shared buff/cache available\nMem: 15886 4512 873 342 10500 10700\n"),
+        Fixture("kubernetes-118916-node-meminfo.txt", None),
+    ),
+    (
+        "pressure",
+        Text(
+            "some avg10=12.31 avg60=8.02 avg300=3.11 total=99\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=9\n",
+        ),
+        Text("some avg10=0.00 avg60=0.00 avg300=0.31 total=99\n"),
+    ),
+    (
+        "process_memory",
+        Text("VmRSS:\t  521140 kB\nRssAnon:\t  500000 kB\n"),
+        Text(SWAPPED),
+    ),
+    (
+        "process_memory",
+        Text("Rss: 521140 kB\nAnonymous: 500000 kB\nLazyFree: 1024 kB\n"),
+        Fixture("kubernetes-118916-node-meminfo.txt", None),
+    ),
+    (
         "leak_unknown",
         Fixture("podman-19905.txt", None),
         Fixture("moby-30909-proc-cgroups.txt", None),

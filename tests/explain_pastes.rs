@@ -161,3 +161,136 @@ fn only_the_last_two_lines_of_a_report() {
         .unwrap();
     assert!(killed.sentence.contains("2.0 GiB"), "{}", killed.sentence);
 }
+
+fn sentence(explanation: &Explanation, code: &str) -> String {
+    let found = explanation.findings.iter().find(|f| f.code == code);
+    found
+        .unwrap_or_else(|| panic!("no {code}"))
+        .sentence
+        .clone()
+}
+
+#[test]
+fn a_report_of_the_whole_machine_blames_no_limit() {
+    let explanation = explained(
+        "[ 1.2] chrome invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE), order=0\n[ 1.2] Mem-Info:\n\
+         [ 1.2] active_anon:1234567 inactive_anon:654321 isolated_anon:0\n active_file:123 inactive_file:456\n\
+         shmem:3000 free:25000\n[ 1.3] 2097152 pages RAM\n\
+         [ 1.3] Out of memory: Killed process 43 (chrome) total-vm:5000kB, anon-rss:2000kB\n",
+    );
+    assert_eq!(explanation.reading.scope, Scope::Node);
+    assert_eq!(explanation.reading.cgroup(), None);
+    let killed = sentence(&explanation, "oom_killed");
+    assert!(
+        killed.contains("whole machine") && !killed.contains("against the limit"),
+        "{killed}"
+    );
+    let docker = explanation
+        .formulas
+        .iter()
+        .find(|f| f.formula.name == "docker_stats");
+    assert!(
+        docker.unwrap().printed.is_empty(),
+        "docker stats shows no nodes"
+    );
+}
+
+#[test]
+fn a_report_of_v1_under_v2s_names() {
+    let text = "[Wed Jun 17 10:37:10 2020] memory: usage 1048576kB, limit 1048576kB, failcnt 153\n\
+         [Wed Jun 17 10:37:10 2020] memory+swap: usage 1048576kB, limit 9007199254740988kB, failcnt 0\n\
+         [Wed Jun 17 10:37:10 2020] kmem: usage 10568kB, limit 9007199254740988kB, failcnt 0\n\
+         [Wed Jun 17 10:37:10 2020] Memory cgroup stats for /kubepods/pod2:\n\
+         [Wed Jun 17 10:37:10 2020] anon 1062739968\n   file 0\n   kernel_stack 0\n   slab 2801664\n   shmem 0\n\
+         inactive_anon 0\n   active_anon 1062469632\n   inactive_file 0\n   active_file 0\n\
+         [Wed Jun 17 10:37:10 2020] Memory cgroup out of memory: Killed process 12 (qemu) total-vm:1kB, anon-rss:104kB\n";
+    let explanation = explained(text);
+    let v1 = Some(memtide::rows::CgroupVersion::V1);
+    assert_eq!(explanation.reading.cgroup(), v1);
+    assert_eq!(value(&explanation, "usage"), Some(1 << 30));
+    assert_eq!(value(&explanation, "rss"), Some(1_062_739_968));
+    assert_eq!(explanation.limit, Some(1 << 30));
+    assert_eq!(explanation.parts.kernel, Some(10_568 << 10));
+    assert!(
+        explanation
+            .reading
+            .notes
+            .iter()
+            .any(|note| note.contains("v1"))
+    );
+    let hit = sentence(&explanation, "limit_hit");
+    assert!(
+        !hit.contains("normal"),
+        "nothing is normal about a kill: {hit}"
+    );
+}
+
+#[test]
+fn what_docker_and_kubectl_print() {
+    let docker = explained(
+        "CONTAINER ID   NAME  CPU %   MEM USAGE / LIMIT     MEM %   NET I/O   PIDS\n\
+         c137012d8af9   db    0.05%   329.6MiB / 2.868GiB   11.22%  24.6GB / 29.5GB  31\n\
+         d137012d8af9   web   0.05%   1.6GiB / 2.868GiB     55.8%   24.6GB / 29.5GB  31\n",
+    );
+    assert_eq!(docker.reading.label, "web", "the largest is meant");
+    assert_eq!(docker.others, ["db"]);
+    assert_eq!(value(&docker, "docker_stats"), Some(1_717_986_918));
+    assert_eq!(value(&docker, "usage"), None, "it does not print usage");
+    assert!(sentence(&docker, "printed_only").contains("56 % of the limit"));
+    let top = explained("NAME   CPU(cores)   MEMORY(bytes)\nweb-1   3m   245Mi\n");
+    let printed = top
+        .formulas
+        .iter()
+        .find(|f| f.formula.name == "kubectl_top")
+        .unwrap();
+    assert_eq!(
+        printed.printed[0].1, "245Mi",
+        "what was pasted comes out again"
+    );
+}
+
+#[test]
+fn memory_events_without_its_name() {
+    let explanation = explained("low 0\nhigh 0\nmax 15230\noom 3\noom_kill 2\noom_group_kill 0\n");
+    assert_eq!(
+        explanation.reading.rows.get("memory.events:max"),
+        Some(15_230)
+    );
+    assert!(sentence(&explanation, "oom_killed").contains("2 processes"));
+}
+
+#[test]
+fn rows_new_kernels_have_are_kept_without_a_heading() {
+    let explanation = explained(
+        "anon 512345600\nfile 301989888\npgscan_kswapd 5\npgsteal_direct 6\npgdemote_kswapd 7\npgpromote_success 8\n\
+         zswpin 9\nzswpout 10\nthp_fault_alloc 11\nhugetlb 12\n",
+    );
+    assert_eq!(explanation.reading.rows.iter().count(), 10);
+}
+
+#[test]
+fn a_mistake_is_named_with_the_next_step() {
+    for (text, looks) in [
+        (
+            "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n1 root 10 -10 17976 2816 2580 S 0.0 0.0 0:00.02 sh\n",
+            "top or ps",
+        ),
+        (
+            "{container=\"app\", namespace=\"prod\", pod=\"web-1\"} 635387392\n",
+            "without the metric's name",
+        ),
+        (
+            "    Last State:     Terminated\n      Reason:       OOMKilled\n    Limits:\n      memory:  512Mi\n",
+            "describe",
+        ),
+        ("", "empty"),
+    ] {
+        let error =
+            input::read_bytes(text.as_bytes(), "a paste", None, &Select::default()).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains(looks) && message.contains("; paste "),
+            "{message}"
+        );
+    }
+}

@@ -14,8 +14,8 @@ use crate::units;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A cgroup directory, a file or directory of copied kernel files, /proc/meminfo, an OOM report
-    /// from dmesg, a cAdvisor or kubelet metrics page, JSON of the kubelet or docker, or a recording;
-    /// `-` reads standard input.
+    /// from dmesg, a cAdvisor or kubelet metrics page, JSON of the kubelet or docker, what docker stats,
+    /// kubectl top, systemctl or free printed, or a recording; `-` reads standard input.
     #[arg(required_unless_present_any = ["usage", "rows"])]
     what: Option<PathBuf>,
     /// Where in a recording: a step's name or a time (`2.5s`). Elsewhere: which of several readings,
@@ -96,7 +96,7 @@ const OTHERS_SHOWN: usize = 8;
 fn human(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     let reading = &explanation.reading;
     let version = reading
-        .version
+        .cgroup()
         .map_or(String::new(), |v| format!(", cgroup {v}"));
     writeln!(out, "{} ({}{version})", reading.label, reading.source)?;
     for note in &reading.notes {

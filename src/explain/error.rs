@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::hint::Hint;
+
 /// Why nothing could be explained. All of them are the input's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
@@ -17,12 +19,24 @@ pub enum ExplainError {
     #[error(
         "no memory numbers found in {what}; explain reads memory.stat and the files beside it (cgroup \
          v1 or v2), /proc/meminfo, the kernel's OOM report, a cAdvisor or kubelet metrics page, a \
-         kubelet summary or docker API JSON, and recordings; or give them: memtide explain --usage \
+         kubelet summary or docker API JSON, the tables of docker stats, podman stats, kubectl top, free and \
+         systemctl status, and recordings; or give them: memtide explain --usage \
          2535804928 --row inactive_file=334565376"
     )]
     Nothing {
         /// The input.
         what: String,
+    },
+    /// No number either, but it is clear what was pasted.
+    #[error(
+        "no memory numbers that could be explained in {what}: it looks like {}: {}; paste {} instead",
+        hint.looks, hint.why, hint.instead
+    )]
+    LooksLike {
+        /// The input.
+        what: String,
+        /// What it seems to be, and what to paste in its place.
+        hint: Hint,
     },
     /// Too large to be one of these.
     #[error(

@@ -3,7 +3,7 @@
 use super::findings::{self, Facts, Finding};
 use super::parts::{Parts, Reclaimable};
 use super::unknown::{self, Unknown};
-use super::{Reading, Readings, derive};
+use super::{Reading, Readings, Scope, derive};
 use crate::formula::{FORMULAS, Formula};
 use crate::rows::{CgroupVersion, View};
 
@@ -70,21 +70,25 @@ pub fn explain(mut readings: Readings) -> Explanation {
 
 fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evaluated {
     // A source that gives the working set itself (the kubelet) needs no usage for these.
-    const FROM_WORKING_SET: [&str; 3] = [
+    const FROM_WORKING_SET: [&str; 4] = [
         "cadvisor_working_set",
+        "docker_stats",
         "kubectl_top",
         "kubelet_memory_available",
     ];
     let reported = reading
         .working_set
         .filter(|_| FROM_WORKING_SET.contains(&formula.name))
+        // docker gives the usage itself where the working set stops at 0.
+        .filter(|ws| *ws > 0 || formula.name != "docker_stats")
         .map(|ws| View {
             usage: Some(ws),
             inactive_file: Some(0),
             ..*view
         });
     let no_matter = derive::working_set(view)
-        .filter(|ws| *ws == 0 && FROM_WORKING_SET.contains(&formula.name))
+        .filter(|ws| *ws == 0 && formula.name != "docker_stats")
+        .filter(|_| FROM_WORKING_SET.contains(&formula.name))
         .map(|_| View {
             usage: view.node_capacity,
             ..*view
@@ -105,6 +109,16 @@ fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evalua
         at_least: (value.is_none() && view.usage.is_none())
             .then(|| (formula.eval)(&bounded))
             .flatten(),
-        printed: formula.display(&view),
+        printed: printed(formula, reading, &view),
     }
+}
+
+/// What the tools print; of a node only those that show nodes.
+fn printed(formula: &Formula, reading: &Reading, view: &View) -> Vec<(&'static str, String)> {
+    const OF_NODES: [&str; 4] = ["container_memory_", "kubelet", "kubectl", "node"];
+    let mut printed = formula.display(view);
+    if reading.scope == Scope::Node {
+        printed.retain(|(tool, _)| OF_NODES.iter().any(|known| tool.starts_with(known)));
+    }
+    printed
 }

@@ -10,6 +10,7 @@ pub mod derive;
 pub mod error;
 pub mod explanation;
 pub mod findings;
+pub mod hint;
 pub mod input;
 pub mod meminfo;
 pub mod names;

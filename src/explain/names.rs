@@ -107,6 +107,22 @@ const STAT_COUNTS: [&str; 11] = [
     "failcnt",
 ];
 
+/// Beginnings of counters that kernels keep adding to.
+const EVENTS: [&str; 12] = [
+    "workingset_",
+    "pgscan_",
+    "pgsteal_",
+    "pgdemote_",
+    "pgpromote_",
+    "pglazyfreed",
+    "thp_fault_",
+    "thp_collapse_",
+    "thp_swpout",
+    "zswpin",
+    "zswpout",
+    "zswpwb",
+];
+
 /// Lines of /proc/meminfo that say something about a node.
 const MEMINFO: [&str; 29] = [
     "MemTotal",
@@ -146,7 +162,9 @@ pub const SMAPS: [&str; 4] = ["Rss", "Pss", "Anonymous", "LazyFree"];
 /// The row of memory.stat behind a key (with or without `total_`), known to memtide.
 pub fn is_stat(key: &str) -> bool {
     let base = key.strip_prefix("total_").unwrap_or(key);
-    STAT_BYTES.contains(&base) || STAT_COUNTS.contains(&base) || base.starts_with("workingset_")
+    STAT_BYTES.contains(&base)
+        || STAT_COUNTS.contains(&base)
+        || EVENTS.iter().any(|prefix| base.starts_with(prefix))
 }
 
 /// Whether a row is in bytes: counts are not compared with sizes.

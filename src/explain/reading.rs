@@ -36,6 +36,9 @@ pub struct Reading {
     pub scope: Scope,
     /// Whose row names these are; none where they fit both.
     pub version: Option<CgroupVersion>,
+    /// The version of the host where that is not whose names the rows have: OOM reports of kernels
+    /// 5.3 to 6.6 on cgroup v1 print v2's names.
+    pub host: Option<CgroupVersion>,
     /// The rows, bytes and counts, by kernel name where there is one.
     pub rows: Rows,
     /// The working set as the source itself computed it.
@@ -58,6 +61,13 @@ impl Reading {
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.working_set.is_none() && self.pressure.is_empty()
+    }
+
+    /// The version of cgroups it is of, as far as the source tells.
+    pub fn cgroup(&self) -> Option<CgroupVersion> {
+        self.host
+            .or(self.version)
+            .filter(|_| self.scope == Scope::Cgroup)
     }
 
     /// Takes the version and the scope from the names of the rows.
@@ -105,7 +115,10 @@ impl Reading {
                 .into_iter()
                 .flatten()
                 .min(),
-            kernel: view.kernel.or_else(|| get("kernel")),
+            kernel: view
+                .kernel
+                .or_else(|| get("kernel"))
+                .or_else(|| get("memory.kmem.usage_in_bytes")),
             inactive_file: view.inactive_file.or(implied),
             node_capacity: view.node_capacity.or_else(|| get("node:MemTotal")),
             ..view

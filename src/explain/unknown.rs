@@ -143,7 +143,7 @@ pub fn find(facts: &Facts) -> Vec<Unknown> {
     if facts.reading.scope == Scope::Node {
         return OF_NODE.to_vec();
     }
-    let v2 = facts.reading.version == Some(CgroupVersion::V2);
+    let v2 = facts.reading.cgroup() == Some(CgroupVersion::V2);
     let open = OF_CGROUP.iter().filter(|(_, _, _, is_open)| is_open(facts));
     open.map(|(what, on_v1, on_v2, _)| Unknown {
         what,

@@ -100,7 +100,7 @@ impl<'a> From<&'a Explanation> for Document<'a> {
                 Scope::Cgroup => "cgroup",
                 Scope::Node => "node",
             },
-            cgroup: reading.version.map(|version| version.to_string()),
+            cgroup: reading.cgroup().map(|version| version.to_string()),
             rows: reading
                 .rows
                 .iter()
@@ -150,7 +150,16 @@ fn shares(explanation: &Explanation) -> BTreeMap<&str, Share> {
         (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 100.0)
     };
     let rows = explanation.reading.rows.iter();
+    // What is not in use is no share of what is.
+    const NOT_USED: [&str; 5] = [
+        "node:MemTotal",
+        "node:MemFree",
+        "node:MemAvailable",
+        "node:SwapTotal",
+        "node:SwapFree",
+    ];
     rows.filter(|(name, _)| names::is_bytes(name) && !names::is_limit(name))
+        .filter(|(name, _)| !NOT_USED.contains(name))
         .map(|(name, bytes)| {
             let share = Share {
                 of_usage_percent: percent(bytes, explanation.parts.total),

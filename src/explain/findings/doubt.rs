@@ -75,10 +75,12 @@ pub fn usage_missing(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let bound = if parts.total > 0 {
-        format!(
-            " It is at least {}, the sum of the parts that are.",
-            units::bytes(parts.total)
-        )
+        let from = if facts.reading.working_set == Some(parts.total) {
+            "the working set"
+        } else {
+            "the sum of the parts that are"
+        };
+        format!(" It is at least {}, {from}.", units::bytes(parts.total))
     } else {
         String::new()
     };

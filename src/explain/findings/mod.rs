@@ -3,6 +3,9 @@
 mod content;
 mod doubt;
 mod node;
+pub mod printed;
+mod process;
+mod stall;
 mod verdict;
 
 use super::parts::Parts;
@@ -56,11 +59,13 @@ pub const CODES: &[&str] = &[
     "inconsistent",
     "clamped_to_zero",
     "usage_missing",
+    "printed_only",
     "local_rows_only",
     "oom_killed",
     "oom_near",
     "near_limit",
     "memory_high_stall",
+    "pressure",
     "limit_hit",
     "near_empty",
     "anon_heap",
@@ -76,6 +81,7 @@ pub const CODES: &[&str] = &[
     "unknown_kernel_memory",
     "swapped",
     "working_set_blind",
+    "process_memory",
     "no_limit",
     "node_formulas",
     "cgroup_count",
@@ -91,11 +97,13 @@ const RULES: &[Rule] = &[
     doubt::inconsistent,
     doubt::clamped_to_zero,
     doubt::usage_missing,
+    printed::printed_only,
     doubt::local_rows_only,
     verdict::oom_killed,
     verdict::oom_near,
     verdict::near_limit,
     verdict::memory_high_stall,
+    stall::pressure,
     verdict::limit_hit,
     content::near_empty,
     content::anon_heap,
@@ -111,6 +119,7 @@ const RULES: &[Rule] = &[
     content::unknown_kernel_memory,
     content::swapped,
     doubt::working_set_blind,
+    process::process_memory,
     doubt::no_limit,
     node::node_formulas,
     node::cgroup_count,

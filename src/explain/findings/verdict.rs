@@ -1,6 +1,6 @@
 //! What it means: kills, limits, stalls, leaks.
 
-use super::{Facts, Finding, sized};
+use super::{Facts, Finding, process, sized};
 use crate::explain::Scope;
 use crate::units;
 
@@ -32,12 +32,19 @@ pub fn oom_killed(facts: &Facts) -> Option<Finding> {
         (None, 1) => "The kernel's OOM killer has killed one process here.".into(),
         (None, n) => format!("The kernel's OOM killer has killed {n} processes here."),
     };
+    let (where_to, whose) = match facts.reading.scope {
+        Scope::Cgroup => ("", "what counted against the limit"),
+        Scope::Node => (
+            " The whole machine was out of memory: no container's limit had to be hit for it.",
+            "the machine's memory in use",
+        ),
+    };
     let cause = biggest(facts).map_or(String::new(), |what| {
-        format!(" Most of what counted against the limit was {what}.")
+        format!(" Most of {whose} was {what}.")
     });
     Some(Finding {
         code: "oom_killed",
-        sentence: sentence + &cause,
+        sentence: sentence + where_to + &cause,
     })
 }
 
@@ -159,12 +166,15 @@ pub fn limit_hit(facts: &Facts) -> Option<Finding> {
         }
         _ => return None,
     };
+    let meaning = if oom_killed(facts).is_some() {
+        "Mostly the kernel could take pages back and went on; when it could not, it killed."
+    } else {
+        "Each time the kernel took pages back and went on; for a container that reads or writes files that is \
+         normal and no sign of too little memory."
+    };
     Some(Finding {
         code: "limit_hit",
-        sentence: format!(
-            "{seen} Each time the kernel took pages back and went on; for a container that reads or writes files \
-             that is normal and no sign of too little memory."
-        ),
+        sentence: format!("{seen} {meaning}"),
     })
 }
 
@@ -178,6 +188,10 @@ pub fn leak_unknown(facts: &Facts) -> Option<Finding> {
     let cache = parts.file_cache();
     let sentence = if facts.reading.scope == Scope::Node {
         "One reading of a node is no evidence of a leak in any container.".to_string()
+    } else if parts.anon.is_none() && process::resident(facts.reading).is_some() {
+        "One reading of a process is no evidence of a leak, and none against it: only its anonymous memory growing \
+         over time with a steady load would be."
+            .into()
     } else if parts.anon.is_none() {
         "Nothing here is evidence of a leak: the programs' own memory (rss or anon) is not among the numbers.".into()
     } else if parts.matters(held, 30) {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::READINGS_MAX;
+use super::{READINGS_MAX, json_tools};
 use crate::explain::{Reading, clean, names, number, pairs};
 
 /// Names picked up on the way down.
@@ -105,6 +105,7 @@ impl Names {
         if let Some(Value::Object(pod)) = map.get("podRef") {
             self.pod = text(pod.get("name"));
         }
+        self.pod = json_tools::pod_of_metrics(map).or(self.pod);
         if let Some(Value::Object(attributes)) = map.get("attributes") {
             let meta = attributes.get("metadata").and_then(|m| m.get("name"));
             self.container = text(meta).or(text(attributes.get("id")));
@@ -148,7 +149,8 @@ fn of(map: &Map<String, Value>, keys: &[&str]) -> Option<u64> {
 fn memory_object(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
     let mut reading = kubelet(map, names)
         .or_else(|| docker(map))
-        .or_else(|| stat_map(map))?;
+        .or_else(|| stat_map(map))
+        .or_else(|| json_tools::read(map))?;
     reading.label = names.label();
     reading.container = names.container.clone();
     reading.pod = names.pod.clone();
@@ -290,6 +292,33 @@ mod tests {
             (cri.working_set, cri.container.as_deref()),
             (Some(5), Some("app"))
         );
+    }
+
+    #[test]
+    fn what_command_lines_print_as_json() {
+        let docker = &read(
+            r#"{"Container":"c1","ID":"c1","MemPerc":"11.22%","MemUsage":"329.6MiB / 2.868GiB","Name":"db"}"#,
+        )[0];
+        assert_eq!(docker.label, "db");
+        assert_eq!(docker.working_set, Some(345_610_650));
+        let podman = &read(
+            r#"[{"id":"5d","name":"web","mem_usage":"2.87GB / 3.843GB","mem_percent":"74.68%"}]"#,
+        )[0];
+        assert_eq!(
+            (podman.working_set, podman.limit()),
+            (None, Some(3_843_000_000))
+        );
+        let top = &read(
+            r#"{"kind":"PodMetrics","metadata":{"name":"web-1"},"window":"30s","containers":
+            [{"name":"app","usage":{"cpu":"3m","memory":"251728Ki"}}]}"#,
+        )[0];
+        assert_eq!(top.label, "container app of pod web-1");
+        assert_eq!(top.working_set, Some(251_728 << 10));
+        let inspect = &read(
+            r#"[{"Name":"/web","State":{"OOMKilled":true},"HostConfig":{"Memory":536870912}}]"#,
+        )[0];
+        assert_eq!(inspect.limit(), Some(512 << 20));
+        assert_eq!(inspect.rows.get("memory.events:oom_kill"), Some(1));
     }
 
     proptest! {

@@ -1,19 +1,23 @@
 //! The kinds of input, and which reading of one is meant.
 
 mod directory;
+mod free;
 pub mod given;
 mod json;
+mod json_tools;
 mod metrics;
 mod oom;
 mod prometheus;
 mod recording;
+mod tables;
 mod text;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::{ExplainError, Reading, names};
+use super::findings::printed;
+use super::{ExplainError, Reading, hint, names};
 
 /// The most text that is read, MiB. A kubelet's metrics page of a full node has some.
 const TEXT_MAX_MIB: u64 = 16;
@@ -90,6 +94,14 @@ pub fn read_bytes(
             reading.label = what.to_string();
         }
     }
+    if readings.is_empty()
+        && let Some(hint) = hint::of(&text)
+    {
+        return Err(ExplainError::LooksLike {
+            what: what.into(),
+            hint,
+        });
+    }
     choose(readings, what, select)
 }
 
@@ -114,7 +126,11 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
             return readings;
         }
     }
-    text::read(text, file)
+    let readings = text::read(text, file);
+    if readings.is_empty() && file.is_none() {
+        return tables::read(text);
+    }
+    readings
 }
 
 fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, ExplainError> {
@@ -199,7 +215,13 @@ fn is_container(reading: &Reading, wanted: &str) -> bool {
 fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     let size = |index: &usize| {
         let reading = &all[*index];
-        reading.view().usage.or(reading.working_set).unwrap_or(0)
+        let shown = reading.rows.get("shown");
+        reading
+            .view()
+            .usage
+            .or(reading.working_set)
+            .or(shown)
+            .unwrap_or(0)
     };
     let depth = |index: &usize| {
         all[*index]
@@ -209,8 +231,8 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     };
     let named = matches!(
         all[left[0]].source,
-        "metrics page" | "kubelet summary" | "container stats"
-    );
+        "metrics page" | "kubelet summary" | "container stats" | "metrics API"
+    ) || printed::TOOLS.contains(&all[left[0]].source);
     if !named {
         // Pastes and reports in a row: the last one that is not a mere scrap.
         let rows = |index: &usize| all[*index].rows.iter().count();

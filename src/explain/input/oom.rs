@@ -94,6 +94,18 @@ fn merge_rows(reading: &mut Reading, pasted: &str) {
 /// Usage and limit under the names of the version the rows turned out to be.
 fn name_usage(reading: &mut Reading) {
     use crate::rows::CgroupVersion::{V1, V2};
+    // Only v1 has these counters.
+    let v1_only = ["memory.memsw.limit_in_bytes", "memory.kmem.usage_in_bytes"];
+    let on_v1 = v1_only.iter().any(|name| reading.rows.get(name).is_some());
+    if reading.version == Some(V2) && on_v1 {
+        reading.host = Some(V1);
+        reading.notes.push(
+            "The kernel was on cgroup v1 (it names memory+swap or kmem); the rows have v2's names, as \
+             Linux 5.3 to 6.6 prints them in reports on either version."
+                .into(),
+        );
+        return;
+    }
     let (usage, limit) = match reading.version {
         Some(V1) => ("memory.usage_in_bytes", "memory.limit_in_bytes"),
         Some(V2) => ("memory.current", "memory.max"),

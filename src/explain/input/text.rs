@@ -66,6 +66,17 @@ impl Collector {
         if is_comment(line) {
             return;
         }
+        // memory.events begins so, and nothing else does.
+        if line
+            .strip_prefix("low ")
+            .is_some_and(|n| n.trim().bytes().all(|b| b.is_ascii_digit()))
+        {
+            self.section = Some(
+                self.section
+                    .filter(|section| *section == "memory.events.local")
+                    .unwrap_or("memory.events"),
+            );
+        }
         if !self.rows(line, self.section) && line.len() < 100 {
             self.title = Some(title(line));
         }
@@ -183,7 +194,7 @@ impl Collector {
         let key = key.trim_end_matches(':');
         let smaps = names::SMAPS.contains(&key)
             || (key == "AnonHugePages" && self.current.rows.get("smaps:Rss").is_some());
-        let status = matches!(key, "VmRSS" | "RssAnon" | "RssFile" | "RssShmem");
+        let status = matches!(key, "VmRSS" | "RssAnon" | "RssFile" | "RssShmem" | "VmSwap");
         let (true, Ok(kb)) = (smaps || status, value.parse::<u64>()) else {
             return false;
         };

@@ -1,0 +1,45 @@
+//! Numbers a tool printed, in place of the kernel's.
+
+use super::{Facts, Finding};
+use crate::units;
+
+/// Tools whose tables are read.
+pub const TOOLS: [&str; 7] = [
+    "docker stats",
+    "podman stats",
+    "crictl stats",
+    "kubectl top",
+    "systemctl status",
+    "systemd-cgtop",
+    "free",
+];
+
+/// Only what a tool made of the kernel's numbers.
+pub fn printed_only(facts: &Facts) -> Option<Finding> {
+    let reading = facts.reading;
+    TOOLS.contains(&reading.source).then(|| {
+        let value = facts
+            .view
+            .usage
+            .or(reading.working_set)
+            .or_else(|| reading.rows.get("shown"));
+        let share = value
+            .zip(facts.limit.filter(|limit| *limit > 0))
+            .map_or(String::new(), |(value, limit)| {
+                let percent = value as f64 / limit as f64 * 100.0;
+                format!(
+                    " It is {percent:.0} % of the limit of {}; whether that is near an OOM kill depends on how much \
+                     of it is page cache.",
+                    units::bytes(limit)
+                )
+            });
+        Finding {
+            code: "printed_only",
+            sentence: format!(
+                "This is what {} made of the kernel's numbers, not the numbers: what the memory consists of (heap, \
+                 page cache, tmpfs, kernel) can't be known from it.{share}",
+                reading.source
+            ),
+        }
+    })
+}

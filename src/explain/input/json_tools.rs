@@ -1,0 +1,75 @@
+//! What command-line tools print as JSON: `docker stats --format json`, `podman stats --format json`,
+//! `docker inspect`, and the metrics API behind `kubectl top`.
+
+use serde_json::{Map, Value};
+
+use super::tables;
+use crate::explain::{Reading, number};
+
+/// The reading of one object, if it is one of these.
+pub fn read(map: &Map<String, Value>) -> Option<Reading> {
+    stats(map)
+        .or_else(|| metrics_api(map))
+        .or_else(|| inspect(map))
+}
+
+/// The pod a `PodMetrics` object is of.
+pub fn pod_of_metrics(map: &Map<String, Value>) -> Option<String> {
+    map.get("containers")?.as_array()?;
+    map.get("window")?;
+    let name = map.get("metadata")?.get("name")?;
+    name.as_str().map(str::to_string)
+}
+
+/// `"MemUsage": "329.6MiB / 2.868GiB"`, or podman's `"mem_usage"`.
+fn stats(map: &Map<String, Value>) -> Option<Reading> {
+    let (key, text) = ["MemUsage", "mem_usage"]
+        .iter()
+        .find_map(|key| Some((*key, map.get(*key)?.as_str()?)))?;
+    let name = ["Name", "name", "Container", "id"]
+        .iter()
+        .find_map(|key| map.get(*key)?.as_str());
+    tables::stats_cell(text, name.unwrap_or("a container"), key == "mem_usage")
+}
+
+/// `"usage": {"cpu": "3m", "memory": "251728Ki"}`.
+fn metrics_api(map: &Map<String, Value>) -> Option<Reading> {
+    let usage = map.get("usage")?.as_object()?;
+    usage.get("cpu")?;
+    let working_set = number::parse(usage.get("memory")?.as_str()?)?;
+    Some(Reading {
+        source: "metrics API",
+        working_set: Some(working_set),
+        notes: vec![
+            "The metrics API gives the working set as the kubelet last sampled it (cadvisor_working_set), \
+             up to a minute old."
+                .into(),
+        ],
+        ..Reading::default()
+    })
+}
+
+/// The limit and the verdict of `docker inspect`; it has nothing of what is in use.
+fn inspect(map: &Map<String, Value>) -> Option<Reading> {
+    let limit = map.get("HostConfig")?.get("Memory")?.as_u64()?;
+    let killed = map
+        .get("State")
+        .and_then(|state| state.get("OOMKilled")?.as_bool())
+        .unwrap_or(false);
+    let mut reading = Reading {
+        source: "docker inspect",
+        notes: vec![
+            "docker inspect has limits and the last exit, nothing of what is in use: for that, docker stats or the \
+             container's memory.stat."
+                .into(),
+        ],
+        ..Reading::default()
+    };
+    if limit > 0 {
+        reading.rows.set("limit", limit);
+    }
+    if killed {
+        reading.rows.set("memory.events:oom_kill", 1);
+    }
+    (!reading.is_empty()).then_some(reading)
+}

@@ -1,0 +1,298 @@
+//! What tools printed: `docker stats`, `podman stats`, `crictl stats`, `kubectl top`,
+//! `systemctl status`, `systemd-cgtop`, `free`.
+//!
+//! Such a number is rounded, and it is the tool's formula, not the kernel's counter: each reading
+//! says which formula it is taken for and what follows from it can't be more exact than the print.
+
+use super::READINGS_MAX;
+use super::free;
+use crate::explain::{Reading, clean, number};
+
+/// The kind of table the lines that follow belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Docker,
+    OldDocker,
+    Podman,
+    Crictl,
+    Top {
+        node: bool,
+        namespace: bool,
+        container: bool,
+    },
+    Cgtop,
+}
+
+/// All rows of all tables in the text.
+pub fn read(text: &str) -> Vec<Reading> {
+    let lines = clean::lines(text);
+    let mut readings = Vec::new();
+    let mut table = None;
+    let unit = lines.iter().any(|line| is_unit_status(line));
+    let mut name = None;
+    for (at, line) in lines.iter().enumerate() {
+        if readings.len() >= READINGS_MAX {
+            break;
+        }
+        if let Some(next) = heading(line, lines.get(at + 1).map_or("", |next| next)) {
+            table = Some(next);
+            continue;
+        }
+        if unit {
+            name = unit_name(line).or(name);
+        }
+        let words = words(line);
+        let found = match table {
+            Some(table) => row(table, &words),
+            None => bare(&words),
+        };
+        readings.extend(found.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?));
+    }
+    readings.extend(free::read(&lines));
+    readings
+}
+
+/// The words of a line; `495.2 MB` becomes one.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        match words.last_mut() {
+            Some(last)
+                if number::unit(word).is_some()
+                    && last.bytes().all(|b| b.is_ascii_digit() || b == b'.') =>
+            {
+                last.push_str(word);
+            }
+            _ => words.push(word.to_string()),
+        }
+    }
+    words
+}
+
+/// The table that begins with this line; `next` is its first row.
+fn heading(line: &str, next: &str) -> Option<Table> {
+    let upper = line.trim_start_matches("# ").to_string();
+    let has = |name: &str| upper.contains(name);
+    if has("MEMORY(bytes)") {
+        return Some(Table::Top {
+            node: has("MEMORY%"),
+            namespace: has("NAMESPACE"),
+            container: has("POD ") && has(" NAME"),
+        });
+    }
+    if has("MEM USAGE") && has("LIMIT") {
+        // docker prints binary units since 1.13, before it decimal ones; podman always decimal ones.
+        return Some(match (next.contains("iB"), upper.starts_with("ID")) {
+            (true, _) => Table::Docker,
+            (false, true) => Table::Podman,
+            (false, false) => Table::OldDocker,
+        });
+    }
+    if upper.starts_with("Control Group") && has("Memory") {
+        return Some(Table::Cgtop);
+    }
+    (upper.starts_with("CONTAINER") && has("CPU %") && has(" MEM ")).then_some(Table::Crictl)
+}
+
+/// A row without its heading, where its shape leaves no doubt.
+fn bare(words: &[String]) -> Option<Reading> {
+    let share = |word: Option<&String>| word.is_some_and(|word| word.ends_with('%'));
+    let slash = words.iter().position(|word| word == "/")?;
+    let (used, percent) = (words.get(slash.checked_sub(1)?)?, words.get(slash + 2));
+    let stats = share(percent) && share(words.get(slash.checked_sub(2)?)) && used.ends_with("iB");
+    stats.then(|| row(Table::Docker, words))?
+}
+
+fn row(table: Table, words: &[String]) -> Option<Reading> {
+    match table {
+        Table::Docker | Table::OldDocker | Table::Podman => stats(table, words),
+        Table::Crictl => crictl(words),
+        Table::Top {
+            node,
+            namespace,
+            container,
+        } => top(words, node, namespace, container),
+        Table::Cgtop => cgtop(words),
+    }
+}
+
+/// `ID NAME 2.21% 2.87GB / 3.843GB 74.68% ...`.
+fn stats(table: Table, words: &[String]) -> Option<Reading> {
+    let at = words
+        .windows(3)
+        .position(|w| w[1] == "/" && size(&w[0]).is_some())?;
+    let name = match &words[..at] {
+        [id, name, ..] if !name.ends_with('%') && !id.ends_with('%') => name,
+        [id, ..] if !id.ends_with('%') => id,
+        _ => "a container",
+    };
+    usage_of_limit(table, name, &words[at], words.get(at + 2))
+}
+
+/// The cell of usage and limit alone, from the tools' JSON.
+pub fn stats_cell(cell: &str, name: &str, podman: bool) -> Option<Reading> {
+    let words = words(cell);
+    let table = match (podman, cell.contains("iB")) {
+        (true, _) => Table::Podman,
+        (false, true) => Table::Docker,
+        (false, false) => Table::OldDocker,
+    };
+    usage_of_limit(table, name, words.first()?, words.get(2))
+}
+
+fn usage_of_limit(table: Table, name: &str, used: &str, limit: Option<&String>) -> Option<Reading> {
+    let bytes = size(used)?;
+    let (source, formula) = match table {
+        Table::Podman => (
+            "podman stats",
+            "usage up to podman 4.6, and usage - inactive_file (cadvisor_working_set) after it on cgroup v2: \
+             for neither, since it does not say which",
+        ),
+        Table::OldDocker => (
+            "docker stats",
+            "usage, as docker did while its units were decimal (before 1.13)",
+        ),
+        _ => (
+            "docker stats",
+            "usage - inactive_file (docker_stats, since docker 20.10); docker 17.06 to 19.03 would mean \
+             usage - cache, and older ones usage",
+        ),
+    };
+    let mut reading = shown(source, name, used, formula);
+    reading.rows.set("shown", bytes);
+    match table {
+        Table::Docker => reading.working_set = Some(bytes),
+        Table::OldDocker => reading.rows.set("usage", bytes),
+        _ => {}
+    }
+    if let Some(limit) = limit.and_then(|word| size(word)) {
+        reading.rows.set("limit", limit);
+        reading
+            .notes
+            .push("The limit printed is the machine's memory where the container has none.".into());
+    }
+    Some(reading)
+}
+
+fn crictl(words: &[String]) -> Option<Reading> {
+    let at = words
+        .iter()
+        .position(|word| word.ends_with('B') && size(word).is_some())?;
+    let name = match &words[..at] {
+        [_, name, _, ..] => name,
+        [id, ..] => id,
+        [] => return None,
+    };
+    let formula = "the working set as the runtime computes it (cadvisor_working_set)";
+    let mut reading = shown("crictl stats", name, &words[at], formula);
+    reading.working_set = size(&words[at]);
+    Some(reading)
+}
+
+fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option<Reading> {
+    let at = words
+        .iter()
+        .rposition(|word| word.ends_with('i') && size(word).is_some())?;
+    // Names, then the CPU column.
+    let names = &words[usize::from(namespace).min(at)..at.checked_sub(1)?];
+    let first = names.first()?.clone();
+    let formula =
+        "the working set of the metrics API (cadvisor_working_set), truncated to whole Mi";
+    let mut reading = shown("kubectl top", &first, &words[at], formula);
+    reading.working_set = size(&words[at]);
+    match (node, names.get(1).filter(|_| container)) {
+        (true, _) => {
+            reading.scope = crate::explain::Scope::Node;
+            reading.label = format!("node {first}");
+        }
+        (false, Some(name)) => {
+            reading.label = format!("container {name} of pod {first}");
+            reading.container = Some(name.clone());
+            reading.pod = Some(first);
+        }
+        (false, None) => {
+            reading.label = format!("pod {first}");
+            reading.container = None;
+            reading.pod = Some(first);
+            reading
+                .notes
+                .push("A pod's number is the sum of its containers.".into());
+        }
+    }
+    Some(reading)
+}
+
+fn cgtop(words: &[String]) -> Option<Reading> {
+    let used = words.get(3)?;
+    let bytes = size(used)?;
+    let mut reading = shown("systemd-cgtop", &words[0], used, "usage (memory.current)");
+    reading.rows.set("usage", bytes);
+    Some(reading)
+}
+
+/// Whether `systemctl status` printed the line.
+fn is_unit_status(line: &str) -> bool {
+    ["Main PID:", "Loaded:", "CGroup:"]
+        .iter()
+        .any(|key| line.starts_with(key))
+}
+
+/// `● web.service - Web`.
+fn unit_name(line: &str) -> Option<String> {
+    let word = line.split_whitespace().find(|word| {
+        [".service", ".slice", ".scope"]
+            .iter()
+            .any(|kind| word.ends_with(kind))
+    })?;
+    line.contains(" - ").then(|| word.to_string())
+}
+
+/// `Memory: 796.7M (max: 1.0G available: 227.3M peak: 858.3M)`.
+fn unit_memory(line: &str, name: Option<&str>) -> Option<Reading> {
+    let words = words(line.strip_prefix("Memory:")?);
+    let used = words.first()?;
+    let formula = "usage (memory.current), with one decimal";
+    let mut reading = shown(
+        "systemctl status",
+        name.unwrap_or("the unit"),
+        used,
+        formula,
+    );
+    reading.rows.set("usage", size(used)?);
+    for pair in words.windows(2) {
+        let row = match pair[0].trim_start_matches('(') {
+            "max:" | "limit:" => "limit",
+            "peak:" => "max_usage",
+            "high:" => "memory.high",
+            _ => continue,
+        };
+        if let Some(bytes) = size(pair[1].trim_end_matches([')', ','])) {
+            reading.rows.set(row, bytes);
+        }
+    }
+    Some(reading)
+}
+
+/// A number with a unit, in bytes; a bare `0B` too.
+fn size(word: &str) -> Option<u64> {
+    let digit = word.starts_with(|c: char| c.is_ascii_digit());
+    let unit = word.ends_with(|c: char| c.is_ascii_alphabetic());
+    (digit && unit).then(|| number::parse(word))?
+}
+
+/// A reading of one printed number.
+fn shown(source: &'static str, name: &str, printed: &str, formula: &str) -> Reading {
+    Reading {
+        source,
+        label: name.to_string(),
+        container: Some(name.to_string()),
+        notes: vec![format!(
+            "{source} printed {printed}, taken for {formula}. It is rounded, and so is everything below."
+        )],
+        ..Reading::default()
+    }
+}
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;
