@@ -48,7 +48,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         .chain()
         .find_map(|cause| cause.downcast_ref::<Failure>())
         .map_or(Exit::Usage, |failure| failure.exit);
-    let text = format!("{error:#}");
+    let text = told_once(error.chain().map(ToString::to_string));
     // Diagnostics of scenario files bring their own heading.
     let prefix = if text.starts_with("error") {
         ""
@@ -60,10 +60,40 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// The causes one after the other, without those the text before them already ends with: many
+/// errors say their source in their own words.
+fn told_once(causes: impl Iterator<Item = String>) -> String {
+    causes.fold(String::new(), |told, cause| {
+        if told.trim_end().ends_with(cause.trim_end()) {
+            told
+        } else if told.is_empty() {
+            cause
+        } else {
+            told + ": " + &cause
+        }
+    })
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
             .downcast_ref::<io::Error>()
             .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let told = |causes: &[&str]| told_once(causes.iter().map(|cause| (*cause).to_string()));
+        assert_eq!(
+            told(&["cannot read x: gone", "gone"]),
+            "cannot read x: gone"
+        );
+        assert_eq!(told(&["cannot read x", "gone"]), "cannot read x: gone");
+        assert_eq!(told(&["a", "b: c", "c"]), "a: b: c");
+    }
 }

@@ -164,6 +164,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let before = args.baseline.as_deref().map(read_baseline).transpose()?;
     let scraping = args.scrape.scraping()?;
     let corpus = args.suite.corpus(&scraping)?;
+    let save = args.save.as_deref().map(writable).transpose()?;
     let threads = args
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -174,7 +175,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let card = panel::judge(&candidates, &corpus, &scraping, threads, &told);
     let _ = judge::descendants::end_all(Duration::from_secs(5));
     let card = card.map_err(environment)?;
-    if let Some(path) = &args.save {
+    if let Some(path) = save {
         let text = serde_json::to_string_pretty(&card)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -184,6 +185,16 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         None if card.detectors.iter().all(|d| d.totals.all_right()) => Ok(Exit::Ok),
         None => Ok(Exit::FellShort),
     }
+}
+
+/// Opens the file that is written at the end, so that a wrong path is known before the work is done.
+fn writable(path: &Path) -> anyhow::Result<&Path> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    options
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
@@ -201,7 +212,8 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
         let rules = Rules::open(path).map_err(|e| environment(e.into()))?;
         for metric in &rules.unknown_metrics {
             let path = path.display();
-            log::warn!("{path}: no recording has {metric}: what reads it can't fire here");
+            let so = rules.consequence(metric);
+            log::warn!("{path}: no recording has {metric}: {so}");
         }
         all.push(Candidate::Rules(path.display().to_string(), rules));
     }

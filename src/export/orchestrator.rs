@@ -11,7 +11,7 @@ pub struct Family {
 }
 
 /// The metrics that are given.
-pub const FAMILIES: [Family; 3] = [
+pub const FAMILIES: [Family; 4] = [
     Family {
         name: "kube_pod_container_resource_limits",
         help: "The number of requested limit resource by a container.",
@@ -23,6 +23,10 @@ pub const FAMILIES: [Family; 3] = [
     Family {
         name: "kube_pod_info",
         help: "Information about pod.",
+    },
+    Family {
+        name: "kube_pod_status_phase",
+        help: "The pods current phase.",
     },
 ];
 
@@ -70,12 +74,20 @@ pub fn series(pages: &Pages) -> Vec<Series> {
                 });
             }
         }
-        if !all.iter().any(|s| s.name == FAMILIES[2].name) {
+        if !all.iter().any(|s: &Series| s.name == FAMILIES[2].name) {
             all.push(Series {
                 name: FAMILIES[2].name,
                 labels: own(&[]),
                 value: 1.0,
             });
+            // The pod runs as long as it is recorded; the other phases are there as 0.
+            for phase in ["Failed", "Pending", "Running", "Succeeded", "Unknown"] {
+                all.push(Series {
+                    name: FAMILIES[3].name,
+                    labels: own(&[("phase", phase)]),
+                    value: f64::from(u8::from(phase == "Running")),
+                });
+            }
         }
     }
     all

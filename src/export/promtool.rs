@@ -12,6 +12,9 @@ use super::labels::{Labels, selector};
 use super::orchestrator;
 use super::page::Pages;
 
+/// When cAdvisor saw a container last; only rules read it, so only here it is given.
+pub const LAST_SEEN: &str = "container_last_seen";
+
 /// One scrape of all groups of a recording.
 #[derive(Debug, Clone)]
 pub struct Round {
@@ -178,6 +181,7 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
             });
         }
     }
+    all.extend(last_seen(pages, &by_slot, slots));
     for series in orchestrator::series(pages) {
         let labels = series.labels.iter().map(|(k, v)| (*k, v.as_str()));
         all.push(InputSeries {
@@ -188,14 +192,30 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
     all
 }
 
+/// What `absent(container_last_seen)` asks for: the time of each sample, by promtool's own clock,
+/// which begins at 0.
+fn last_seen(pages: &Pages, by_slot: &BTreeMap<usize, &Round>, slots: usize) -> Vec<InputSeries> {
+    let of = |(group, labels): (usize, &Labels)| {
+        let seen = |slot: usize| Some(by_slot.get(&slot)?.got.get(group)?.as_ref()?.0.floor());
+        let values: Vec<Option<f64>> = (0..slots).map(seen).collect();
+        values.iter().any(Option::is_some).then(|| InputSeries {
+            series: series_of(LAST_SEEN, &[], labels),
+            values: compact(&values),
+        })
+    };
+    pages.labels.iter().enumerate().filter_map(of).collect()
+}
+
 fn series_name(place: usize, labels: &Labels) -> String {
     let metric = &METRICS[place];
+    series_of(metric.name, metric.labels, labels)
+}
+
+fn series_of(name: &str, extra: &[(&str, &str)], labels: &Labels) -> String {
     // An empty label is the same as none to Prometheus.
     let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
-    let all = own
-        .chain(metric.labels.iter().copied())
-        .chain(Labels::SCRAPED);
-    format!("{}{}", metric.name, selector(all))
+    let all = own.chain(extra.iter().copied()).chain(Labels::SCRAPED);
+    format!("{name}{}", selector(all))
 }
 
 /// Values in promtool's notation; runs of one value as `AxN` (N more of it), gaps as `_xN`.

@@ -10,6 +10,7 @@ pub mod builtin;
 pub mod corpus;
 pub mod descendants;
 pub mod feed;
+pub mod manifest;
 pub mod panel;
 pub mod program;
 pub mod realism;

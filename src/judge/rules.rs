@@ -4,7 +4,7 @@
 //! Every recording becomes one test file whose only check expects *no* firing alert; what promtool
 //! then says it got instead is when alerts first fired. A check that passes means quiet.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use crate::export::cadvisor;
 use crate::export::orchestrator;
-use crate::export::promtool::{ExprTest, TestFile, duration};
+use crate::export::promtool::{ExprTest, LAST_SEEN, TestFile, duration};
 use crate::scenario::Class;
 
 use super::feed::Feed;
+use super::manifest;
 use super::scratch;
 use super::verdict::Answer;
 
@@ -63,7 +64,12 @@ pub enum RulesError {
 /// A rules file that promtool accepts.
 #[derive(Debug)]
 pub struct Rules {
+    /// The file promtool reads.
     path: PathBuf,
+    /// The file that was given, for messages.
+    shown: String,
+    /// Holds the groups of a manifest, which `path` then names.
+    _groups: Option<File>,
     text: String,
     /// Metrics its text names that no recording has: alerts on them can't fire here.
     pub unknown_metrics: Vec<String>,
@@ -71,6 +77,9 @@ pub struct Rules {
 
 /// promtool over one batch may take this long.
 const PROMTOOL_TIME: Duration = Duration::from_secs(300);
+
+/// So many evaluations are asked about at once: 10,000 samples are enough for 33 alert series.
+const STRETCH: usize = 300;
 
 impl Rules {
     /// Checks a rules file with promtool.
@@ -80,20 +89,42 @@ impl Rules {
             source,
         };
         let text = fs::read_to_string(path).map_err(io)?;
+        let shown = path.display().to_string();
+        let groups = manifest::groups(&text)
+            .map(|groups| scratch::file_with(groups.as_bytes()))
+            .transpose()
+            .map_err(io)?;
         // promtool reads rule files relative to the test file, which is elsewhere.
-        let path = path.canonicalize().map_err(io)?;
+        let path = match &groups {
+            Some(file) => PathBuf::from(scratch::path(file)),
+            None => path.canonicalize().map_err(io)?,
+        };
         let (ok, said) = promtool(&["check".as_ref(), "rules".as_ref(), path.as_os_str()])?;
         if !ok {
+            let said = said.replace(&path.display().to_string(), &shown);
+            let advice = manifest::advice(&text).map_or(String::new(), |do_| format!("\n{do_}"));
             return Err(RulesError::Invalid {
-                path: path.display().to_string(),
-                message: said.trim().to_owned(),
+                path: shown,
+                message: said.trim().to_owned() + &advice,
             });
         }
         Ok(Rules {
             path,
+            shown,
+            _groups: groups,
             unknown_metrics: unknown_metrics(&text),
             text,
         })
+    }
+
+    /// What an unknown metric means for the alerts that read it.
+    pub fn consequence(&self, metric: &str) -> &'static str {
+        let absent = |function: &str| self.text.contains(&format!("{function}({metric}"));
+        if absent("absent") || absent("absent_over_time") {
+            "absent() of it fires on every one: leave that alert out, or read the card without it"
+        } else {
+            "what reads it can't fire here"
+        }
     }
 
     /// Judges the rules on each feed in one call of promtool.
@@ -121,21 +152,29 @@ impl Rules {
         }
     }
 
-    /// "Which alerts fired, and when first?", put as a check that expects none.
+    /// "Which alerts fired, and when first?", put as checks that expect none: one for each stretch
+    /// of the recording, since promtool holds no more than 10,000 samples at a time.
     fn question(&self, feed: &Feed, interval_s: f64) -> TestFile {
         let end = feed.pages.end().max(interval_s);
-        let range = duration(end + interval_s);
         let step = duration(interval_s);
-        let check = ExprTest {
-            expr: format!(
-                "min_over_time(timestamp(ALERTS{{alertstate=\"firing\"}})[{range}:{step}])"
-            ),
-            eval_time: duration(end),
-            exp_samples: Vec::new(),
-        };
+        let stretch = interval_s * STRETCH as f64;
+        let count = (end / stretch).ceil().max(1.0) as usize;
+        let checks = (1..=count).map(|nth| {
+            let until = (nth as f64 * stretch).min(end);
+            let since = (nth - 1) as f64 * stretch;
+            // Both ends are in it, so an evaluation on the seam is seen twice and none is lost.
+            let range = duration(until - since + interval_s);
+            ExprTest {
+                expr: format!(
+                    "min_over_time(timestamp(ALERTS{{alertstate=\"firing\"}})[{range}:{step}])"
+                ),
+                eval_time: duration(until),
+                exp_samples: Vec::new(),
+            }
+        });
         let rule_file = self.path.display().to_string();
         let source = (&feed.pages, feed.rounds.as_slice());
-        let mut test = TestFile::new("judge", &rule_file, interval_s, source, vec![check]);
+        let mut test = TestFile::new("judge", &rule_file, interval_s, source, checks.collect());
         // Reading series that no rule names is most of promtool's work.
         let by_pattern = self.text.contains("__name__");
         test.keep(|metric| by_pattern || self.text.contains(metric));
@@ -149,22 +188,35 @@ impl Rules {
         }
         let fired = said.lines().filter_map(firing);
         let first = fired.min_by(|a, b| a.0.total_cmp(&b.0));
-        match first {
-            Some((at, class)) => Ok(Answer {
+        // A rule that can't be evaluated on these series is wrong about this recording only.
+        let failed = said.lines().find_map(|line| line.split_once("err: "));
+        match (first, failed) {
+            (_, Some((rule, error))) => Ok(Answer {
+                error: Some(evaluation_error(rule, error)),
+                ..Answer::default()
+            }),
+            (Some((at, class)), None) => Ok(Answer {
                 fired_at: Some(at),
                 class,
                 error: None,
             }),
-            None => Err(self.unexpected(said)),
+            (None, None) => Err(self.unexpected(said)),
         }
     }
 
     fn unexpected(&self, said: &str) -> RulesError {
         RulesError::Unexpected {
-            path: self.path.display().to_string(),
+            path: self.shown.clone(),
             message: said.trim().chars().take(2000).collect(),
         }
     }
+}
+
+/// `rule: X, time: 45s, ` and what the engine says, without the series it lists.
+fn evaluation_error(rule: &str, error: &str) -> String {
+    let rule = rule.trim().split(", time:").next().unwrap_or("");
+    let error = error.split(": [{").next().unwrap_or(error);
+    format!("{rule}: {}", error.trim())
 }
 
 /// One alert of a line like `got: {alertname="X", class="leak", ...} 1.95E+02`: when it first
@@ -233,7 +285,7 @@ fn unknown_metrics(text: &str) -> Vec<String> {
                 .iter()
                 .any(|p| w.starts_with(p))
         })
-        .filter(|w| !cadvisor::knows(w) && !orchestrator::knows(w))
+        .filter(|w| !cadvisor::knows(w) && !orchestrator::knows(w) && *w != LAST_SEEN)
         .map(str::to_owned)
         .collect();
     unknown.sort();

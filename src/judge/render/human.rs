@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::judge::scorecard::{DetectorCard, Scorecard};
+use crate::judge::scorecard::{DetectorCard, Row, Scorecard};
 
-use super::{counts, expected, got, maybe_seconds, percent, seconds, table};
+use super::{clock, counts, maybe_seconds, percent, seconds, table};
 
 /// All of it: how it was scraped, then a table a detector, then the totals of all.
 pub fn human(card: &Scorecard) -> String {
@@ -29,7 +29,7 @@ pub(super) fn scraped(card: &Scorecard) -> String {
             "--time-scale {scale}: one recorded second is {}",
             seconds(scale)
         ),
-        None => "one recorded second as long as each recording's time_scale says".to_owned(),
+        None => "time runs as fast as each recording says".to_owned(),
     };
     let realism = match card.realism_seed {
         Some(seed) => format!("; jitter, lost scrapes and stale samples with seed {seed}"),
@@ -41,24 +41,44 @@ pub(super) fn scraped(card: &Scorecard) -> String {
     )
 }
 
+/// Wide enough for 120 columns: set-ups are headings, times are clocks, errors stand below.
 fn detector_table(detector: &DetectorCard) -> String {
-    let rows: Vec<Vec<String>> = detector
-        .rows
-        .iter()
-        .map(|row| {
-            vec![
-                row.recording.clone(),
-                expected(row),
-                got(row),
-                row.verdict.words().to_owned(),
-                maybe_seconds(row.lead_s),
-                format!("x{}", row.time_scale),
-            ]
-        })
-        .collect();
-    let header = ["recording", "expected", "got", "verdict", "lead", "time"];
+    let usual = usual_scale(&detector.rows);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut errors: Vec<&str> = Vec::new();
+    for (at, row) in detector.rows.iter().enumerate() {
+        if at == 0 || detector.rows[at - 1].setup != row.setup {
+            rows.push(vec![row.setup.clone()]);
+        }
+        let own = row.recording.strip_prefix(&format!("{}/", row.setup));
+        let scale = match row.time_scale {
+            scale if scale == usual => String::new(),
+            scale => format!(" (x{scale})"),
+        };
+        rows.push(vec![
+            format!("  {}{scale}", own.unwrap_or(&row.recording)),
+            expected_clock(row),
+            got_clock(row, &mut errors),
+            row.verdict.words().to_owned(),
+            row.lead_s.map_or_else(|| "-".to_owned(), clock),
+        ]);
+    }
+    let header = ["recording", "expected", "got", "verdict", "lead"];
+    let mut text = format!(
+        "{}: one recorded second is {} (x{usual}) unless another factor stands there; times are h:mm:ss\n",
+        detector.detector,
+        seconds(usual)
+    );
+    text += &table(&header, &rows);
+    if errors.len() > ERRORS_SHOWN {
+        let _ = writeln!(text, "{} errors, of which:", errors.len());
+    }
+    for (at, error) in errors.iter().enumerate().take(ERRORS_SHOWN) {
+        let short: String = error.chars().take(ERROR_MAX).collect();
+        let rest = if short.len() < error.len() { "..." } else { "" };
+        let _ = writeln!(text, "error {}: {short}{rest}", at + 1);
+    }
     let totals = &detector.totals;
-    let mut text = format!("{}\n{}", detector.detector, table(&header, &rows));
     let _ = writeln!(text, "\n{}: {}", detector.rows.len(), counts(totals));
     let _ = writeln!(
         text,
@@ -71,6 +91,45 @@ fn detector_table(detector: &DetectorCard) -> String {
     );
     let _ = write!(text, "\n{}\n{}", setups(detector), confusion(detector));
     text
+}
+
+/// So many different errors are told.
+const ERRORS_SHOWN: usize = 8;
+/// The most of an error's text that is shown; the JSON has all of it.
+const ERROR_MAX: usize = 400;
+
+/// The time scale most rows have.
+fn usual_scale(rows: &[Row]) -> f64 {
+    let count = |scale: f64| rows.iter().filter(|row| row.time_scale == scale).count();
+    let scales = rows.iter().map(|row| row.time_scale);
+    scales.max_by_key(|scale| count(*scale)).unwrap_or(1.0)
+}
+
+/// `fire (leak) 0:01:00-0:16:40`, or `quiet (page_cache)`.
+fn expected_clock(row: &Row) -> String {
+    let (class, onset) = (row.class, clock(row.expected.onset_s));
+    match (row.expected.fire, row.expected.oom_s) {
+        (false, _) => format!("quiet ({class})"),
+        (true, Some(oom)) => format!("fire ({class}) {onset}-{}", clock(oom)),
+        (true, None) => format!("fire ({class}) from {onset}"),
+    }
+}
+
+/// `fired 0:12:30 (leak)`, `quiet`, or the number of the error.
+fn got_clock<'a>(row: &'a Row, errors: &mut Vec<&'a str>) -> String {
+    if let Some(error) = row.error.as_deref() {
+        let known = errors.iter().position(|known| *known == error);
+        let at = known.unwrap_or_else(|| {
+            errors.push(error);
+            errors.len() - 1
+        });
+        return format!("error {}", at + 1);
+    }
+    let said = row.said.map_or_else(String::new, |c| format!(" ({c})"));
+    match row.fired_at_s {
+        Some(t) => format!("fired {}{said}", clock(t)),
+        None => format!("quiet{said}"),
+    }
 }
 
 fn setups(detector: &DetectorCard) -> String {

@@ -20,6 +20,17 @@ fn seconds(s: f64) -> String {
     }
 }
 
+/// Seconds as `h:mm:ss`.
+fn clock(s: f64) -> String {
+    let whole = s.round() as i64;
+    format!(
+        "{}:{:02}:{:02}",
+        whole / 3600,
+        whole % 3600 / 60,
+        whole % 60
+    )
+}
+
 fn maybe_seconds(s: Option<f64>) -> String {
     s.map_or_else(|| "-".to_owned(), seconds)
 }
