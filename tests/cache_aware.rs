@@ -267,7 +267,7 @@ fn it_is_as_good_on_other_sizes_rates_and_limits() {
 }
 
 /// Other limits and seeds than those that were shipped, on the kernel that runs this test. The
-/// machine may be busy: what is claimed is that nobody does better, not that all is caught.
+/// machine may be busy: what is claimed is that nobody does as well, not that all is caught.
 #[test]
 fn it_is_as_good_on_fresh_runs_of_this_kernel() {
     if !common::can_manage("cache-aware on fresh runs") {
@@ -277,19 +277,23 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
     let mut corpus = Corpus::default();
     let small = [
         "leak",
+        "leak-slow",
         "log-read-twice",
         "steady",
         "free-then-reuse",
-        "gc-sawtooth",
+        "arena-ratchet",
     ];
     let large = [
         "leak",
-        "heap-churn",
+        "leak-slow",
+        "leak-under-cache",
+        "startup-ramp",
+        "arena-ratchet",
+        "gc-sawtooth",
         "release-free",
-        "release-dontneed",
         "tmpfs-fill",
     ];
-    for (limit, seed, scenarios) in [("192MiB", "7", small), ("352MiB", "8", large)] {
+    for (limit, seed, scenarios) in [("192MiB", "7", &small[..]), ("352MiB", "8", &large)] {
         let out = dir.path().join(limit);
         let run = common::memtide()
             .arg("run")
@@ -305,7 +309,7 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
             .unwrap_or_else(|e| panic!("{e}: {said}"));
     }
     assert!(
-        corpus.cases.len() >= 8,
+        corpus.cases.len() >= 12,
         "{} runs, skipped {:?}",
         corpus.cases.len(),
         corpus.skipped
@@ -322,10 +326,5 @@ fn it_is_as_good_on_fresh_runs_of_this_kernel() {
             row.recording, row.verdict, row.fired_at_s, row.expected
         );
     }
-    let (own, best, name) = f1(&card);
-    println!("fresh runs: cache-aware {own:.2}, next best {name} {best:.2}");
-    assert!(
-        own >= best,
-        "fresh runs: cache-aware {own:.2}, {name} {best:.2}"
-    );
+    beats_all(&card, "fresh runs");
 }

@@ -43,8 +43,9 @@ const LONG_BUCKETS: usize = 30;
 const STEADY: f64 = 0.9;
 const ADDS_UP: f64 = 0.05;
 /// What at its rate would fill the limit sooner than this is no slow leak, seconds: it is there
-/// soon, or it ends; a start-up does.
-const SLOW_S: f64 = 2.0 * 3600.0;
+/// soon, or it ends; a start-up does. Longer would be quieter on recordings from emulators, where
+/// everything takes its time, and deaf to the leaks of real machines.
+const SLOW_S: f64 = 1.5 * 3600.0;
 /// The deepest fall on the way up, as a share of the rise: more is giving back.
 const FALLEN: f64 = 0.1;
 /// With more cache than this share of usage, throttling is only the price of dropping some.
