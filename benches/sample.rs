@@ -15,9 +15,10 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use memtide::cgroup::Hierarchy;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use memtide::cgroup::{Hierarchy, ManagedPod};
 use memtide::recording::GroupKind;
+use memtide::run_id::RunId;
 use memtide::sampler::{GroupSource, Sampler, file_names};
 
 /// Turns of each variant, and samples a turn.
@@ -126,5 +127,64 @@ fn sample(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sample);
+/// One sample of each of 10, 100 and 1,000 cgroups, as `watch --recursive` takes them. Expect time
+/// in proportion: descriptors stay open, and nothing is searched for.
+fn many(criterion: &mut Criterion) {
+    let pod = Hierarchy::discover()
+        .map_err(|error| error.to_string())
+        .and_then(|hierarchy| {
+            let run = RunId::new().map_err(|error| error.to_string())?;
+            ManagedPod::create(&hierarchy, &run)
+                .map(|pod| (hierarchy, pod))
+                .map_err(|error| error.to_string())
+        });
+    let (hierarchy, pod) = match pod {
+        Ok(made) => made,
+        Err(why) => return println!("skipped: sample: many cgroups: {why}"),
+    };
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        println!("few files may be open, so some will be opened each time: {error}");
+    }
+    let mut group = criterion.benchmark_group("sample: many cgroups");
+    group.sample_size(10);
+    let mut sources = Vec::new();
+    for count in [10, 100, 1000] {
+        while sources.len() < count {
+            let name = format!("c{}", sources.len());
+            let path = pod.path().join(&name);
+            std::fs::create_dir(&path).expect("the pod takes containers");
+            sources.push(GroupSource {
+                name,
+                kind: GroupKind::Container,
+                path,
+                version: hierarchy.version,
+                limit: None,
+                actors: Vec::new(),
+                truth: false,
+            });
+        }
+        let mut sampler = match Sampler::open(sources.clone(), false) {
+            Ok(sampler) => sampler,
+            // Eight files a cgroup, and RLIMIT_NOFILE may be small.
+            Err(error) => {
+                println!("skipped: sample: {count} cgroups: {error}");
+                continue;
+            }
+        };
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(count.to_string(), |bencher| {
+            bencher.iter(|| {
+                for index in 0..count {
+                    black_box(sampler.sample(index));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, sample, many);
 criterion_main!(benches);

@@ -6,6 +6,10 @@ use super::{Anon, Context, Huge, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
 
+/// Mapped at a time at least. Not the whole step: where the system grants no more address space than
+/// there is memory, a leak that is to end in an OOM kill could not even begin.
+const MAP_BYTES: u64 = 32 << 20;
+
 impl Work for Anon {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
         let page = page_size() as u64;
@@ -17,9 +21,11 @@ impl Work for Anon {
             .next_multiple_of(page);
         let reached = |done| Reached::new(self.size, done, Unit::Bytes);
         let region = context.regions.get_or_new(&self.region);
-        // A huge page needs a mapping that holds all of it, so there the chunks can't be maps.
+        // A huge page needs a mapping that holds all of it, so there the chunks can't be maps. Small
+        // chunks share one: a mapping costs as much as touching a dozen pages, and memory that is
+        // mapped but not touched is charged to nobody.
         let map_at_a_time = if self.huge == Huge::Never {
-            chunk
+            chunk * (MAP_BYTES / chunk).max(1)
         } else {
             target
         };
