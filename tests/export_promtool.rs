@@ -77,3 +77,41 @@ fn a_right_rule_passes_and_wrong_ones_fail() {
         said(&never)
     );
 }
+
+#[test]
+fn recordings_of_one_scenario_are_a_test_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let export = common::memtide()
+        .args([
+            "recordings",
+            "--setup",
+            "6.1-v2",
+            "--scenario",
+            "leak",
+            "--export",
+        ])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(export.status.success());
+    let folder = dir.path().join("6.1-v2");
+    std::fs::copy(
+        folder.join("leak.jsonl.gz"),
+        folder.join("leak-again.jsonl.gz"),
+    )
+    .unwrap();
+    let tests = dir.path().join("tests");
+    let output = common::memtide()
+        .args(["export", "--promtool"])
+        .arg(&tests)
+        .arg(&folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("2 tests written"), "{said}");
+    assert_eq!(
+        std::fs::read_dir(&tests).unwrap().count(),
+        2,
+        "none over the other"
+    );
+}

@@ -288,3 +288,37 @@ fn a_recording_that_would_never_end_is_skipped_and_named() {
         );
     }
 }
+
+#[test]
+fn a_misspelt_detector_is_told_before_it_fails_everywhere() {
+    let output = common::memtide()
+        .args(["judge", "--detector", "cache_aware"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("did you mean `cache-aware`?"), "{said}");
+}
+
+#[test]
+fn the_table_fits_120_columns_and_tells_an_error_below() {
+    let args = ["judge", "--setup", "6.12-v2-mglru", "--detector"];
+    let wide = common::memtide()
+        .args(args)
+        .arg("cache-aware")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&wide.stdout).into_owned();
+    let longest = text
+        .lines()
+        .max_by_key(|line| line.chars().count())
+        .unwrap();
+    assert!(longest.chars().count() <= 120, "{longest}");
+    let broken = common::memtide().args(args).arg("echo {").output().unwrap();
+    let text = String::from_utf8_lossy(&broken.stdout).into_owned();
+    assert!(
+        text.contains("error 1: line 1 of its output is no answer"),
+        "{text}"
+    );
+    assert!(text.contains("`{`"), "as it was written: {text}");
+}

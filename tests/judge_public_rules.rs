@@ -208,3 +208,16 @@ fn a_missing_file_is_told_once_and_a_card_that_cannot_be_saved_at_once() {
     assert!(said(&output).contains("cannot write /no/such/card.json"));
     assert!(output.stdout.is_empty(), "nothing was judged for nothing");
 }
+
+#[test]
+fn one_alert_of_a_large_file_can_be_judged() {
+    if !has_promtool() {
+        return;
+    }
+    let rules = "groups:\n- name: x\n  rules:\n  - alert: Always\n    expr: vector(1)\n  - alert: MemoryNever\n    expr: vector(1) > 2\n";
+    let all = judged(rules, &LEAKS);
+    assert_eq!(totals(&all)["quiet"], 0, "{}", said(&all));
+    let one = judged(rules, &[&LEAKS[..], &["--alert", "Memory.*"]].concat());
+    assert_eq!(totals(&one)["quiet"], 1, "{}", said(&one));
+    assert_eq!(totals(&one)["misses"], 1);
+}

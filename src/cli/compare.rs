@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::Exit;
 use crate::compare::{self, Comparison, Run, Show};
 use crate::recording::{self, Recording};
-use crate::shipped;
+use crate::{scenario, shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
@@ -158,6 +158,16 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
             false => Vec::new(),
         };
         runs.extend(fresh.iter().filter(|r| r.scenario == scenario).cloned());
+        if runs.is_empty() {
+            let names = shipped::all().map(|one| one.scenario);
+            let hint = match scenario::nearest(&scenario, names) {
+                Some(near) => format!("did you mean `{near}`? "),
+                None => String::new(),
+            };
+            anyhow::bail!(
+                "no recordings of a scenario called `{scenario}`: {hint}`memtide list` shows them all"
+            );
+        }
         anyhow::ensure!(
             runs.len() > 1,
             "nothing to compare {scenario} with: {} recording of it; give a second one, or use \

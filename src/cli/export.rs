@@ -1,5 +1,6 @@
 //! `memtide export`: recordings in other tools' formats.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::export::promtool::{Expected, TestFile, checks};
 use crate::export::{Naming, Pages, csv, jsonl, openmetrics};
 use crate::judge::corpus::{Case, Corpus};
 use crate::judge::feed::{self, Feed};
+use crate::judge::manifest;
 use crate::judge::verdict::Window;
 use crate::recording::{self, Recording};
 use crate::shipped;
@@ -75,9 +77,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let recordings = recordings(&args)?;
     match &args.out {
         Some(path) => {
-            let file = File::create(path).with_context(|| path.display().to_string())?;
-            write(&args, &recordings, BufWriter::new(file))
-                .with_context(|| path.display().to_string())?;
+            let failed = || format!("cannot write {}", path.display());
+            let file = File::create(path).with_context(failed)?;
+            write(&args, &recordings, BufWriter::new(file)).with_context(failed)?;
         }
         None => write(&args, &recordings, BufWriter::new(io::stdout().lock()))?,
     }
@@ -100,7 +102,9 @@ fn recordings(args: &Args) -> anyhow::Result<Vec<(String, Recording)>> {
     }
     all.retain(|(setup, recording)| wanted(args, setup, &recording.header.scenario));
     if all.is_empty() {
-        bail!("no recording to export");
+        bail!(
+            "no recording to export: --setup and --scenario leave none; `memtide recordings` lists those there are"
+        );
     }
     Ok(all)
 }
@@ -171,23 +175,48 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
     corpus.retain(|setup, scenario| wanted(args, setup, scenario));
     corpus.keep_scrapable(&args.scrape.scraping()?);
     if corpus.cases.is_empty() {
-        bail!("no recording with a truth to export");
+        for skipped in &corpus.skipped {
+            writeln!(
+                io::stderr(),
+                "skipped: {}: {}",
+                skipped.name,
+                skipped.reason
+            )?;
+        }
+        bail!("no recording with a truth to export: --setup, --scenario and RECORDINGS leave none");
     }
-    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut written = BTreeMap::new();
     for case in &corpus.cases {
-        let name = format!("{}--{}.yaml", case.setup, case.scenario);
-        let path = dir.join(name.replace(['/', ' '], "_"));
-        fs::write(&path, unit_test(args, case)?).with_context(|| path.display().to_string())?;
+        let name = format!("{}--{}", case.setup, case.scenario).replace(['/', ' '], "_");
+        // Several recordings of one scenario are several tests.
+        let count = written.entry(name.clone()).or_insert(0);
+        *count += 1;
+        let path = match *count {
+            1 => dir.join(format!("{name}.yaml")),
+            n => dir.join(format!("{name}--{n}.yaml")),
+        };
+        fs::write(&path, unit_test(args, case)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut err = io::stderr().lock();
     for skipped in &corpus.skipped {
         writeln!(err, "skipped: {}: {}", skipped.name, skipped.reason)?;
     }
+    let rules = dir.join(&args.rules);
+    let step = match fs::read_to_string(&rules) {
+        Ok(text) if manifest::groups(&text).is_some() => format!(
+            "{} is a PrometheusRule manifest, which promtool does not read: keep the groups of its spec beside \
+             it, then",
+            rules.display()
+        ),
+        Ok(_) => format!("they test {}", rules.display()),
+        Err(_) => format!("put your rules at {}, then", rules.display()),
+    };
     writeln!(
         err,
-        "{} tests written; put your rules at {}, then: promtool test rules {}/*.yaml",
+        "{} tests written; {step}: promtool test rules {}/*.yaml",
         corpus.cases.len(),
-        dir.join(&args.rules).display(),
         dir.display()
     )?;
     Ok(Exit::Ok)

@@ -17,7 +17,7 @@ use crate::judge::render;
 use crate::judge::rules::{Rules, RulesError};
 use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
-use crate::{detector, judge, units};
+use crate::{detector, judge, scenario, units};
 
 use super::{Exit, Failure};
 
@@ -44,6 +44,9 @@ pub struct Args {
     /// A Prometheus alert rules file, judged by promtool.
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
+    /// Of the rules only the alerts whose whole name this regular expression matches.
+    #[arg(long, value_name = "REGEX", requires = "rules")]
+    alert: Option<String>,
     #[command(flatten)]
     suite: Suite,
     #[command(flatten)]
@@ -205,11 +208,14 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
             None if name == "all" => {
                 all.extend(detector::BUILT_IN.iter().map(Candidate::BuiltIn));
             }
-            None => all.push(Candidate::Program(program(args, name)?)),
+            None => {
+                known_command(name)?;
+                all.push(Candidate::Program(program(args, name)?));
+            }
         }
     }
     for path in &args.rules {
-        let rules = Rules::open(path).map_err(|e| environment(e.into()))?;
+        let rules = Rules::open(path, args.alert.as_deref()).map_err(|e| environment(e.into()))?;
         for metric in &rules.unknown_metrics {
             let path = path.display();
             let so = rules.consequence(metric);
@@ -224,6 +230,24 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
         );
     }
     Ok(all)
+}
+
+/// A lone word that is no program is a built-in's name written wrong: better said before it fails
+/// on every recording.
+fn known_command(name: &str) -> anyhow::Result<()> {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let known = detector::BUILT_IN.iter().map(|one| one.name).chain(["all"]);
+    let Some(near) = scenario::nearest(name, known).filter(|_| name.chars().all(word)) else {
+        return Ok(());
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_program = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
+    anyhow::ensure!(
+        is_program,
+        "no built-in detector and no program on PATH is called `{name}`: did you mean `{near}`? \
+         `memtide detectors` lists them"
+    );
+    Ok(())
 }
 
 fn program(args: &Args, command: &str) -> anyhow::Result<Program> {

@@ -4,7 +4,7 @@ use crate::formula;
 use crate::host::HostFacts;
 use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult};
 use crate::rows::View;
-use crate::scenario::Outcome;
+use crate::scenario::{self, Outcome};
 use crate::units;
 
 /// One recording as a column of a comparison.
@@ -79,10 +79,23 @@ pub enum RunError {
     },
     /// No recording at all has anything of that name.
     #[error(
-        "nothing is called `{0}`: a formula (see `memtide explain --list`), usage, rss, cache, \
-         active_file, ..., or a column of the recording like `truth:live`"
+        "nothing is called `{name}`: {formulas}; or usage, rss, cache, active_file, ..., or a column of the \
+         recording like `truth:live`",
+        name = .0,
+        formulas = formulas_like(.0)
     )]
     NoValue(String),
+}
+
+/// The formulas' names, with the nearest first.
+fn formulas_like(name: &str) -> String {
+    let names = || formula::FORMULAS.iter().map(|formula| formula.name);
+    let hint = match scenario::nearest(name, names()) {
+        Some(near) => format!("did you mean `{near}`? The"),
+        None => "the".to_owned(),
+    };
+    let all: Vec<&str> = names().collect();
+    format!("{hint} formulas are {}", all.join(", "))
 }
 
 impl Run {

@@ -64,7 +64,7 @@ fn in_time(wire: WireAnswer, end_s: f64) -> Result<WireAnswer, String> {
         Ok(wire)
     } else {
         Err(format!(
-            "t = {} is not within the feed's 0 to {end_s} s",
+            "t = {:?} is not within the feed's 0 to {end_s} s",
             wire.t
         ))
     }
@@ -93,7 +93,8 @@ pub fn more_telling(old: Option<Class>, new: Option<Class>) -> Option<Class> {
 /// The start of a line, printable.
 fn shown(line: &[u8]) -> String {
     let start = String::from_utf8_lossy(&line[..line.len().min(80)]);
-    let text: String = start.trim_end().escape_debug().collect();
+    let control = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let text: String = start.trim_end().chars().map(control).collect();
     let dots = if line.len() > 80 { "..." } else { "" };
     format!("`{text}{dots}`")
 }

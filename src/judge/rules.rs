@@ -71,6 +71,8 @@ pub struct Rules {
     /// Holds the groups of a manifest, which `path` then names.
     _groups: Option<File>,
     text: String,
+    /// Which alerts count, a regular expression.
+    alert: String,
     /// Metrics its text names that no recording has: alerts on them can't fire here.
     pub unknown_metrics: Vec<String>,
 }
@@ -82,8 +84,9 @@ const PROMTOOL_TIME: Duration = Duration::from_secs(300);
 const STRETCH: usize = 300;
 
 impl Rules {
-    /// Checks a rules file with promtool.
-    pub fn open(path: &Path) -> Result<Rules, RulesError> {
+    /// Checks a rules file with promtool. Of its alerts those count whose name `alert` matches, a
+    /// regular expression; none for all.
+    pub fn open(path: &Path, alert: Option<&str>) -> Result<Rules, RulesError> {
         let io = |source| RulesError::Io {
             context: path.display().to_string(),
             source,
@@ -112,6 +115,7 @@ impl Rules {
             path,
             shown,
             _groups: groups,
+            alert: alert.unwrap_or(".+").to_owned(),
             unknown_metrics: unknown_metrics(&text),
             text,
         })
@@ -158,6 +162,8 @@ impl Rules {
         let end = feed.pages.end().max(interval_s);
         let step = duration(interval_s);
         let stretch = interval_s * STRETCH as f64;
+        // PromQL's strings have JSON's escapes.
+        let alert = serde_json::Value::from(self.alert.as_str());
         let count = (end / stretch).ceil().max(1.0) as usize;
         let checks = (1..=count).map(|nth| {
             let until = (nth as f64 * stretch).min(end);
@@ -166,7 +172,7 @@ impl Rules {
             let range = duration(until - since + interval_s);
             ExprTest {
                 expr: format!(
-                    "min_over_time(timestamp(ALERTS{{alertstate=\"firing\"}})[{range}:{step}])"
+                    "min_over_time(timestamp(ALERTS{{alertname=~{alert},alertstate=\"firing\"}})[{range}:{step}])"
                 ),
                 eval_time: duration(until),
                 exp_samples: Vec::new(),
