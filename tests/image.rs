@@ -33,14 +33,7 @@ fn program(test: &str) -> Option<PathBuf> {
         return None;
     }
     let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--locked",
-            "--profile",
-            "quick",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--locked", "--release", "--target", TARGET])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -49,7 +42,7 @@ fn program(test: &str) -> Option<PathBuf> {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
         PathBuf::from,
     );
-    Some(target.join(TARGET).join("quick/memtide"))
+    Some(target.join(TARGET).join("release/memtide"))
 }
 
 /// An image of this test's own, removed when dropped.

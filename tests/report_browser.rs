@@ -187,6 +187,35 @@ fn a_whole_set_up_is_one_small_file_and_every_chart_of_it_is_drawn() {
 }
 
 #[test]
+fn on_paper_no_table_is_cut_off_and_the_story_is_told() {
+    let Some(mut page) = open("on_paper_no_table_is_cut_off_and_the_story_is_told") else {
+        return;
+    };
+    let browser = &mut page.browser;
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    // A4 is 210 mm wide, less margins of 10 mm, at 96 dots an inch.
+    let width = 190 * 960 / 254;
+    let size = json!({"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false});
+    browser.call("Emulation.setDeviceMetricsOverride", size);
+    let cut = browser.eval(
+        "[...document.querySelectorAll('.scroll')].filter((s) => s.scrollWidth > s.clientWidth)\
+         .map((s) => `${s.scrollWidth} of ${s.clientWidth}: ${s.textContent.slice(0, 60)}`)",
+    );
+    assert_eq!(cut, json!([]));
+    let tables = browser.eval("document.querySelectorAll('.scroll table').length");
+    assert!(tables.as_u64() > Some(0), "{tables}");
+    let figure =
+        browser.eval("document.querySelector('.paper > svg').getBoundingClientRect().height");
+    assert!(figure.as_f64() > Some(100.0), "{figure}");
+    let told = browser.eval(
+        "[...document.querySelectorAll('details')]\
+         .map((d) => d.lastElementChild.getBoundingClientRect().height > 0)",
+    );
+    assert!(!told.as_array().unwrap().is_empty());
+    assert!(told.as_array().unwrap().iter().all(|t| t == true), "{told}");
+}
+
+#[test]
 fn hovering_shows_the_recorded_numbers() {
     let Some(mut page) = open("hovering_shows_the_recorded_numbers") else {
         return;

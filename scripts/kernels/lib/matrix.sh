@@ -36,9 +36,9 @@ binary() {
             target=x86_64-unknown-linux-gnu flags='-C target-feature=+crt-static'
         fi
         note "building memtide ($target)"
-        (cd "$top" && RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build --quiet --profile quick \
+        (cd "$top" && RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build --quiet --release \
             --no-default-features --target $target >&2) || fail "memtide does not build"
-        memtide=${CARGO_TARGET_DIR:-$top/target}/$target/quick/memtide
+        memtide=${CARGO_TARGET_DIR:-$top/target}/$target/release/memtide
     fi
     memtide=$(realpath "$memtide")
     [ -x "$memtide" ] || fail "$memtide can't be executed"

@@ -61,7 +61,10 @@
       this.hidden = new Set();
       this.extra = new Set();
       this.div = node.querySelector('.chart');
-      this.div.replaceChildren();
+      // Paper keeps the still figure: its words stand at its lines.
+      const paper = element('div', { className: 'paper' });
+      paper.append(...this.div.childNodes);
+      this.div.after(paper);
       node.classList.add('live');
       this.show(chart.main);
     }

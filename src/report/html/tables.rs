@@ -30,12 +30,15 @@ pub fn steps(recording: &Recording, bands: &[StepBand]) -> String {
     let mut out = String::from(
         "<div class=scroll><table><caption>Steps, and the numbers in MiB when each had settled</caption>\n\
          <thead><tr><th scope=col>step<th scope=col>by<th scope=col class=n>at\
-         <th scope=col class=n>usage<th scope=col class=n>working_set",
+         <th scope=col class=n>usage<th scope=col class=n>working_<wbr>set",
     );
     for name in COUNTERS.iter().map(|(n, _)| *n) {
+        // A narrow page may break a long name after its underscore.
+        let name = name.replace('_', "_<wbr>");
         let _ = write!(out, "<th scope=col class=n>{name}");
     }
     for name in TRUTH {
+        let name = name.replace('_', "_<wbr>");
         let _ = write!(
             out,
             "<th scope=col class=n title=\"what the worker itself knows\">truth: {name}"
