@@ -294,3 +294,99 @@ fn a_mistake_is_named_with_the_next_step() {
         );
     }
 }
+
+#[test]
+fn a_table_of_before_and_after_is_two_readings() {
+    let explanation = explained(
+        "| Row | Before | After | Change |\n|---|---|---|---|\n| memory.current | 100,000,000 | 835,387,392 | +700 % |\n\
+         | anon | 50,000,000 | 512,345,600 | - |\n| inactive_file | 10,000 | 200,000,000 | - |\n",
+    );
+    assert_eq!(explanation.reading.label, "After");
+    assert_eq!(explanation.others, ["Before"]);
+    assert_eq!(
+        value(&explanation, "cadvisor_working_set"),
+        Some(635_387_392)
+    );
+}
+
+#[test]
+fn greps_output_over_several_containers_keeps_them_apart() {
+    // The second has the same inactive_file: only the directory tells them apart.
+    let explanation = explained(
+        "/sys/fs/cgroup/a.scope/memory.current:835387392\n/sys/fs/cgroup/a.scope/memory.stat:inactive_file 20000000\n\
+         /sys/fs/cgroup/b.scope/memory.current:100000000\n/sys/fs/cgroup/b.scope/memory.stat:inactive_file 20000000\n",
+    );
+    assert_eq!(explanation.reading.label, "/sys/fs/cgroup/b.scope");
+    assert_eq!(explanation.others, ["/sys/fs/cgroup/a.scope"]);
+    assert_eq!(
+        value(&explanation, "cadvisor_working_set"),
+        Some(80_000_000)
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_one_is_named_and_left_out() {
+    for bad in [
+        "memory.current -5",
+        "memory.current 0x31cb5000",
+        "memory.current 99999999999999999999999",
+    ] {
+        let explanation = explained(&format!("{bad}\nanon 512345600\nfile 301989888\n"));
+        assert_eq!(value(&explanation, "usage"), None, "{bad}");
+        let notes = &explanation.reading.notes;
+        assert!(
+            notes
+                .iter()
+                .any(|note| note.starts_with("memory.current is left out")),
+            "{bad}: {notes:?}"
+        );
+    }
+}
+
+#[test]
+fn names_without_their_file_and_a_cri_without_a_limit() {
+    let named = explained(
+        "usage_in_bytes = 2869575680\nlimit_in_bytes = 3221225472\ntotal_inactive_file = 2653802496\n",
+    );
+    assert_eq!(value(&named, "cadvisor_working_set"), Some(215_773_184));
+    assert_eq!(named.limit, Some(3 << 30));
+    assert!(named.others.is_empty());
+    let cri = explained(
+        r#"{"stats":[{"attributes":{"id":"ab","metadata":{"name":"app"}},"memory":{"workingSetBytes":{"value":"635387392"},"availableBytes":{"value":"0"},"usageBytes":{"value":"835387392"}}}]}"#,
+    );
+    assert_eq!(cri.limit, None, "0 is no limit, not one that is reached");
+}
+
+#[test]
+fn a_copied_tree_is_searched_and_numa_stat_is_no_memory_stat() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, usage) in [("web", "835387392"), ("db", "100000000")] {
+        let folder = dir.path().join("kubepods").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("memory.current.txt"), usage).unwrap();
+        std::fs::write(
+            folder.join("memory.stat"),
+            "anon 50000000\nfile 20000000\ninactive_file 10000000\n",
+        )
+        .unwrap();
+    }
+    let select = Select {
+        at: Some("/web".into()),
+        ..Select::default()
+    };
+    let explanation = explain::explain(input::read_path(dir.path(), &select).unwrap());
+    assert_eq!(value(&explanation, "usage"), Some(835_387_392));
+    assert_eq!(explanation.others.len(), 1);
+    let pages = "total=235000 N0=235000\nfile=100000 N0=100000\nanon=135000 N0=135000\n";
+    let error = input::read_bytes(pages.as_bytes(), "x", None, &Select::default()).unwrap_err();
+    assert!(error.to_string().contains("numa_stat"), "{error}");
+}
+
+#[test]
+fn the_kernels_choice_where_the_last_line_was_cut() {
+    let explanation = explained(
+        "memory: usage 524288kB, limit 524288kB, failcnt 5\nMemory cgroup stats for /x:\nanon 522000000\nfile 4096\n\
+         oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/x,task_memcg=/x,task=app,pid=3,uid=0\n",
+    );
+    assert!(sentence(&explanation, "oom_killed").contains("killed app (pid 3)"));
+}

@@ -60,7 +60,8 @@ fn without_escapes(raw: &str) -> String {
                     }
                 }
             }
-            '\t' | '\u{a0}' | '\u{202f}' | '\u{2007}' => out.push(' '),
+            // Bytes that are no UTF-8 are Windows' no-break spaces as a rule.
+            '\t' | '\u{a0}' | '\u{202f}' | '\u{2007}' | '\u{fffd}' => out.push(' '),
             '\u{200b}' | '\u{feff}' => {}
             c if c.is_control() => {}
             c => out.push(c),

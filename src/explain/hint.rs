@@ -1,5 +1,7 @@
 //! What a text without memory numbers seems to be, and what to paste in its place.
 
+use super::number;
+
 /// A guess at a text nothing could be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
@@ -36,19 +38,6 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind {
-        words: &[
-            &["\"resultType\""],
-            &["pod=\"", "namespace=\""],
-            &["container=\"", "{"],
-        ],
-        hint: Hint {
-            looks: "Prometheus values without the metric's name",
-            why: "the numbers could be of anything",
-            instead: "the answer to a query of bare metrics, such as \
-                      {__name__=~\"container_memory_.*\",pod=\"POD\"}, as a table or as the API's JSON",
-        },
-    },
-    Kind {
         words: &[&["expr:"], &["alert:"], &["sum(container_memory"]],
         hint: Hint {
             looks: "an alert rule or a query",
@@ -58,9 +47,35 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         words: &[
+            &["container_memory_", ","],
+            &["container_memory_", "HELP"],
+            &["container_memory_", "{"],
+        ],
+        hint: Hint {
+            looks: "container metrics in a form memtide does not read (a CSV?), or without their values",
+            why: "there is no line of the form `name{labels} value` with a number of bytes",
+            instead: "the metrics page itself, or the JSON of Prometheus' /api/v1/query",
+        },
+    },
+    Kind {
+        words: &[
+            &["\"resultType\""],
+            &["{", "pod=\"", "namespace=\""],
+            &["{", "container=\""],
+        ],
+        hint: Hint {
+            looks: "Prometheus values without the metric's name",
+            why: "the numbers could be of anything",
+            instead: "the answer to a query of bare metrics, such as \
+                      {__name__=~\"container_memory_.*\",pod=\"POD\"}, as a table or as the API's JSON",
+        },
+    },
+    Kind {
+        words: &[
             &["Last State:"],
             &["Reason:", "OOMKilled"],
             &["Limits:", "Requests:"],
+            &["Allocated resources:"],
             &["kind: Pod"],
         ],
         hint: Hint {
@@ -123,19 +138,27 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        words: &[&[" N0="]],
+        hint: Hint {
+            looks: "memory.numa_stat",
+            why: "it repeats some rows by NUMA node, on cgroup v1 in pages",
+            instead: "memory.stat and memory.current (v1: memory.usage_in_bytes) of the same cgroup",
+        },
+    },
+    Kind {
+        words: &[&["due to memory pressure for"], &["systemd-oomd", "Killed"]],
+        hint: Hint {
+            looks: "a kill by systemd-oomd",
+            why: "it killed for pressure (waiting for memory), which no limit and no row shows afterwards",
+            instead: "memory.pressure, memory.stat and memory.current of the cgroup it names, if it still runs",
+        },
+    },
+    Kind {
         words: &[&["IMAGE", "COMMAND", "CREATED"]],
         hint: Hint {
             looks: "`docker ps`",
             why: "it says nothing of memory",
             instead: "the output of `docker stats --no-stream`, or better the kernel's files it is made from",
-        },
-    },
-    Kind {
-        words: &[&["container_memory_", ","], &["container_memory_", "HELP"]],
-        hint: Hint {
-            looks: "container metrics in a form memtide does not read (a CSV?), or without their values",
-            why: "there is no line of the form `name{labels} value`",
-            instead: "the metrics page itself, or the JSON of Prometheus' /api/v1/query",
         },
     },
 ];
@@ -154,6 +177,13 @@ pub fn of(text: &str) -> Option<Hint> {
             looks: "a binary file",
             why: "there is no text in it to read",
             instead: "the text itself; of files memtide reads recordings (.jsonl, .jsonl.gz) only",
+        });
+    }
+    if number::parse(text.trim()).is_some() {
+        return Some(Hint {
+            looks: "a number without its name",
+            why: "it could be of anything",
+            instead: "it as `memtide explain --usage NUMBER --row NAME=NUMBER`, or the file with its neighbours",
         });
     }
     // Enough for any heading; a long log would match everything.

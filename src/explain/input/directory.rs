@@ -1,7 +1,8 @@
 //! A directory: a live cgroup, or kernel files that someone copied from one.
 
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs};
@@ -13,16 +14,69 @@ use super::text::Collector;
 /// The most that is read of one file. memory.stat is some KiB.
 const FILE_MAX: u64 = 1 << 20;
 
-/// All readings of the kernel files in `path`.
+/// Folders of copied files are searched so deep, and no more than so many.
+const DEPTH_MAX: usize = 8;
+const FOLDERS_MAX: usize = 4096;
+
+/// All readings of the kernel files in `path`; where it has none and is a copy, of those in the
+/// folders below it, each its own.
 pub fn read(path: &Path) -> Result<Vec<Reading>, ExplainError> {
+    let live = is_cgroup(path);
+    let readings = one(path, live)?;
+    if live || !readings.is_empty() {
+        return Ok(readings);
+    }
+    let mut all = Vec::new();
+    let mut folders = below(path, path)?;
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        seen += 1;
+        if seen > FOLDERS_MAX {
+            break;
+        }
+        // A folder that can't be read is not there.
+        all.extend(one(&folder, false).unwrap_or_default());
+        folders.extend(below(path, &folder).unwrap_or_default());
+    }
+    Ok(all)
+}
+
+/// The folders in a folder, the last by name first; none where it is too far below `top`.
+fn below(top: &Path, folder: &Path) -> Result<Vec<PathBuf>, ExplainError> {
+    let depth = folder.components().count() - top.components().count();
+    if depth >= DEPTH_MAX {
+        return Ok(Vec::new());
+    }
+    let device = |path: &Path| fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
+    let own = device(top);
+    let mut found = Vec::new();
+    for entry in entries(folder)? {
+        // A link may lead back up, and /proc or another mount is no part of a copy.
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && device(&entry.path()) == own {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found.reverse();
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, ExplainError> {
     let io = |source| ExplainError::Io {
-        path: path.to_path_buf(),
+        path: folder.to_path_buf(),
         source,
     };
-    let live = is_cgroup(path);
+    fs::read_dir(folder)
+        .map_err(io)?
+        .map(|entry| entry.map_err(io))
+        .collect()
+}
+
+/// The readings of one folder's own files.
+fn one(path: &Path, live: bool) -> Result<Vec<Reading>, ExplainError> {
     let mut files: Vec<(PathBuf, &'static str)> = Vec::new();
-    for entry in fs::read_dir(path).map_err(io)? {
-        let entry = entry.map_err(io)?;
+    for entry in entries(path)? {
         let name = entry.file_name().to_string_lossy().into_owned();
         // v1 has write-only files; numa_stat repeats rows by node.
         let skip = live

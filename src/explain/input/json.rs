@@ -14,6 +14,8 @@ struct Names {
     container: Option<String>,
     pod: Option<String>,
     node: bool,
+    /// The limit that stands beside the samples, in cAdvisor's own API.
+    limit: Option<u64>,
 }
 
 /// All readings of all documents in the text. Empty if there is no JSON with memory numbers.
@@ -105,6 +107,10 @@ impl Names {
         if let Some(Value::Object(pod)) = map.get("podRef") {
             self.pod = text(pod.get("name"));
         }
+        let spec = map
+            .get("spec")
+            .and_then(|spec| spec.get("memory")?.get("limit"));
+        self.limit = spec.and_then(num).or(self.limit);
         self.pod = json_tools::pod_of_metrics(map).or(self.pod);
         if let Some(Value::Object(attributes)) = map.get("attributes") {
             let meta = attributes.get("metadata").and_then(|m| m.get("name"));
@@ -151,6 +157,9 @@ fn memory_object(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
         .or_else(|| docker(map))
         .or_else(|| stat_map(map))
         .or_else(|| json_tools::read(map))?;
+    if let Some(limit) = names.limit.filter(|_| reading.rows.get("limit").is_none()) {
+        reading.rows.set("limit", limit);
+    }
     reading.label = names.label();
     reading.container = names.container.clone();
     reading.pod = names.pod.clone();
@@ -175,7 +184,9 @@ fn kubelet(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
     if reading.is_empty() {
         return None;
     }
-    if let Some(available) = of(map, &["availableBytes", "available_bytes"])
+    // 0 is what the CRI gives where there is no limit.
+    if let Some(available) =
+        of(map, &["availableBytes", "available_bytes"]).filter(|free| *free > 0)
         && let Some(limit) = reading.working_set.and_then(|ws| ws.checked_add(available))
     {
         // The kubelet gives limit - workingSet, and the machine's memory in place of a limit.
@@ -224,6 +235,9 @@ fn stat_map(map: &Map<String, Value>) -> Option<Reading> {
     for (key, value) in map {
         match (key.as_str(), num(value)) {
             ("working_set", value) => reading.working_set = value,
+            ("current" | "memory.current" | "memory_current" | "usage_in_bytes", Some(value)) => {
+                reading.rows.set("usage", value);
+            }
             (key, Some(value)) => reading.rows.set(key, value),
             _ => {}
         }

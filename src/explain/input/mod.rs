@@ -1,5 +1,6 @@
 //! The kinds of input, and which reading of one is meant.
 
+mod columns;
 mod directory;
 mod free;
 pub mod given;

@@ -233,6 +233,21 @@ fn report(words: &[String]) -> Reading {
 
 /// `Killed process 123 (java) total-vm:1kB, anon-rss:2kB, ...`.
 fn killed(words: &[String]) -> Option<Killed> {
+    killed_line(words).or_else(|| chosen(words))
+}
+
+/// The kernel's choice, where the line after it was cut: `oom-kill:...,task=java,pid=12,uid=0`.
+fn chosen(words: &[String]) -> Option<Killed> {
+    let line = words.iter().rfind(|word| word.starts_with("oom-kill:"))?;
+    let of = |key: &str| line.split(',').find_map(|part| part.strip_prefix(key));
+    Some(Killed {
+        name: of("task=")?.to_string(),
+        pid: of("pid=")?.parse().ok()?,
+        anon_rss: None,
+    })
+}
+
+fn killed_line(words: &[String]) -> Option<Killed> {
     let at = words
         .windows(2)
         .rposition(|w| (w[0].ends_with("Killed") || w[0].ends_with("Kill")) && w[1] == "process")?

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::READINGS_MAX;
+use super::{READINGS_MAX, columns};
 use crate::explain::{Reading, clean, meminfo, names, number, pairs};
 
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
@@ -14,7 +14,7 @@ pub fn read(text: &str, file: Option<&str>) -> Vec<Reading> {
     let mut collector = Collector::default();
     match file {
         Some(file) => collector.file(file, text),
-        None => clean::lines(text)
+        None => columns::unfolded(clean::lines(text))
             .iter()
             .for_each(|line| collector.line(line)),
     }
@@ -39,6 +39,8 @@ pub struct Collector {
     title: Option<String>,
     /// How many rows the current reading has.
     rows: usize,
+    /// The directory before the file's name, where lines carry it as grep writes them.
+    directory: Option<String>,
 }
 
 impl Collector {
@@ -47,10 +49,19 @@ impl Collector {
         if line.is_empty() {
             return;
         }
-        if let Some((file, rest)) = leading_file(line)
-            && self.after_file(file, rest)
-        {
+        if let Some(note) = not_a_number(line) {
+            self.current.notes.push(note);
             return;
+        }
+        // numa_stat repeats rows by node, on v1 in pages.
+        if line.contains(" N0=") {
+            return;
+        }
+        if let Some((file, rest)) = leading_file(line) {
+            self.of_directory(line);
+            if self.after_file(file, rest) {
+                return;
+            }
         }
         let files: Vec<&str> = line.split_whitespace().filter_map(names::file_in).collect();
         if !files.is_empty() && !is_comment(line) {
@@ -79,6 +90,25 @@ impl Collector {
         }
         if !self.rows(line, self.section) && line.len() < 100 {
             self.title = Some(title(line));
+        }
+    }
+
+    /// `DIRECTORY/memory.current:123` of another directory is another cgroup's.
+    fn of_directory(&mut self, line: &str) {
+        let Some((path, value)) = line.split_once(':').or_else(|| line.split_once(' ')) else {
+            return;
+        };
+        let Some((directory, file)) = path.rsplit_once('/') else {
+            return;
+        };
+        if !file.starts_with("memory.") || value.is_empty() || path.contains(' ') {
+            return;
+        }
+        if self.directory.as_deref() != Some(directory) {
+            if self.directory.is_some() {
+                self.close();
+            }
+            self.directory = Some(directory.to_string());
         }
     }
 
@@ -124,7 +154,6 @@ impl Collector {
     /// The rows of one line of `section`; false if there was none.
     fn rows(&mut self, line: &str, section: Option<&'static str>) -> bool {
         match section {
-            Some("memory.numa_stat") if line.contains("N0=") => return true,
             Some(file @ ("memory.events" | "memory.events.local" | "memory.oom_control")) => {
                 let verdicts = pairs::of(line, verdict);
                 if !verdicts.is_empty() {
@@ -147,7 +176,11 @@ impl Collector {
         }
         let found = pairs::of_stat(line, section == Some("memory.stat"));
         let others = pairs::of(line, |key| loose(key).is_some());
-        for (key, value) in found.iter().chain(&others) {
+        // Some names are known to both.
+        let more = others
+            .iter()
+            .filter(|(key, _)| !found.iter().any(|(known, _)| known == key));
+        for (key, value) in found.iter().chain(more) {
             let name = match loose(key) {
                 Some(name) => name,
                 None if names::is_meminfo(key) => format!("node:{key}"),
@@ -226,7 +259,12 @@ impl Collector {
         }
         if self.first.is_none() {
             self.first = Some(name.to_string());
-            self.current.label = self.title.take().unwrap_or_default();
+            self.current.label = self
+                .directory
+                .clone()
+                .or(self.title.take())
+                .unwrap_or_default();
+            self.current.path = self.directory.clone();
         }
         self.rows += 1;
         match name {
@@ -271,6 +309,9 @@ fn verdict(key: &str) -> bool {
 fn loose(key: &str) -> Option<String> {
     match key {
         "memory.working_set" => return Some(key.into()),
+        "usage_in_bytes" | "limit_in_bytes" | "max_usage_in_bytes" => {
+            return Some(format!("memory.{key}"));
+        }
         "memory.capacity_in_bytes" => return Some("node:MemTotal".into()),
         "oom_kill" | "oom_group_kill" => return Some(format!("memory.events:{key}")),
         "under_oom" | "oom_kill_disable" => return Some(format!("memory.oom_control:{key}")),
@@ -307,6 +348,19 @@ fn leading_number(line: &str) -> Option<u64> {
     rest.trim_start()
         .starts_with(['(', '#', '-', '<'])
         .then(|| number::parse(first))?
+}
+
+/// What to say of a row whose value can't be one: `anon -4096`, `memory.current 0x5f`.
+fn not_a_number(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let (key, value) = (words.next()?.trim_end_matches([':', '=']), words.next()?);
+    let known = names::is_stat(key) || names::NUMBER_FILES.contains(&key);
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let like = digits.starts_with(|c: char| c.is_ascii_digit());
+    let more = words.next().is_some();
+    (known && like && !more && number::parse(value).is_none()).then(|| {
+        format!("{key} is left out: {value} is no number of bytes the kernel could have meant.")
+    })
 }
 
 /// A comment, and not a root shell's prompt.
