@@ -1,5 +1,5 @@
 //! The course shows what its commands print: every ```console block of docs/course.md is run.
-//! `MEMTIDE_UPDATE_DOCS=1 cargo test --test course` writes the blocks anew.
+//! `MEMTIDE_UPDATE=1 cargo test --test course` writes the blocks anew.
 
 use std::path::Path;
 use std::process::Command;
@@ -45,12 +45,12 @@ fn the_course_shows_what_its_commands_print() {
         blocks += 1;
     }
     assert!(blocks >= 6, "{blocks}");
-    if std::env::var_os("MEMTIDE_UPDATE_DOCS").is_some() {
+    if std::env::var_os("MEMTIDE_UPDATE").is_some() {
         std::fs::write(COURSE, &fresh).unwrap();
     }
     let now = std::fs::read_to_string(COURSE).unwrap();
     for (is, should) in now.lines().zip(fresh.lines()) {
-        assert_eq!(is, should, "run this test with MEMTIDE_UPDATE_DOCS=1");
+        assert_eq!(is, should, "run this test with MEMTIDE_UPDATE=1");
     }
     assert_eq!(now, fresh);
 }
