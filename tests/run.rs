@@ -199,8 +199,76 @@ fn record_tells_an_oom_kill() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let footer = recording::read_path(&file).unwrap().footer.unwrap();
+    let recording = recording::read_path(&file).unwrap();
+    let footer = recording.footer.as_ref().unwrap();
     assert_eq!(footer.outcome.as_str(), "oom_killed");
+    // However short the last burst was: on cgroup v1 and on v2 since 5.19 the kernel keeps the peak.
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let columns = &recording.tables[recording.main_group()].columns;
+    let kept = columns
+        .iter()
+        .any(|c| c == "memory.max_usage_in_bytes" || c == "memory.peak");
+    assert_eq!(
+        told.contains("the kernel's own peak of usage: 64.0 MiB"),
+        kept,
+        "{told}"
+    );
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_named_and_ends_as_env_would() {
+    if !common::can_manage("a command that can't be run") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let plain = dir.path().join("plain");
+    std::fs::write(&plain, "no program").unwrap();
+    let plain = plain.to_str().unwrap();
+    for (program, code, says) in [
+        ("memtide-no-such-command", 127, "no such command on PATH"),
+        ("/memtide/no/such/file", 127, "there is no such file"),
+        (plain, 126, "not executable"),
+    ] {
+        let output = common::memtide()
+            .args(["record", "--limit", "64MiB", "--out"])
+            .arg(dir.path().join("r.jsonl"))
+            .args(["--", program])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains(program) && error.contains(says), "{error}");
+        assert!(!dir.path().join("r.jsonl").exists(), "{program}");
+    }
+}
+
+#[test]
+fn there_is_one_sample_a_tick_from_the_first_on() {
+    if !common::can_manage("samples of a steady run") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = dir.path().join("r.jsonl");
+    let output = common::memtide()
+        .args(["record", "--limit", "64MiB", "--interval", "200ms", "--out"])
+        .arg(&file)
+        .args(["--", "sleep", "1"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let recording = recording::read_path(&file).unwrap();
+    let table = &recording.tables[recording.main_group()];
+    assert!(table.len() >= 2, "{:?}", table.t);
+    // Each sample belongs to a deadline of its own, until the command's end brings some more.
+    let ticks: Vec<u64> = table
+        .t
+        .iter()
+        .map(|t| t / 200_000_000)
+        .filter(|tick| *tick < 5)
+        .collect();
+    let mut once = ticks.clone();
+    once.dedup();
+    assert_eq!(ticks, once, "{:?}", table.t);
 }
 
 #[test]

@@ -14,6 +14,10 @@ pub enum Exit {
     Usage = 2,
     /// The environment can't do it.
     Environment = 3,
+    /// `record`: the command can't be executed, as `env` and `timeout` end.
+    NotExecutable = 126,
+    /// `record`: there is no such command.
+    NotFound = 127,
     /// Ctrl-C or SIGTERM ended it: 128 and the number of SIGINT, as shells have it.
     Interrupted = 130,
 }

@@ -6,6 +6,7 @@ use crate::formula::FORMULAS;
 use crate::recording::Recording;
 use crate::report::{Align, Style, Table};
 use crate::rows::View;
+use crate::units;
 
 /// A moment worth a column.
 struct Moment {
@@ -44,10 +45,29 @@ pub fn render(recording: &Recording, colour: bool) -> String {
         push(&mut table, formula.name, &values);
     }
     let mut out = table.render(2, colour);
+    if let Some(peak) = kernels_peak(recording) {
+        let _ = writeln!(out, "  {peak}");
+    }
     if let Some(footer) = &recording.footer {
         let _ = writeln!(out, "  outcome: {} ({})", footer.outcome, footer.reason);
     }
     out
+}
+
+/// The kernel sees every page that is charged; a sample sees its own moment only.
+fn kernels_peak(recording: &Recording) -> Option<String> {
+    let table = &recording.tables[recording.main_group()];
+    let last = table.len().checked_sub(1)?;
+    let (column, name) = table.columns.iter().enumerate().find(|(_, name)| {
+        // cgroup v1, and v2 since Linux 5.19.
+        ["memory.max_usage_in_bytes", "memory.peak"].contains(&name.as_str())
+    })?;
+    // In the last samples of a process that was killed the cgroup may be gone already.
+    let bytes = (0..=last).filter_map(|s| table.get(s, column)).max()?;
+    Some(format!(
+        "the kernel's own peak of usage: {} ({name}); samples can miss it",
+        units::bytes(bytes)
+    ))
 }
 
 /// A raw row of a view by its heading.

@@ -1,6 +1,6 @@
 //! `memtide record`: any program in a limited cgroup, as `time` does for seconds.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
@@ -24,7 +24,8 @@ pub struct Args {
     interval: Duration,
     #[command(flatten)]
     placed: Placed,
-    /// The command and its arguments.
+    /// The command and its arguments. `record` ends with its code; 127 if there is no such command,
+    /// 126 if it can't be executed.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<String>,
 }
@@ -44,7 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             &Sink::File(out.clone()),
             &mut Nobody,
         )
-        .map_err(explain)?;
+        .map_err(|error| explain(error, &args.command[0]))?;
     let recording = crate::recording::read_path(&out)?;
     let mut stderr = std::io::stderr();
     let colour = common::colour(stderr.is_terminal());
@@ -69,7 +70,19 @@ fn exit_code(exit: Option<ExitStatus>, interrupted: bool) -> ExitCode {
     }
 }
 
-fn explain(error: HarnessError) -> anyhow::Error {
+fn explain(error: HarnessError, program: &str) -> anyhow::Error {
+    if let HarnessError::Spawn { source, .. } = &error {
+        let (exit, hint) = match source.kind() {
+            ErrorKind::NotFound if program.contains('/') => {
+                (Exit::NotFound, "there is no such file")
+            }
+            ErrorKind::NotFound => (Exit::NotFound, "no such command on PATH"),
+            ErrorKind::PermissionDenied => (Exit::NotExecutable, "it is not executable"),
+            _ => (Exit::Environment, "it did not start"),
+        };
+        let message = format!("can't run {program}: {hint} ({source})");
+        return Failure { exit, message }.into();
+    }
     if error.is_environment() {
         Failure::environment(error.to_string())
     } else {

@@ -140,7 +140,8 @@ impl<'a> Live<'a> {
     /// Runs to the end and writes the footer.
     pub fn run(mut self) -> Result<Finished, HarnessError> {
         self.observer.groups(&self.parts.groups);
-        self.sample_all()?;
+        // The first tick is due at once: nothing starts before the rows at t = 0 are written.
+        self.tick()?;
         while !self.over() {
             self.start_ready()?;
             self.wait()?;
