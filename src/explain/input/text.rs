@@ -153,17 +153,16 @@ impl Collector {
 
     /// The rows of one line of `section`; false if there was none.
     fn rows(&mut self, line: &str, section: Option<&'static str>) -> bool {
-        match section {
-            Some(file @ ("memory.events" | "memory.events.local" | "memory.oom_control")) => {
-                let verdicts = pairs::of(line, verdict);
-                if !verdicts.is_empty() {
-                    for (key, value) in verdicts {
-                        self.set(&format!("{file}:{key}"), value);
-                    }
-                    return true;
+        if let Some(file @ ("memory.events" | "memory.events.local" | "memory.oom_control")) =
+            section
+        {
+            let verdicts = pairs::of(line, verdict);
+            if !verdicts.is_empty() {
+                for (key, value) in verdicts {
+                    self.set(&format!("{file}:{key}"), value);
                 }
+                return true;
             }
-            _ => {}
         }
         if self.pressure(line) || self.process(line) || self.controller(line) {
             return true;
