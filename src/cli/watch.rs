@@ -19,8 +19,9 @@ pub struct Args {
     /// A cgroup's directory, or the id of a process in it.
     #[arg(value_name = "PATH|PID")]
     target: String,
-    /// Watch every container below PATH, a node's `kubepods` cgroup for example: one recording and
-    /// one endpoint for all that are there at the start.
+    /// Watch every container below PATH, a node's `kubepods` cgroup for example, those that come
+    /// later included: one recording and one endpoint for all. memory.stat and usage are read at
+    /// every sample; limits, peaks and counts of events every 5 s, and missing in between.
     #[arg(short, long)]
     recursive: bool,
     /// With --recursive: the kubelet's links, which name pods and containers.
@@ -47,37 +48,33 @@ pub struct Args {
 /// Prints a line a sample and a summary at the end. Nothing in the cgroup is changed.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let path = resolve(&args.target)?;
-    let cgroups = if args.recursive {
-        recursive::containers(&path, &args.container_logs)?
-    } else {
-        vec![recursive::single(&path)]
-    };
-    let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
-    let file = args
-        .out
-        .clone()
-        .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
     let mut publisher = args.listen.start()?;
     let mut nobody = Nobody;
     let other: &mut dyn Observer = match &mut publisher {
         Some(publisher) => publisher,
         None => &mut nobody,
     };
-    let (mut one, mut many) = (Lines::default(), recursive::Sums::default());
-    let lines: &mut dyn Observer = match args.recursive {
-        true => &mut many,
-        false => &mut one,
-    };
-    harness::watch(
-        &path,
-        &cgroups,
-        (args.interval, args.duration),
-        &Sink::File(file.clone()),
-        &mut Both(lines, other),
-    )?;
+    let times = (args.interval, args.duration);
     if args.recursive {
+        let mut sums = recursive::Sums::default();
+        let observer = &mut Both(&mut sums, other);
+        recursive::run(
+            &path,
+            &args.container_logs,
+            times,
+            args.out.as_deref(),
+            observer,
+        )?;
         return Ok(Exit::Ok);
     }
+    let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
+    let file = args
+        .out
+        .clone()
+        .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
+    let mut lines = Lines::default();
+    let observer = &mut Both(&mut lines, other);
+    harness::watch(&path, times, &Sink::File(file.clone()), observer)?;
     let recording = recording::read_path(&file)?;
     let mut out = std::io::stdout();
     let colour = common::colour(out.is_terminal());

@@ -2,53 +2,88 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::cgroup::{container_id, containers_below, kubelet_name};
-use crate::harness::{Observer, Watched};
+use crate::cgroup::{container_id, kubelet_name};
+use crate::harness::{self, Fleet, Observer};
 use crate::recording::{Group, Header, MISSING};
 use crate::rows::{CgroupVersion, ViewIndex};
 use crate::units;
 
-/// The cgroup itself, under its folder's name.
-pub fn single(path: &Path) -> Watched {
-    let name = path.file_name().map_or("/".into(), |n| n.to_string_lossy());
-    Watched {
-        name: name.into_owned(),
-        path: path.to_path_buf(),
-    }
-}
-
-/// Every container below `top`, named as the kubelet does where `logs` has its links, else by its
-/// path below `top`.
-pub fn containers(top: &Path, logs: &Path) -> anyhow::Result<Vec<Watched>> {
-    let paths = containers_below(top).with_context(|| format!("can't read {}", top.display()))?;
-    if paths.is_empty() {
-        bail!("there is no cgroup below {}", top.display());
-    }
+/// Samples every container below `top`, as long as `duration` or for ever.
+pub fn run(
+    top: &Path,
+    logs: &Path,
+    (interval, duration): (Duration, Option<Duration>),
+    out: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<()> {
     raise_descriptors();
-    // No such folder: a node without Kubernetes.
-    let links: Vec<String> = std::fs::read_dir(logs)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    let name = |path: &Path| {
-        let kubelets = container_id(path).and_then(|id| kubelet_name(&links, id));
-        let below = path.strip_prefix(top).unwrap_or(path);
-        kubelets.unwrap_or_else(|| below.display().to_string())
+    let mut names = Names::new(top, logs);
+    let mut name = |path: &Path| names.of(path);
+    let fleet = Fleet {
+        top,
+        name: &mut name,
+        interval,
+        duration,
+        out,
     };
-    let watched = paths.into_iter().map(|path| Watched {
-        name: name(&path),
-        path,
-    });
-    Ok(watched.collect())
+    Ok(harness::watch_all(fleet, observer)?)
 }
 
-/// The sampler keeps files open as far as it may, and opens them anew for each sample beyond.
+/// Names of containers: as the kubelet has them where it links their logs, else by their path.
+struct Names<'a> {
+    top: &'a Path,
+    logs: &'a Path,
+    /// The links' names; none on a node without Kubernetes.
+    links: Option<Vec<String>>,
+    read: Instant,
+}
+
+/// Between readings of the links, which are as many as the containers.
+const READ_AGAIN: Duration = Duration::from_millis(500);
+
+impl<'a> Names<'a> {
+    fn new(top: &'a Path, logs: &'a Path) -> Self {
+        Names {
+            top,
+            logs,
+            links: links_of(logs),
+            read: Instant::now(),
+        }
+    }
+
+    /// None where the kubelet may still give one: sandboxes never get one, and what is not named by
+    /// a runtime's id may be a pod whose containers are not made yet.
+    fn of(&mut self, path: &Path) -> Option<String> {
+        let id = container_id(path)?;
+        let Some(links) = &self.links else {
+            let below = path.strip_prefix(self.top).unwrap_or(path);
+            return Some(below.display().to_string());
+        };
+        let known = kubelet_name(links, id);
+        if known.is_some() || self.read.elapsed() < READ_AGAIN {
+            return known;
+        }
+        (self.links, self.read) = (links_of(self.logs), Instant::now());
+        kubelet_name(self.links.as_deref().unwrap_or_default(), id)
+    }
+}
+
+/// What is in the folder of the kubelet's links; none where there is no such folder.
+fn links_of(logs: &Path) -> Option<Vec<String>> {
+    let entries = std::fs::read_dir(logs).ok()?.flatten();
+    Some(
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect(),
+    )
+}
+
+/// A thousand cgroups have eight files each, and the usual limit is 1,024 descriptors. The sampler
+/// keeps files open as far as it may, and opens them anew for each sample beyond.
 fn raise_descriptors() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
@@ -65,19 +100,17 @@ pub struct Sums {
     indices: Vec<ViewIndex>,
     /// containers, usage, rss, working_set: of the sample being taken.
     sums: [u64; 4],
-    /// The group sampled last in this round.
-    last: Option<usize>,
-    t: u64,
+    began: Option<Instant>,
     stop: bool,
 }
 
 impl Sums {
     fn print(&mut self) {
-        self.last = None;
         let [containers, usage, rss, working_set] = std::mem::take(&mut self.sums);
         let line = format!(
             "{:>7.1} {containers:>5} containers  usage {:>9}  rss {:>9}  working_set {:>9} MiB\n",
-            self.t as f64 / 1e9,
+            self.began
+                .map_or(0.0, |began| began.elapsed().as_secs_f64()),
             units::mib(usage),
             units::mib(rss),
             units::mib(working_set)
@@ -90,6 +123,7 @@ impl Sums {
 impl Observer for Sums {
     fn begin(&mut self, header: &Header) {
         self.version = Some(header.host.cgroup);
+        self.began = Some(Instant::now());
     }
 
     fn groups(&mut self, groups: &[Group]) {
@@ -98,13 +132,14 @@ impl Observer for Sums {
         self.indices = groups.iter().map(index).collect();
     }
 
-    fn sample(&mut self, group: usize, t: u64, values: &[u64]) {
-        // Groups come in order: one that is not after the last begins a new round.
-        if self.last.is_some_and(|last| group <= last) {
-            self.print();
-        }
-        self.last = Some(group);
-        self.t = t;
+    fn joined(&mut self, place: usize, group: &Group) {
+        let Some(version) = self.version else { return };
+        let places = self.indices.len().max(place + 1);
+        self.indices.resize_with(places, ViewIndex::default);
+        self.indices[place] = ViewIndex::new(version, &group.columns);
+    }
+
+    fn sample(&mut self, group: usize, _t: u64, values: &[u64]) {
         let Some(index) = self.indices.get(group) else {
             return;
         };
@@ -124,9 +159,7 @@ impl Observer for Sums {
 
     fn wants_stop(&mut self) -> bool {
         // Asked once a tick, after all groups: the line is complete.
-        if self.sums[0] > 0 {
-            self.print();
-        }
+        self.print();
         self.stop
     }
 }

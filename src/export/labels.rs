@@ -1,9 +1,9 @@
 //! Who a series is about: the labels a scrape of the kubelet puts on every container metric.
 
-use crate::recording::{GroupKind, Header, Recording};
+use crate::recording::{Group, GroupKind, Header, Recording};
 
 /// The labels of one sampled cgroup.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {
     /// Empty for the pod's own cgroup, as cAdvisor has it.
     pub container: String,
@@ -51,9 +51,7 @@ impl Labels {
     pub fn of_header(header: &Header, naming: Naming) -> Vec<Labels> {
         if header.host.placement == WATCHED && naming == Naming::Telling {
             let groups = header.groups.iter();
-            return groups
-                .map(|group| Labels::of_cgroup(&group.path).named(&group.name))
-                .collect();
+            return groups.map(Labels::of_watched).collect();
         }
         let mut containers = 0;
         let pod = match naming {
@@ -74,6 +72,11 @@ impl Labels {
                 Labels::container(&pod, &container, containers)
             })
             .collect()
+    }
+
+    /// The labels of a cgroup that memtide only looks at.
+    pub fn of_watched(group: &Group) -> Labels {
+        Labels::of_cgroup(&group.path).named(&group.name)
     }
 
     /// The labels of an existing cgroup, from its directory alone: the kubelet's names of pods and

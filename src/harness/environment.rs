@@ -181,24 +181,12 @@ impl Environment {
     }
 }
 
-/// An existing cgroup to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// What it is called in the recording.
-    pub name: String,
-    /// Its folder.
-    pub path: PathBuf,
-}
-
-/// Samples existing cgroups until a signal, `duration`, or the end of all. Nothing in them is
-/// changed. Of several, those that have gone before the start are left out. `top` names the
-/// recording.
+/// Samples an existing cgroup until a signal, `duration`, or its end. Nothing in it is changed.
 ///
 /// # Errors
-/// When they can't be read or recorded.
+/// When it can't be read or recorded.
 pub fn watch(
-    top: &Path,
-    cgroups: &[Watched],
+    path: &Path,
     (interval, duration): (Duration, Option<Duration>),
     sink: &Sink,
     observer: &mut dyn Observer,
@@ -207,8 +195,17 @@ pub fn watch(
     let hierarchy = Hierarchy::discover()?;
     let workdir = std::env::temp_dir();
     let host = host::detect(&hierarchy, &workdir, "watch");
-    let scenario = ad_hoc::watch(top, interval);
-    let sampler = open_all(&hierarchy, cgroups)?;
+    let scenario = ad_hoc::watch(path, interval);
+    let source = GroupSource {
+        name: scenario.containers[0].name.clone(),
+        kind: GroupKind::Container,
+        path: path.to_path_buf(),
+        version: hierarchy.version,
+        limit: hierarchy.effective_limit(path).bytes(),
+        actors: Vec::new(),
+        truth: false,
+    };
+    let sampler = Sampler::open(vec![source], true)?;
     let groups = sampler.groups();
     let header = header(&scenario, &host, groups.clone());
     observer.begin(&header);
@@ -228,35 +225,6 @@ pub fn watch(
         watching: true,
     };
     Live::new(parts, observer).run()
-}
-
-fn open_all(hierarchy: &Hierarchy, cgroups: &[Watched]) -> Result<Sampler, HarnessError> {
-    let source = |cgroup: &Watched| GroupSource {
-        name: cgroup.name.clone(),
-        kind: GroupKind::Container,
-        path: cgroup.path.clone(),
-        version: hierarchy.version,
-        limit: hierarchy.effective_limit(&cgroup.path).bytes(),
-        actors: Vec::new(),
-        truth: false,
-    };
-    let mut first_error = None;
-    let mut sampler: Option<Sampler> = None;
-    for cgroup in cgroups {
-        let opened = match &mut sampler {
-            Some(sampler) => sampler.add_group(source(cgroup)).map(drop),
-            None => Sampler::open(vec![source(cgroup)], true).map(|new| sampler = Some(new)),
-        };
-        if let Err(error) = opened {
-            log::info!("{error}");
-            first_error.get_or_insert(error);
-        }
-    }
-    match (sampler, first_error) {
-        (Some(sampler), _) => Ok(sampler),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(Sampler::open(Vec::new(), true)?),
-    }
 }
 
 /// Whether `scenario` can run on `host` in the chosen place; if not, why, in words.
@@ -281,7 +249,7 @@ pub fn existing(folder: &Path) -> &Path {
         .unwrap_or(folder)
 }
 
-fn take_signals() -> Result<Signals, HarnessError> {
+pub(super) fn take_signals() -> Result<Signals, HarnessError> {
     use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
     Signals::open(&[SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(doing("taking over signals"))
 }
@@ -302,7 +270,7 @@ fn tell(what: &str, swept: &cgroup::Swept) {
     }
 }
 
-fn header(scenario: &Scenario, host: &HostFacts, groups: Vec<Group>) -> Header {
+pub(super) fn header(scenario: &Scenario, host: &HostFacts, groups: Vec<Group>) -> Header {
     Header {
         memtide: env!("CARGO_PKG_VERSION").into(),
         host: host.clone(),

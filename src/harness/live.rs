@@ -15,6 +15,7 @@ use super::outcome::Facts;
 use super::restart::{Chore, Controller};
 use super::schedule::Schedule;
 use super::stage::Stage;
+use super::verdicts::{HIGH, Verdicts};
 use crate::host::HostFacts;
 use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
 use crate::rows::{CgroupVersion, Rows};
@@ -69,21 +70,6 @@ pub(super) struct Settling {
 /// The longest wait for stable counters: v2 flushes its statistics every 2 s at the latest.
 const SETTLE_MAX: Duration = Duration::from_millis(2500);
 
-/// How often somebody was made to wait at memory.high.
-const HIGH: &str = "memory.events:high";
-
-/// The verdict counters: a rise is an event. `failcnt` and `max` rise by thousands at the limit,
-/// so only their first rise is told; their final values are in the footer.
-const COUNTERS: [(&str, bool); 7] = [
-    ("memory.oom_control:oom_kill", true),
-    ("memory.events:oom_kill", true),
-    ("memory.events:oom", true),
-    ("memory.failcnt", false),
-    ("memory.events:max", false),
-    (HIGH, false),
-    ("memory.events:low", false),
-];
-
 pub(super) struct Live<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) schedule: Schedule,
@@ -92,8 +78,8 @@ pub(super) struct Live<'a> {
     pub(super) chores: Vec<Chore>,
     facts: Facts,
     observer: &'a mut dyn Observer,
-    /// By group: (column, told every rise, last value).
-    counters: Vec<Vec<(usize, &'static str, bool, u64)>>,
+    /// By group.
+    verdicts: Vec<Verdicts>,
     /// Which groups' cgroups were removed.
     gone: Vec<bool>,
     /// When memory.events `high` last rose, nanoseconds.
@@ -111,7 +97,7 @@ impl<'a> Live<'a> {
             chores: Vec::new(),
             facts: Facts::default(),
             observer,
-            counters: Vec::new(),
+            verdicts: Vec::new(),
             gone: vec![false; parts.groups.len()],
             high_rose: None,
             stop: false,
@@ -123,18 +109,11 @@ impl<'a> Live<'a> {
 
     /// Finds the columns that are looked at on every tick.
     fn index(&mut self) {
-        let find = |(g, group): (usize, &Group)| {
-            let known = self.counters.get(g).map_or(&[][..], Vec::as_slice);
-            let last = |name: &str| known.iter().find(|c| c.1 == name).map_or(0, |c| c.3);
-            COUNTERS
-                .iter()
-                .filter_map(|(name, every)| {
-                    let column = group.columns.iter().position(|c| c == name)?;
-                    Some((column, *name, *every, last(name)))
-                })
-                .collect()
-        };
-        self.counters = self.parts.groups.iter().enumerate().map(find).collect();
+        let groups = &self.parts.groups;
+        self.verdicts.resize_with(groups.len(), Verdicts::default);
+        for (verdicts, group) in self.verdicts.iter_mut().zip(groups) {
+            verdicts.find(&group.columns);
+        }
     }
 
     /// Runs to the end and writes the footer.
@@ -313,37 +292,23 @@ impl<'a> Live<'a> {
     }
 
     fn watch_counters(&mut self, group: usize, t: u64) -> Result<(), HarnessError> {
-        let values = self.parts.sampler.values(group);
-        let mut rose = Vec::new();
-        for (column, name, every, last) in &mut self.counters[group] {
-            let value = values
-                .get(*column)
-                .copied()
-                .unwrap_or(crate::recording::MISSING);
-            if value == crate::recording::MISSING || value <= *last {
-                continue;
-            }
-            if *every || *last == 0 {
-                rose.push((*name, value));
-            }
-            if *name == HIGH {
+        let rises = self.verdicts[group].rises(self.parts.sampler.values(group));
+        for rise in rises {
+            if rise.what == HIGH {
                 self.high_rose = Some(t);
             }
-            *last = value;
-        }
-        for (what, value) in rose {
-            if what.ends_with(":oom_kill") {
+            if !rise.told {
+                continue;
+            }
+            if rise.what.ends_with(":oom_kill") {
                 self.facts.oom_killed = true;
             }
-            let group = self.parts.groups[group].name.clone();
-            self.event_at(
-                t,
-                EventKind::Kernel {
-                    group,
-                    what: what.to_string(),
-                    value,
-                },
-            )?;
+            let kind = EventKind::Kernel {
+                group: self.parts.groups[group].name.clone(),
+                what: rise.what.to_string(),
+                value: rise.value,
+            };
+            self.event_at(t, kind)?;
         }
         Ok(())
     }
@@ -491,16 +456,8 @@ impl<'a> Live<'a> {
     }
 
     fn looks_like_oom(&self, container: usize) -> bool {
-        let has_counter = |group: usize| {
-            self.counters[group]
-                .iter()
-                .any(|(_, name, ..)| name.ends_with(":oom_kill"))
-        };
-        let failed = |group: usize| {
-            self.counters[group]
-                .iter()
-                .any(|(_, name, _, last)| *name == "memory.failcnt" && *last > 0)
-        };
+        let has_counter = |group: usize| self.verdicts[group].last(":oom_kill").is_some();
+        let failed = |group: usize| self.verdicts[group].last("memory.failcnt") > Some(0);
         let group = self.parts.group_of[container];
         !has_counter(group) && (failed(group) || failed(0))
     }
@@ -531,16 +488,9 @@ impl<'a> Live<'a> {
     }
 
     fn final_counters(&self) -> Vec<(String, Rows)> {
-        let of = |rows: &[(usize, &'static str, bool, u64)]| {
-            rows.iter()
-                .map(|(_, name, _, last)| (*name, *last))
-                .collect()
-        };
-        self.parts
-            .groups
-            .iter()
-            .zip(&self.counters)
-            .map(|(group, rows)| (group.name.clone(), of(rows)))
+        let groups = self.parts.groups.iter().zip(&self.verdicts);
+        groups
+            .map(|(group, verdicts)| (group.name.clone(), verdicts.rows()))
             .collect()
     }
 
@@ -550,9 +500,7 @@ impl<'a> Live<'a> {
 
     /// The verdict counters of a group begin anew with its cgroup.
     pub(super) fn forget_counters(&mut self, group: usize) {
-        self.counters[group]
-            .iter_mut()
-            .for_each(|counter| counter.3 = 0);
+        self.verdicts[group].forget();
     }
 
     fn id(&self, step: StepRef) -> StepId {
@@ -583,7 +531,7 @@ fn is(actor: &Actor, step: StepRef) -> bool {
 }
 
 /// The harness's own resident memory, bytes; 0 where it can't be read.
-fn own_rss() -> u64 {
+pub(super) fn own_rss() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()
         .and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());

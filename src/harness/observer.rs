@@ -11,6 +11,10 @@ pub trait Observer {
     /// anew and its columns may differ).
     fn groups(&mut self, _groups: &[Group]) {}
 
+    /// A group that was not there at the start, or whose columns have grown; `place` may be that of
+    /// one that has ended.
+    fn joined(&mut self, _place: usize, _group: &Group) {}
+
     /// One sample of one group: values in the order of its columns,
     /// [`crate::recording::MISSING`] where the kernel gave none. `t` in nanoseconds.
     fn sample(&mut self, _group: usize, _t: u64, _values: &[u64]) {}
@@ -47,6 +51,11 @@ impl Observer for Both<'_> {
     fn groups(&mut self, groups: &[Group]) {
         self.0.groups(groups);
         self.1.groups(groups);
+    }
+
+    fn joined(&mut self, place: usize, group: &Group) {
+        self.0.joined(place, group);
+        self.1.joined(place, group);
     }
 
     fn sample(&mut self, group: usize, t: u64, values: &[u64]) {

@@ -11,18 +11,19 @@ use crate::truth::COUNTERS;
 pub struct Board {
     pub(super) groups: Vec<Shown>,
     /// The node's memory, bytes.
-    capacity: Option<u64>,
+    pub(super) capacity: Option<u64>,
     version: Option<CgroupVersion>,
     /// Labels of the one `memtide_run_info` series.
     pub(super) run: Vec<(&'static str, String)>,
 }
 
 /// One group on the board.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Shown {
     pub labels: Labels,
     name: String,
-    mapper: Mapper,
+    /// None before the columns are known.
+    mapper: Option<Mapper>,
     view: ViewIndex,
     /// Where each counter of [`COUNTERS`] stands.
     truth: [Option<usize>; COUNTERS.len()],
@@ -30,7 +31,7 @@ pub(super) struct Shown {
     /// Seconds since 1970.
     started: f64,
     sampled: bool,
-    capacity: Option<u64>,
+    ended: bool,
 }
 
 impl Board {
@@ -48,8 +49,9 @@ impl Board {
         let labels = Labels::of_header(header, Naming::Telling);
         let groups = header.groups.iter().zip(labels);
         self.groups = groups
-            .map(|(group, labels)| Shown::new(group, labels, header, now.floor()))
+            .map(|(group, labels)| Shown::new(group, labels, now.floor()))
             .collect();
+        self.columns(&header.groups);
     }
 
     /// Takes over columns that have grown.
@@ -57,6 +59,31 @@ impl Board {
         let Some(version) = self.version else { return };
         for (shown, group) in self.groups.iter_mut().zip(groups) {
             shown.resolve(group, version);
+        }
+    }
+
+    /// A watched container came, or its columns have grown; `now` is in seconds since 1970.
+    pub fn joined(&mut self, place: usize, group: &Group, now: f64) {
+        let Some(version) = self.version else { return };
+        let shown = self.groups.get_mut(place);
+        match shown.filter(|shown| !shown.ended && shown.name == group.name) {
+            Some(shown) => shown.resolve(group, version),
+            None => {
+                self.groups
+                    .resize_with(self.groups.len().max(place + 1), Shown::default);
+                self.groups[place] = Shown::new(group, Labels::of_watched(group), now.floor());
+                self.groups[place].resolve(group, version);
+            }
+        }
+    }
+
+    /// A watched container has ended: its series are gone, as they are from cAdvisor's page.
+    pub fn ended(&mut self, place: usize) {
+        if let Some(shown) = self.groups.get_mut(place) {
+            *shown = Shown {
+                ended: true,
+                ..Shown::default()
+            };
         }
     }
 
@@ -83,25 +110,17 @@ impl Board {
 }
 
 impl Shown {
-    fn new(group: &Group, labels: Labels, header: &Header, now: f64) -> Self {
-        let version = header.host.cgroup;
-        let mut shown = Shown {
+    fn new(group: &Group, labels: Labels, now: f64) -> Self {
+        Shown {
             labels,
             name: group.name.clone(),
-            mapper: Mapper::new(version, &group.columns, group.limit),
-            view: ViewIndex::default(),
-            truth: [None; COUNTERS.len()],
-            values: Vec::new(),
             started: now,
-            sampled: false,
-            capacity: Some(header.host.mem_total),
-        };
-        shown.resolve(group, version);
-        shown
+            ..Shown::default()
+        }
     }
 
     fn resolve(&mut self, group: &Group, version: CgroupVersion) {
-        self.mapper = Mapper::new(version, &group.columns, group.limit);
+        self.mapper = Some(Mapper::new(version, &group.columns, group.limit));
         self.view = ViewIndex::new(version, &group.columns);
         for (place, counter) in self.truth.iter_mut().zip(COUNTERS) {
             *place = group
@@ -123,14 +142,14 @@ impl Shown {
 
     /// What cAdvisor would show; nothing before the first sample.
     pub fn reading(&self) -> Option<Reading> {
-        self.sampled
-            .then(|| self.mapper.read(|c| self.get(c), Some(self.started)))
+        let mapper = self.mapper.as_ref().filter(|_| self.sampled)?;
+        Some(mapper.read(|c| self.get(c), Some(self.started)))
     }
 
     /// What formulas read.
-    pub fn view(&self) -> View {
+    pub fn view(&self, node_capacity: Option<u64>) -> View {
         View {
-            node_capacity: self.capacity,
+            node_capacity,
             ..self.view.view(|c| self.get(c))
         }
     }

@@ -48,7 +48,7 @@ impl Board {
         let name = "memtide_formula_bytes";
         let mut headed = false;
         for group in self.groups.iter().filter(|g| g.reading().is_some()) {
-            let view = group.view();
+            let view = group.view(self.capacity);
             for formula in FORMULAS {
                 let Some(value) = (formula.eval)(&view) else {
                     continue;

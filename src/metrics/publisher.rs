@@ -45,13 +45,19 @@ impl Observer for Publisher {
         self.board.lock().columns(groups);
     }
 
+    fn joined(&mut self, place: usize, group: &Group) {
+        self.board.lock().joined(place, group, now());
+    }
+
     fn sample(&mut self, group: usize, _t: u64, values: &[u64]) {
         self.board.lock().sample(group, values);
     }
 
     fn event(&mut self, event: &Event) {
-        if let EventKind::Restart { container, .. } = &event.kind {
-            self.board.lock().restarted(container, now());
+        match &event.kind {
+            EventKind::Restart { container, .. } => self.board.lock().restarted(container, now()),
+            EventKind::GroupEnd { group, .. } => self.board.lock().ended(*group),
+            _ => {}
         }
     }
 }

@@ -166,6 +166,16 @@ pub(super) fn object_of(event: &Event) -> Option<WireObject> {
             container,
             reason,
         }),
+        EventKind::GroupEnd {
+            group,
+            name,
+            reason,
+        } => WireObject::GroupEnd(WireGroupEnd {
+            t_ns,
+            group,
+            name,
+            reason,
+        }),
         EventKind::Warning { code, text } => WireObject::Warning(WireWarning { t_ns, code, text }),
         EventKind::Other(_) => return None,
     })
@@ -262,6 +272,17 @@ impl From<WireRestart> for Event {
     fn from(w: WireRestart) -> Self {
         let kind = EventKind::Restart {
             container: w.container,
+            reason: w.reason,
+        };
+        Event { t: w.t_ns, kind }
+    }
+}
+
+impl From<WireGroupEnd> for Event {
+    fn from(w: WireGroupEnd) -> Self {
+        let kind = EventKind::GroupEnd {
+            group: w.group,
+            name: w.name,
             reason: w.reason,
         };
         Event { t: w.t_ns, kind }

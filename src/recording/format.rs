@@ -111,12 +111,14 @@ pub enum WireObject {
     Columns(WireColumns),
     /// A group that was not known at the start; it takes the next place.
     Group(WireNewGroup),
+    /// A watched cgroup has ended.
+    GroupEnd(WireGroupEnd),
     /// The last line.
     Footer(WireFooter),
 }
 
 /// The `type`s of [`WireObject`], to tell a known one that is broken from an unknown one.
-pub const KNOWN_TYPES: [&str; 9] = [
+pub const KNOWN_TYPES: [&str; 10] = [
     "step_start",
     "step_end",
     "actor_exit",
@@ -125,6 +127,7 @@ pub const KNOWN_TYPES: [&str; 9] = [
     "warning",
     "columns",
     "group",
+    "group_end",
     "footer",
 ];
 
@@ -223,6 +226,19 @@ pub struct WireRestart {
     pub t_ns: u64,
     /// Which container.
     pub container: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// See [`WireObject::GroupEnd`].
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct WireGroupEnd {
+    /// When, nanoseconds from the start.
+    pub t_ns: u64,
+    /// Its place.
+    pub group: usize,
+    /// Its name.
+    pub name: String,
     /// Why.
     pub reason: String,
 }

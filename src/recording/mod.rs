@@ -223,6 +223,15 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// A watched cgroup has ended: no sample of its group follows.
+    GroupEnd {
+        /// The group's place.
+        group: usize,
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// Something the reader should know.
     Warning {
         /// A stable code (`missed_ticks`, `swap_on`, ...).

@@ -264,6 +264,7 @@ impl Reader {
             WireObject::ActorExit(w) => w.into(),
             WireObject::Kernel(w) => w.into(),
             WireObject::Restart(w) => w.into(),
+            WireObject::GroupEnd(w) => w.into(),
             WireObject::Warning(w) => w.into(),
             WireObject::Columns(w) => {
                 let groups = self.tables.len();

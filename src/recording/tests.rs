@@ -104,6 +104,11 @@ fn small_events() -> Vec<Event> {
             container: text("app"),
             reason: text("80 %"),
         },
+        EventKind::GroupEnd {
+            group: 1,
+            name: text("app"),
+            reason: text("its cgroup was removed"),
+        },
         EventKind::Warning {
             code: text("swap_on"),
             text: text("turn it off\n"),

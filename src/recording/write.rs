@@ -42,6 +42,8 @@ pub struct Writer {
     outputs: Vec<Output>,
     line: Vec<u8>,
     widths: Vec<usize>,
+    /// Lines that wait for [`Writer::flush`], where they may.
+    held: Option<Vec<u8>>,
 }
 
 struct Output {
@@ -89,9 +91,30 @@ impl Writer {
             // A v1 sample with its truth is about 700 bytes; growing later costs one allocation.
             line: Vec::with_capacity(4096),
             widths: header.groups.iter().map(|g| g.columns.len()).collect(),
+            held: None,
         };
         writer.json(&WireHeader::from(header))?;
         Ok(writer)
+    }
+
+    /// From now on lines wait for [`Writer::flush`]: one `write` for all cgroups of a tick. For
+    /// whoever is outside of what may be killed.
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Writes the lines that wait.
+    pub fn flush(&mut self) -> Result<(), WriteError> {
+        let Some(mut held) = self.held.take() else {
+            return Ok(());
+        };
+        let result = match held.is_empty() {
+            true => Ok(()),
+            false => self.put(&held),
+        };
+        held.clear();
+        self.held = Some(held);
+        result
     }
 
     /// Writes one sample: `t` nanoseconds from the start, `cost` nanoseconds, values in the order
@@ -165,7 +188,8 @@ impl Writer {
 
     /// Writes the footer: without it a recording counts as cut.
     pub fn finish(mut self, footer: &Footer) -> Result<(), WriteError> {
-        self.json(&WireObject::Footer(WireFooter::from(footer)))
+        self.json(&WireObject::Footer(WireFooter::from(footer)))?;
+        self.flush()
     }
 
     fn json(&mut self, object: &impl Serialize) -> Result<(), WriteError> {
@@ -178,14 +202,25 @@ impl Writer {
         self.flush_line()
     }
 
-    /// Every output gets the line even if another one fails; the first failure is returned.
     fn flush_line(&mut self) -> Result<(), WriteError> {
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(&self.line);
+            return Ok(());
+        }
+        let line = std::mem::take(&mut self.line);
+        let result = self.put(&line);
+        self.line = line;
+        result
+    }
+
+    /// Every output gets the text even if another one fails; the first failure is returned.
+    fn put(&mut self, text: &[u8]) -> Result<(), WriteError> {
         let mut result = Ok(());
         for output in &mut self.outputs {
             if output.broken {
                 continue;
             }
-            let written = output.sink.write_all(&self.line);
+            let written = output.sink.write_all(text);
             if let Err(source) = written.and_then(|()| output.sink.flush()) {
                 output.broken = true;
                 let name = output.name.clone();

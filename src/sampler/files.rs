@@ -25,6 +25,32 @@ enum Form {
     Pressure,
 }
 
+/// Which files a sample reads. Rows of files that it does not read are missing in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// All.
+    All,
+    /// Those that any allocation moves: `memory.stat`, usage and swap. Left out are limits, peaks,
+    /// counts of events and pressure, most of the files and the lesser part of what they tell.
+    Moving,
+}
+
+const MOVING: [&str; 4] = [
+    "memory.stat",
+    "memory.usage_in_bytes",
+    "memory.current",
+    "memory.swap.current",
+];
+
+/// Whether a column's file is left out by [`Reads::Moving`].
+pub fn is_left_out(column: &str) -> bool {
+    let file = column.split(':').next().unwrap_or(column);
+    table(CgroupVersion::V1)
+        .iter()
+        .chain(table(CgroupVersion::V2))
+        .any(|(name, _)| *name == file && !MOVING.contains(name))
+}
+
 /// `memory.stat` comes before usage, as libcontainer reads them: where the two disagree because
 /// pages moved in between, working_set is clamped here as it is in production.
 const V1: [(&str, Form); 9] = [
@@ -75,7 +101,8 @@ enum Parser {
 /// One cgroup's files, open.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    files: Vec<(Kept, Parser)>,
+    /// Each with whether [`Reads::Moving`] leaves it out.
+    files: Vec<(Kept, Parser, bool)>,
 }
 
 /// The cgroup was removed.
@@ -98,8 +125,9 @@ impl Files {
         let mut files = Vec::new();
         let mut error = None;
         for (name, form) in table(version) {
-            match Kept::open(&folder.join(name), fds, buffer) {
-                Ok(kept) => files.push((kept, Parser::new(name, *form, columns))),
+            let left_out = !MOVING.contains(name);
+            match Kept::open(&folder.join(name), left_out, fds, buffer) {
+                Ok(kept) => files.push((kept, Parser::new(name, *form, columns), left_out)),
                 Err(e) => error = error.or(Some((*name, e))),
             }
         }
@@ -109,15 +137,21 @@ impl Files {
             return Err(io::Error::new(e.kind(), format!("{name}: {e}")));
         }
         columns.clear();
-        if files.read(columns, buffer).is_err() {
+        if files.read(Reads::All, columns, buffer).is_err() {
             return Err(Errno::ENODEV.into());
         }
         Ok(files)
     }
 
-    /// Reads all files into `columns`. A file that can't be read leaves its columns missing.
-    pub fn read(&mut self, columns: &mut Columns, buffer: &mut Vec<u8>) -> Result<(), Removed> {
-        for (kept, parser) in &mut self.files {
+    /// Reads the files into `columns`. A file that can't be read leaves its columns missing.
+    pub fn read(
+        &mut self,
+        reads: Reads,
+        columns: &mut Columns,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), Removed> {
+        let files = self.files.iter_mut();
+        for (kept, parser, _) in files.filter(|file| reads == Reads::All || !file.2) {
             match kept.read(buffer) {
                 Ok(length) => parser.read(&buffer[..length], columns),
                 Err(e) if is_removed(&e) => return Err(Removed),
@@ -129,7 +163,9 @@ impl Files {
 
     /// Closes all of them.
     pub fn close(self, fds: &mut Descriptors) {
-        self.files.into_iter().for_each(|(kept, _)| kept.close(fds));
+        self.files
+            .into_iter()
+            .for_each(|(kept, ..)| kept.close(fds));
     }
 }
 

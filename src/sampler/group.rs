@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::GroupSource;
 use super::columns::Columns;
-use super::files::{Files, Removed};
+use super::files::{Files, Reads, Removed};
 use super::kept::Descriptors;
 use super::node::Node;
 use super::truth::{self, Sums};
@@ -61,9 +61,7 @@ impl GroupReader {
         fds: &mut Descriptors,
         buffer: &mut Vec<u8>,
     ) -> io::Result<()> {
-        if let Some(files) = self.files.take() {
-            files.close(fds);
-        }
+        self.close(fds);
         let version = self.source.version;
         self.files = Some(Files::open(path, version, &mut self.columns, fds, buffer)?);
         self.source.path = PathBuf::from(path);
@@ -72,13 +70,16 @@ impl GroupReader {
     }
 
     /// Reads files, then workers, then the node. Gives whether the cgroup is still there.
-    pub fn read(&mut self, fds: &mut Descriptors, buffer: &mut Vec<u8>) -> Result<(), Removed> {
+    pub fn read(
+        &mut self,
+        reads: Reads,
+        fds: &mut Descriptors,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), Removed> {
         self.columns.clear();
         let files = self.files.as_mut().ok_or(Removed)?;
-        if files.read(&mut self.columns, buffer).is_err() {
-            if let Some(files) = self.files.take() {
-                files.close(fds);
-            }
+        if files.read(reads, &mut self.columns, buffer).is_err() {
+            self.close(fds);
             return Err(Removed);
         }
         for worker in &mut self.workers {
@@ -88,6 +89,13 @@ impl GroupReader {
             node.read(&mut self.columns, buffer);
         }
         Ok(())
+    }
+
+    /// Closes its files.
+    pub fn close(&mut self, fds: &mut Descriptors) {
+        if let Some(files) = self.files.take() {
+            files.close(fds);
+        }
     }
 
     /// Adds this group's workers to `sums`.

@@ -22,6 +22,8 @@ pub(super) struct Kept {
 #[derive(Debug)]
 pub(super) struct Descriptors {
     left: u64,
+    /// What files that are seldom read leave to the others.
+    reserve: u64,
 }
 
 impl Descriptors {
@@ -30,12 +32,15 @@ impl Descriptors {
         use nix::sys::resource::{Resource, getrlimit};
         // Where the limit can't be asked, assume the smallest that is usual.
         let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-        Descriptors { left: soft / 2 }
+        Descriptors {
+            left: soft / 2,
+            reserve: soft / 4,
+        }
     }
 
-    fn take(&mut self) -> bool {
-        let any = self.left > 0;
-        self.left = self.left.saturating_sub(1);
+    fn take(&mut self, seldom: bool) -> bool {
+        let any = self.left > if seldom { self.reserve } else { 0 };
+        self.left -= u64::from(any);
         any
     }
 
@@ -45,11 +50,17 @@ impl Descriptors {
 }
 
 impl Kept {
-    /// Opens the file and reads it once, so that what can't be read is known at the start.
-    pub fn open(path: &Path, fds: &mut Descriptors, buffer: &mut Vec<u8>) -> io::Result<Kept> {
+    /// Opens the file and reads it once, so that what can't be read is known at the start. One that
+    /// may be read `seldom` is the first to be opened anew each time.
+    pub fn open(
+        path: &Path,
+        seldom: bool,
+        fds: &mut Descriptors,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Kept> {
         let file = File::open(path)?;
         read_whole(&file, buffer)?;
-        let file = fds.take().then_some(file);
+        let file = fds.take(seldom).then_some(file);
         let path = path.to_path_buf();
         Ok(Kept { path, file })
     }
@@ -134,8 +145,14 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "1\n").unwrap();
         let mut buffer = Vec::new();
-        let mut none = Descriptors { left: 0 };
-        let kept = Kept::open(file.path(), &mut none, &mut buffer).unwrap();
+        let mut few = Descriptors {
+            left: 1,
+            reserve: 1,
+        };
+        let mut open = |seldom| Kept::open(file.path(), seldom, &mut few, &mut Vec::new()).unwrap();
+        assert!(open(true).file.is_none());
+        assert!(open(false).file.is_some());
+        let kept = open(false);
         assert!(kept.file.is_none());
         std::fs::write(file.path(), "22\n").unwrap();
         assert_eq!(kept.read(&mut buffer).unwrap(), 3);

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use clock::{Clock, Tick};
-pub use files::file_names;
+pub use files::{Reads, file_names, is_left_out};
 pub use lateness::Lateness;
 pub use settle::{Settle, Settled};
 pub use truth::TruthSource;
@@ -129,6 +129,20 @@ impl Sampler {
     /// Adds a cgroup that has appeared; gives its place.
     pub fn add_group(&mut self, source: GroupSource) -> Result<usize, SamplerError> {
         self.open_group(source, false)
+    }
+
+    /// Gives the place of a cgroup that has ended to another one: columns begin anew.
+    pub fn replace(&mut self, place: usize, source: GroupSource) -> Result<(), SamplerError> {
+        let new = self.open_group(source, false)?;
+        self.groups.swap_remove(place).close(&mut self.fds);
+        debug_assert!(place < new);
+        Ok(())
+    }
+
+    /// The cgroup in this place is of no interest any more: its files are closed, and its samples
+    /// say that it has ended.
+    pub fn close(&mut self, group: usize) {
+        self.groups[group].close(&mut self.fds);
     }
 
     fn open_group(&mut self, source: GroupSource, node: bool) -> Result<usize, SamplerError> {
@@ -236,10 +250,15 @@ impl Sampler {
 
     /// Takes a sample of one group: files, workers, node, truth.
     pub fn sample(&mut self, group: usize) -> Reading {
+        self.sample_of(group, Reads::All)
+    }
+
+    /// Takes a sample of one group that may leave files out.
+    pub fn sample_of(&mut self, group: usize, reads: Reads) -> Reading {
         let start = Instant::now();
         let reader = &mut self.groups[group];
         let known = reader.announced;
-        let ended = reader.read(&mut self.fds, &mut self.buffer).is_err();
+        let ended = reader.read(reads, &mut self.fds, &mut self.buffer).is_err();
         if let Some(first) = reader.truth {
             let sums = self.truth(group);
             self.groups[group].set_truth(first, &sums);

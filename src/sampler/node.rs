@@ -15,7 +15,7 @@ pub(super) struct Node {
 impl Node {
     /// Opens what there is, and reserves its columns.
     pub fn open(columns: &mut Columns, fds: &mut Descriptors, buffer: &mut Vec<u8>) -> Self {
-        let mut open = |path: &str| Kept::open(Path::new(path), fds, buffer).ok();
+        let mut open = |path: &str| Kept::open(Path::new(path), false, fds, buffer).ok();
         let (meminfo, pressure) = (open("/proc/meminfo"), open("/proc/pressure/memory"));
         Node {
             meminfo: meminfo.map(|kept| (kept, Picked::new("node:", &["MemAvailable"], columns))),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::columns::Columns;
-use super::files::Files;
+use super::files::{Files, Reads};
 use super::kept::Descriptors;
 use crate::rows::{CgroupVersion, View, ViewIndex};
 
@@ -91,7 +91,7 @@ impl Settle {
         self.columns.clear();
         if self
             .files
-            .read(&mut self.columns, &mut self.buffer)
+            .read(Reads::All, &mut self.columns, &mut self.buffer)
             .is_err()
         {
             return Settled::Ended;

@@ -40,7 +40,7 @@ impl Worker {
         self.ended(fds);
         // A process that has ended already is no error: its rows are missing.
         let path = PathBuf::from(format!("/proc/{pid}/status"));
-        self.status = Kept::open(&path, fds, buffer).ok();
+        self.status = Kept::open(&path, false, fds, buffer).ok();
     }
 
     /// The process has ended.

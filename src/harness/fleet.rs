@@ -1,0 +1,384 @@
+//! Many cgroups of others at once: sampled in turn, followed as they come and go.
+//!
+//! What a sample costs is the kernel's work for each file. So every tick reads what moves, and the
+//! limits, peaks and counts of events are read every few seconds, another share of the cgroups
+//! each tick. A row that was not read is missing in the recording; an observer sees its last value.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::ad_hoc;
+use super::environment::{header, take_signals};
+use super::error::{HarnessError, doing};
+use super::live::own_rss;
+use super::observer::Observer;
+use super::verdicts::Verdicts;
+use crate::cgroup::{Change, Follower, Hierarchy};
+use crate::host;
+use crate::recording::{Event, EventKind, Footer, Group, GroupKind, MISSING, Writer};
+use crate::sampler::{Clock, GroupSource, Reads, Sampler, is_left_out};
+use crate::scenario::Outcome;
+use crate::sys::process::Signals;
+
+/// All rows of a cgroup are read this often, at least. cAdvisor reads every 10 to 15 s.
+const ALL_ROWS: Duration = Duration::from_secs(5);
+/// How long a new cgroup may stay without a name, or without a process, before it is sampled all
+/// the same: the kubelet links a container's log shortly after the runtime has made its cgroup,
+/// and makes a pod's cgroup shortly before those of its containers.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is to be watched.
+pub struct Fleet<'a> {
+    /// Every container below it.
+    pub top: &'a Path,
+    /// A container's name; none where it may still get one.
+    pub name: &'a mut dyn FnMut(&Path) -> Option<String>,
+    /// Time between samples.
+    pub interval: Duration,
+    /// None: until a signal comes or `top` is gone.
+    pub duration: Option<Duration>,
+    /// A recording is kept here, if anywhere.
+    pub out: Option<&'a Path>,
+}
+
+/// Samples every container below a cgroup. Nothing in them is changed. Containers that come later
+/// are added, those that end are told (`group_end`).
+///
+/// # Errors
+/// When the cgroup can't be read, or the recording not written.
+pub fn watch_all<'a>(fleet: Fleet<'a>, observer: &'a mut dyn Observer) -> Result<(), HarnessError> {
+    let signals = take_signals()?;
+    let hierarchy = Hierarchy::discover()?;
+    let host = host::detect(&hierarchy, &std::env::temp_dir(), "watch");
+    let (follower, found) =
+        Follower::start(fleet.top).map_err(doing("looking for containers below the cgroup"))?;
+    let sampler = Sampler::open(Vec::new(), false)?;
+    let mut header = header(&ad_hoc::watch(fleet.top, fleet.interval), &host, Vec::new());
+    let clock = Clock::start(fleet.interval).map_err(doing("starting the clock"))?;
+    let mut watch = Watch {
+        hierarchy,
+        follower,
+        sampler,
+        clock,
+        writer: None,
+        observer,
+        members: Vec::new(),
+        waiting: Vec::new(),
+        turns: turns(fleet.interval),
+        stop: false,
+        fleet,
+    };
+    for path in found {
+        watch.open(path)?;
+    }
+    header.groups = watch
+        .members
+        .iter()
+        .flatten()
+        .map(|m| m.group.clone())
+        .collect();
+    watch.observer.begin(&header);
+    watch.observer.groups(&header.groups);
+    if let Some(path) = watch.fleet.out {
+        let mut writer = Writer::create(path, &header)?;
+        writer.hold();
+        watch.writer = Some(writer);
+    }
+    watch.run(&signals)
+}
+
+/// In how many ticks each cgroup has all its rows read once.
+fn turns(interval: Duration) -> usize {
+    let turns = ALL_ROWS.as_nanos() / interval.as_nanos().max(1);
+    usize::try_from(turns).unwrap_or(usize::MAX).max(1)
+}
+
+/// A container that is being sampled.
+struct Member {
+    path: PathBuf,
+    group: Group,
+    verdicts: Verdicts,
+    /// By column: whether it keeps its last value in a sample that did not read it.
+    kept: Vec<bool>,
+    /// The last value of each column.
+    latest: Vec<u64>,
+    sampled: bool,
+}
+
+impl Member {
+    fn columns(&mut self, columns: &[String]) {
+        self.group.columns = columns.to_vec();
+        self.kept = columns.iter().map(|c| is_left_out(c)).collect();
+        self.latest.resize(columns.len(), MISSING);
+        self.verdicts.find(columns);
+    }
+
+    fn take(&mut self, reads: Reads, values: &[u64]) {
+        let latest = self.latest.iter_mut().zip(&self.kept).zip(values);
+        for ((latest, kept), value) in latest {
+            if !(*kept && reads == Reads::Moving) {
+                *latest = *value;
+            }
+        }
+    }
+}
+
+struct Watch<'a> {
+    fleet: Fleet<'a>,
+    hierarchy: Hierarchy,
+    follower: Follower,
+    sampler: Sampler,
+    clock: Clock,
+    writer: Option<Writer>,
+    observer: &'a mut dyn Observer,
+    /// By place; none where a container has ended.
+    members: Vec<Option<Member>>,
+    /// Cgroups that came and have no name or process yet.
+    waiting: Vec<(PathBuf, Instant)>,
+    turns: usize,
+    stop: bool,
+}
+
+impl Watch<'_> {
+    fn run(mut self, signals: &Signals) -> Result<(), HarnessError> {
+        let mut round = 0;
+        while !self.stop {
+            let mut fds =
+                [self.clock.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(doing("waiting for the clock")(error.into())),
+            }
+            let (tick, signal) = (fds[0].any() == Some(true), fds[1].any() == Some(true));
+            if tick {
+                self.clock.tick().map_err(doing("reading the clock"))?;
+                self.tick(round)?;
+                round += 1;
+            }
+            while signal {
+                let Some(info) = signals.next().map_err(doing("reading signals"))? else {
+                    break;
+                };
+                // SIGCHLD is number 17 wherever Linux runs.
+                self.stop |= info.ssi_signo != nix::libc::SIGCHLD as u32;
+            }
+        }
+        self.finish()
+    }
+
+    fn tick(&mut self, round: usize) -> Result<(), HarnessError> {
+        self.follow()?;
+        for place in 0..self.members.len() {
+            let reads = match (round.wrapping_add(place)).is_multiple_of(self.turns) {
+                true => Reads::All,
+                false => Reads::Moving,
+            };
+            self.sample(place, reads)?;
+        }
+        if let Some(writer) = &mut self.writer {
+            writer.flush()?;
+        }
+        let over = |end: Duration| u128::from(self.clock.now_ns()) > end.as_nanos();
+        self.stop |= self.fleet.duration.is_some_and(over);
+        self.stop |= self.observer.wants_stop();
+        self.stop |= !self.fleet.top.is_dir();
+        Ok(())
+    }
+
+    /// Adds what has come since the last tick.
+    fn follow(&mut self) -> Result<(), HarnessError> {
+        for change in self.follower.look() {
+            let (Change::Came(path) | Change::Filled(path)) = &change;
+            let same = |member: &Option<Member>| member.as_ref().is_some_and(|m| m.path == *path);
+            let place = self.members.iter().position(same);
+            self.waiting.retain(|(waiting, _)| waiting != path);
+            match (change, place) {
+                (Change::Came(path), place) => {
+                    if let Some(place) = place {
+                        self.end(place, "it was removed and made anew")?;
+                    }
+                    self.waiting.push((path, Instant::now()));
+                }
+                (Change::Filled(_), Some(place)) => {
+                    self.end(place, "it holds other cgroups now")?
+                }
+                (Change::Filled(_), None) => {}
+            }
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for (path, since) in waiting {
+            if !path.is_dir() {
+                continue;
+            }
+            let ready = since.elapsed() >= PATIENCE || (self.fleet.name)(&path).is_some();
+            if ready || (crate::cgroup::container_id(&path).is_none() && holds_process(&path)) {
+                self.join(path)?;
+            } else {
+                self.waiting.push((path, since));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a container; gives its place, none if it has gone meanwhile.
+    fn open(&mut self, path: PathBuf) -> Result<Option<usize>, HarnessError> {
+        let below = path.strip_prefix(self.fleet.top).unwrap_or(&path);
+        let below = below.display().to_string();
+        let source = GroupSource {
+            name: (self.fleet.name)(&path).unwrap_or(below),
+            kind: GroupKind::Container,
+            path: path.clone(),
+            version: self.hierarchy.version,
+            limit: self.hierarchy.effective_limit(&path).bytes(),
+            actors: Vec::new(),
+            truth: false,
+        };
+        // A place is a number in the recording; without one it can be had again.
+        let free = match self.writer {
+            Some(_) => None,
+            None => self.members.iter().position(Option::is_none),
+        };
+        let opened = match free {
+            Some(place) => self.sampler.replace(place, source).map(|()| place),
+            None => self.sampler.add_group(source),
+        };
+        let place = match opened {
+            Ok(place) => place,
+            Err(error) => {
+                log::info!("{error}");
+                return Ok(None);
+            }
+        };
+        let mut member = Member {
+            path,
+            group: self.sampler.group(place),
+            verdicts: Verdicts::default(),
+            kept: Vec::new(),
+            latest: Vec::new(),
+            sampled: false,
+        };
+        member.columns(self.sampler.columns(place));
+        match self.members.get_mut(place) {
+            Some(slot) => *slot = Some(member),
+            None => self.members.push(Some(member)),
+        }
+        Ok(Some(place))
+    }
+
+    fn join(&mut self, path: PathBuf) -> Result<(), HarnessError> {
+        let Some(place) = self.open(path)? else {
+            return Ok(());
+        };
+        let Some(member) = &self.members[place] else {
+            return Ok(());
+        };
+        if let Some(writer) = &mut self.writer {
+            writer.add_group(self.clock.now_ns(), &member.group)?;
+        }
+        self.observer.joined(place, &member.group);
+        Ok(())
+    }
+
+    fn end(&mut self, place: usize, reason: &str) -> Result<(), HarnessError> {
+        self.sampler.close(place);
+        let Some(member) = self.members[place].take() else {
+            return Ok(());
+        };
+        let kind = EventKind::GroupEnd {
+            group: place,
+            name: member.group.name,
+            reason: reason.to_string(),
+        };
+        self.event(self.clock.now_ns(), kind)
+    }
+
+    fn sample(&mut self, place: usize, reads: Reads) -> Result<(), HarnessError> {
+        let Some(member) = &mut self.members[place] else {
+            return Ok(());
+        };
+        // What was never read has no last value.
+        let reads = if member.sampled { reads } else { Reads::All };
+        let t = self.clock.now_ns();
+        let reading = self.sampler.sample_of(place, reads);
+        if reading.ended {
+            return self.end(place, "its cgroup was removed");
+        }
+        if reading.grown {
+            member.columns(self.sampler.columns(place));
+            if let Some(writer) = &mut self.writer {
+                writer.columns(place, &member.group.columns)?;
+            }
+            self.observer.joined(place, &member.group);
+        }
+        let values = self.sampler.values(place);
+        if let Some(writer) = &mut self.writer {
+            writer.sample(place, t, reading.cost_ns, values)?;
+        }
+        member.take(reads, values);
+        self.observer.sample(place, t, &member.latest);
+        // What had risen before the watch began is in the rows, and no event of it.
+        let first = !std::mem::replace(&mut member.sampled, true);
+        let rises = member.verdicts.rises(values);
+        if rises.is_empty() || first {
+            return Ok(());
+        }
+        let name = member.group.name.clone();
+        for rise in rises.into_iter().filter(|rise| rise.told) {
+            let kind = EventKind::Kernel {
+                group: name.clone(),
+                what: rise.what.to_string(),
+                value: rise.value,
+            };
+            self.event(t, kind)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, t: u64, kind: EventKind) -> Result<(), HarnessError> {
+        let event = Event { t, kind };
+        if let Some(writer) = &mut self.writer {
+            writer.event(&event)?;
+        }
+        self.observer.event(&event);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), HarnessError> {
+        let Some(writer) = self.writer.take() else {
+            return Ok(());
+        };
+        let members = self.members.iter().flatten();
+        let footer = Footer {
+            t: self.clock.now_ns(),
+            outcome: Outcome::Survived,
+            reason: "watched to the end".into(),
+            counters: members
+                .map(|m| (m.group.name.clone(), m.verdicts.rows()))
+                .collect(),
+            harness: self.clock.cost(own_rss()),
+        };
+        Ok(writer.finish(&footer)?)
+    }
+}
+
+/// A pod's own cgroup has none, before its containers are made and after they have ended.
+fn holds_process(path: &Path) -> bool {
+    std::fs::read(path.join("cgroup.procs")).is_ok_and(|pids| !pids.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_are_read_every_five_seconds() {
+        let turns = |ms| turns(Duration::from_millis(ms));
+        assert_eq!(
+            [turns(1000), turns(5000), turns(60_000), turns(100)],
+            [5, 1, 1, 50]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! The kernel's counters of verdicts: a rise of one is an event.
+
+use crate::recording::MISSING;
+use crate::rows::Rows;
+
+/// How often somebody was made to wait at memory.high.
+pub(super) const HIGH: &str = "memory.events:high";
+
+/// By column, and whether every rise is told. `failcnt` and `max` rise by thousands at the limit,
+/// so only their first rise is told; their final values are in the footer.
+const COUNTERS: [(&str, bool); 7] = [
+    ("memory.oom_control:oom_kill", true),
+    ("memory.events:oom_kill", true),
+    ("memory.events:oom", true),
+    ("memory.failcnt", false),
+    ("memory.events:max", false),
+    (HIGH, false),
+    ("memory.events:low", false),
+];
+
+/// The counters of one cgroup.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    counters: Vec<Counter>,
+}
+
+#[derive(Debug)]
+struct Counter {
+    column: usize,
+    name: &'static str,
+    every: bool,
+    last: u64,
+}
+
+/// One counter that has risen.
+pub(super) struct Rise {
+    pub what: &'static str,
+    pub value: u64,
+    /// Whether it is worth an event.
+    pub told: bool,
+}
+
+impl Verdicts {
+    /// Finds the counters among `columns`; values seen before are kept.
+    pub fn find(&mut self, columns: &[String]) {
+        let known = std::mem::take(&mut self.counters);
+        let last = |name: &str| known.iter().find(|c| c.name == name).map_or(0, |c| c.last);
+        self.counters = COUNTERS
+            .iter()
+            .filter_map(|(name, every)| {
+                Some(Counter {
+                    column: columns.iter().position(|c| c == name)?,
+                    name,
+                    every: *every,
+                    last: last(name),
+                })
+            })
+            .collect();
+    }
+
+    /// What has risen in a sample; one that it has not is as it was. Allocates only for a rise.
+    pub fn rises(&mut self, values: &[u64]) -> Vec<Rise> {
+        let mut rises = Vec::new();
+        for counter in &mut self.counters {
+            let value = values.get(counter.column).copied().unwrap_or(MISSING);
+            if value == MISSING || value <= counter.last {
+                continue;
+            }
+            rises.push(Rise {
+                what: counter.name,
+                value,
+                told: counter.every || counter.last == 0,
+            });
+            counter.last = value;
+        }
+        rises
+    }
+
+    /// They begin anew with their cgroup.
+    pub fn forget(&mut self) {
+        self.counters.iter_mut().for_each(|c| c.last = 0);
+    }
+
+    /// The counter's last value, if this kernel has one whose name ends so.
+    pub fn last(&self, end: &str) -> Option<u64> {
+        let mut counters = self.counters.iter();
+        counters.find(|c| c.name.ends_with(end)).map(|c| c.last)
+    }
+
+    /// All last values, for the footer.
+    pub fn rows(&self) -> Rows {
+        self.counters.iter().map(|c| (c.name, c.last)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rise_of_failcnt_is_told_and_every_oom_kill() {
+        let columns = ["memory.failcnt", "memory.oom_control:oom_kill"].map(String::from);
+        let mut verdicts = Verdicts::default();
+        verdicts.find(&columns);
+        let mut told = |values: [u64; 2]| -> Vec<(&str, u64)> {
+            let rises = verdicts.rises(&values).into_iter();
+            rises
+                .filter(|r| r.told)
+                .map(|r| (r.what, r.value))
+                .collect()
+        };
+        assert_eq!(told([0, 0]), []);
+        assert_eq!(told([5, MISSING]), [("memory.failcnt", 5)]);
+        assert_eq!(told([9, 1]), [("memory.oom_control:oom_kill", 1)]);
+        assert_eq!(told([MISSING, MISSING]), []);
+        assert_eq!(told([9, 2]), [("memory.oom_control:oom_kill", 2)]);
+        assert_eq!(verdicts.last(":oom_kill"), Some(2));
+        verdicts.find(&columns[1..]);
+        assert!(verdicts.rises(&[2]).is_empty());
+        verdicts.forget();
+        assert_eq!(verdicts.rises(&[1]).len(), 1);
+    }
+}
