@@ -8,13 +8,21 @@ use std::time::{Duration, Instant};
 
 use memtide::recording;
 
-/// An image with nothing in it; the libraries the test binary needs are mounted.
-const IMAGE: &str = "localhost/memtide-test-empty";
-
-/// A container under a memory limit, or none where podman and runc are missing or can't work.
+/// A container under a memory limit, or none where podman and runc are missing or can't work. Its
+/// image has nothing in it, the libraries the test binary needs are mounted; both have its name, and
+/// both are gone when it is dropped.
 struct Container {
     dir: tempfile::TempDir,
     name: String,
+    _alone: std::fs::File,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let image = format!("localhost/{}", self.name);
+        let _ = podman().args(["rm", "--force", &self.name]).output();
+        let _ = podman().args(["rmi", "--force", &image]).output();
+    }
 }
 
 fn podman() -> Command {
@@ -31,13 +39,18 @@ impl Container {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         std::fs::write(dir.path().join("Containerfile"), "FROM scratch\n").unwrap();
         std::fs::create_dir(dir.path().join("log")).unwrap();
+        let name = format!("memtide-test-{test}-{}", std::process::id());
+        let container = Container {
+            dir,
+            name,
+            _alone: common::podman_alone(),
+        };
         let built = podman()
-            .args(["build", "-q", "-t", IMAGE])
-            .arg(dir.path())
+            .args(["build", "--layers=false", "-q", "-t"])
+            .arg(format!("localhost/{}", container.name))
+            .arg(container.dir.path())
             .output()
             .unwrap();
-        let name = format!("memtide-test-{test}-{}", std::process::id());
-        let container = Container { dir, name };
         let tried = built
             .status
             .success()
@@ -89,7 +102,7 @@ impl Container {
                 "{}:/data/log",
                 self.dir.path().join("log").display()
             ))
-            .arg(IMAGE)
+            .arg(format!("localhost/{}", self.name))
             .arg("/memtide")
             .args(arguments);
         command

@@ -196,67 +196,277 @@ fn twice_gives_the_same() {
     );
 }
 
-/// A kubectl that gives the recorded answers; a log that was asked for once is gone afterwards, as
-/// when a Job's time to live is over.
+/// A kubectl that gives the answers in a folder; where there is none it says what an API server says
+/// of a thing that is not there. `refused` is an answer to everything.
 const KUBECTL: &str = r#"#!/bin/sh
 for a in "$@"; do case $a in --*=*) ;; *) set -- "$@" "$a" ;; esac; shift; done
+if [ -f "$ANSWERS/refused" ]; then cat "$ANSWERS/refused" >&2; exit 1; fi
+answer() { if [ -f "$ANSWERS/$1" ]; then cat "$ANSWERS/$1"; else
+  echo "Error from server (NotFound): $2 \"$3\" not found" >&2; exit 1; fi; }
 case "$1 $2" in
-  "get job") cat "$ANSWERS/job.json" ;;
-  "get pods") cat "$ANSWERS/pods.json" ;;
-  "logs "*) if [ -f "$ANSWERS/$2.log" ]; then cat "$ANSWERS/$2.log"; rm "$ANSWERS/$2.log"
-            else echo "Error from server (NotFound): pods \"$2\" not found" >&2; exit 1; fi ;;
+  "get job") answer job.json jobs.batch "$3" ;;
+  "get pods") answer pods.json pods "" ;;
+  "get events") answer events.json events "" ;;
+  "logs "*) answer "$2.log" pods "$2" ;;
 esac
 "#;
 
-#[test]
-fn what_was_fetched_once_is_kept_when_the_cluster_has_forgotten_it() {
-    let answers = tempfile::tempdir().unwrap();
-    let job = std::fs::read_to_string(data().join("job.json")).unwrap();
-    let job = job.replace("\"completions\": 11", "\"completions\": 1");
-    std::fs::write(answers.path().join("job.json"), job).unwrap();
-    let succeeded = data().join("succeeded.json");
-    std::fs::copy(succeeded, answers.path().join("pods.json")).unwrap();
-    let pod = answers.path().join("memtide-0-abcde.log");
-    std::fs::write(pod, log("log-write", 1.0)).unwrap();
-    let kubectl = answers.path().join("kubectl");
-    std::fs::write(&kubectl, KUBECTL).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&kubectl, mode).unwrap();
-    let out = answers.path().join("out");
-    let path = std::env::var("PATH").unwrap();
-    let run = || {
+const NO_PODS: &str = "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [], \"metadata\": {\"resourceVersion\": \"\"}}";
+
+/// A cluster made of answers.
+struct Cluster {
+    dir: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let kubectl = dir.path().join("kubectl");
+        std::fs::write(&kubectl, KUBECTL).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&kubectl, mode).unwrap();
+        Cluster { dir }
+    }
+
+    fn answers(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+        std::fs::write(self.dir.path().join(name), text).unwrap();
+        self
+    }
+
+    fn forgets(&self, name: &str) {
+        std::fs::remove_file(self.dir.path().join(name)).unwrap();
+    }
+
+    fn job(&self, completions: usize, change: impl Fn(&mut Value)) -> &Self {
+        let mut job: Value =
+            serde_json::from_slice(&std::fs::read(data().join("job.json")).unwrap()).unwrap();
+        job["spec"]["completions"] = completions.into();
+        change(&mut job);
+        self.answers("job.json", job.to_string())
+    }
+
+    /// Pods of these fates, each in the place that is given.
+    fn pods(&self, fates: &[(&str, usize, &str)]) -> &Self {
+        let mut items = Vec::new();
+        for (fate, index, name) in fates {
+            let json = std::fs::read(data().join(format!("{fate}.json"))).unwrap();
+            let mut list: Value = serde_json::from_slice(&json).unwrap();
+            let mut pod = list["items"][0].take();
+            pod["metadata"]["name"] = (*name).into();
+            let key = "batch.kubernetes.io/job-completion-index";
+            pod["metadata"]["annotations"][key] = index.to_string().into();
+            pod["metadata"]["labels"][key] = index.to_string().into();
+            items.push(pod);
+        }
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
+        self.answers("pods.json", list.to_string())
+    }
+
+    fn collect(&self, more: &[&str]) -> Output {
+        let path = std::env::var("PATH").unwrap();
         common::memtide()
-            .args([
-                "collect",
-                "--job",
-                "memtide",
-                "--namespace",
-                "n",
-                "--context",
-                "c",
-                "--out",
-            ])
-            .arg(&out)
-            .env("PATH", format!("{}:{path}", answers.path().display()))
-            .env("ANSWERS", answers.path())
+            .args(["collect", "--job", "memtide", "--namespace", "n"])
+            .args(["--context", "c", "--out"])
+            .arg(self.out())
+            .args(more)
+            .env("PATH", format!("{}:{path}", self.dir.path().display()))
+            .env("ANSWERS", self.dir.path())
             .output()
             .unwrap()
-    };
-    let first = run();
-    assert!(
-        first.status.success(),
-        "{}{}",
-        text(&first.stdout),
-        text(&first.stderr)
-    );
-    assert!(
-        text(&first.stderr).contains("1 of 1 done"),
-        "{}",
-        text(&first.stderr)
-    );
-    let second = run();
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+}
+
+#[test]
+fn what_was_fetched_once_is_kept_when_the_cluster_has_forgotten_it() {
+    let cluster = Cluster::new();
+    cluster
+        .job(1, |_| ())
+        .pods(&[("succeeded", 0, "memtide-0-abcde")])
+        .answers("memtide-0-abcde.log", log("log-write", 1.0));
+    let first = cluster.collect(&[]);
+    let said = text(&first.stderr);
+    assert!(first.status.success(), "{}{said}", text(&first.stdout));
+    assert!(said.contains("1 of 1 done"), "{said}");
+    // The log, then the pods, then the Job itself: its time to live is over.
+    cluster.forgets("memtide-0-abcde.log");
+    let second = cluster.collect(&[]);
     assert!(second.status.success(), "{}", text(&second.stderr));
     assert_eq!(text(&first.stdout), text(&second.stdout));
+    cluster.answers("pods.json", NO_PODS).forgets("job.json");
+    let third = cluster.collect(&[]);
+    assert!(third.status.success(), "{}", text(&third.stderr));
+    assert_eq!(text(&first.stdout), text(&third.stdout));
+}
+
+#[test]
+fn a_log_that_was_taken_while_its_pod_ran_is_taken_again() {
+    let cluster = Cluster::new();
+    cluster
+        .job(1, |_| ())
+        .pods(&[("running", 0, "memtide-0-abcde")])
+        .answers("memtide-0-abcde.log", log("log-write", 0.4));
+    let first = cluster.collect(&["--timeout", "1ms"]);
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first.stderr));
+    assert!(text(&first.stdout).contains("still running"));
+    assert!(text(&first.stderr).contains("time is up"));
+    cluster
+        .pods(&[("succeeded", 0, "memtide-0-abcde")])
+        .answers("memtide-0-abcde.log", log("log-write", 1.0));
+    let second = cluster.collect(&[]);
+    assert!(second.status.success(), "{}", text(&second.stdout));
+}
+
+#[test]
+fn of_two_pods_of_an_index_the_scenarios_own_end_counts() {
+    let cluster = Cluster::new();
+    cluster
+        .job(1, |_| ())
+        .pods(&[
+            ("evicted", 0, "memtide-0-first"),
+            ("succeeded", 0, "memtide-0-again"),
+        ])
+        .answers("memtide-0-first.log", log("log-write", 0.5))
+        .answers("memtide-0-again.log", log("log-write", 1.0));
+    let output = cluster.collect(&[]);
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("memtide/0 on worker-"),
+        "{}",
+        text(&output.stdout)
+    );
+    // Nothing of the first try is lost.
+    assert!(cluster.out().join("logs/memtide-0-first.log").exists());
+}
+
+#[test]
+fn a_log_whose_beginning_was_rotated_away_says_so() {
+    let whole = text(&log("log-write", 1.0));
+    let tail: Vec<&str> = whole.lines().skip(20).collect();
+    let cluster = Cluster::new();
+    cluster
+        .job(1, |_| ())
+        .pods(&[("succeeded", 0, "memtide-0-abcde")])
+        .answers("memtide-0-abcde.log", tail.join("\n") + "\n");
+    let output = cluster.collect(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stdout).contains("rotated away"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn a_job_that_ended_without_all_its_pods_is_not_waited_for() {
+    let cluster = Cluster::new();
+    let failed = |job: &mut Value| {
+        job["status"] = serde_json::json!({
+            "failed": 1,
+            "conditions": [
+                {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded"},
+                {"type": "Failed", "status": "True", "reason": "DeadlineExceeded",
+                 "message": "Job was active longer than specified deadline"}
+            ]
+        });
+    };
+    cluster
+        .job(2, failed)
+        .pods(&[("succeeded", 0, "memtide-0-abcde")])
+        .answers("memtide-0-abcde.log", log("log-write", 1.0));
+    let output = cluster.collect(&[]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(
+        shown.contains("no pod was made before the Job ended: Failed (DeadlineExceeded"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn why_no_pod_can_be_made_is_told() {
+    let cluster = Cluster::new();
+    let why = "Error creating: pods \"memtide-0-x7k2p\" is forbidden: violates PodSecurity \
+               \"restricted:latest\": restricted volume types (volume \"log\" uses restricted volume \
+               type \"hostPath\")";
+    let event = serde_json::json!({
+        "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": "FailedCreate",
+        "message": why, "involvedObject": {"kind": "Job", "name": "memtide"}
+    });
+    let events = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [event]});
+    cluster
+        .job(1, |_| ())
+        .answers("pods.json", NO_PODS)
+        .answers("events.json", events.to_string());
+    let output = cluster.collect(&["--timeout", "1ms"]);
+    assert_eq!(output.status.code(), Some(1));
+    for said in [text(&output.stdout), text(&output.stderr)] {
+        assert!(said.contains("violates PodSecurity"), "{said}");
+    }
+    cluster.job(1, |job| job["spec"]["suspend"] = true.into());
+    cluster.forgets("events.json");
+    std::fs::remove_dir_all(cluster.out()).unwrap();
+    let output = cluster.collect(&["--timeout", "1ms"]);
+    assert!(text(&output.stdout).contains("the Job is suspended"));
+}
+
+#[test]
+fn what_kubectl_refuses_is_said_with_what_to_do() {
+    for (refused, code, words) in [
+        (
+            "Error from server (NotFound): jobs.batch \"memtide\" not found",
+            2,
+            "apply the manifests",
+        ),
+        (
+            "Error from server (Forbidden): jobs.batch \"memtide\" is forbidden: User \"u\" cannot \
+             get resource \"jobs\" in API group \"batch\" in the namespace \"n\"",
+            3,
+            "`get` and `list` of jobs",
+        ),
+        ("error: context \"c\" does not exist", 2, "get-contexts"),
+        (
+            "E1125 12:21:58.577672 13110 memcache.go:265] \"Unhandled Error\"\nThe connection to the \
+             server localhost:8080 was refused - did you specify the right host or port?",
+            3,
+            "is the cluster up",
+        ),
+    ] {
+        let cluster = Cluster::new();
+        cluster.answers("refused", refused);
+        let output = cluster.collect(&[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let last = refused.lines().last().unwrap();
+        assert!(said.contains(words) && said.contains(last), "{said}");
+        assert!(!said.contains("memcache.go"), "{said}");
+    }
+}
+
+#[test]
+fn the_real_kubectl_is_understood_where_it_refuses() {
+    if !common::has_program("collect-kubectl", "kubectl") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for (more, code, words) in [
+        (&["--context", "no-such-context"][..], 2, "get-contexts"),
+        (&[], 3, "is the cluster up"),
+    ] {
+        let output = common::memtide()
+            .args(["collect", "--job", "x"])
+            .args(more)
+            .current_dir(dir.path())
+            .env("KUBECONFIG", dir.path().join("none"))
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

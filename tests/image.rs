@@ -4,14 +4,10 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
 
 use memtide::recording;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
-
-/// Two images at once would fight over podman's store.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -45,6 +41,14 @@ fn program(test: &str) -> Option<PathBuf> {
     Some(target.join(TARGET).join("release/memtide"))
 }
 
+fn build(tag: &str, program: &Path) -> Output {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/image"))
+        .args(["--tool", "podman", "--tag", tag, "--binary"])
+        .arg(program)
+        .output()
+        .unwrap()
+}
+
 /// An image of this test's own, removed when dropped.
 struct Image {
     tag: String,
@@ -58,17 +62,14 @@ impl Image {
         }
         let program = program(test)?;
         let tag = format!("localhost/memtide-{test}-{}:test", std::process::id());
-        let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/image"))
-            .args(["--tool", "podman", "--tag", &tag, "--binary"])
-            .arg(program)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
         let log = tempfile::tempdir_in("/var/tmp").unwrap();
         // As an emptyDir is: any user may write.
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(log.path(), open).unwrap();
+        // Before it is built: a build that fails half way leaves nothing either.
         let image = Image { tag, log };
+        let output = build(&image.tag, &program);
+        assert!(output.status.success(), "{}", text(&output.stderr));
         let tried = image.run("64m", &["--version"]);
         if !tried.status.success() {
             let why = text(&tried.stderr).trim().replace('\n', " ");
@@ -125,7 +126,8 @@ impl Drop for Image {
 
 #[test]
 fn the_image_is_small_and_nobodys_and_says_what_it_is() {
-    let _one = ONE_AT_A_TIME.lock();
+    let _one = common::podman_alone();
+    let before = common::has_program("image-is", "podman").then(common::podman_images);
     let Some(image) = Image::build("image-is") else {
         return;
     };
@@ -140,11 +142,38 @@ fn the_image_is_small_and_nobodys_and_says_what_it_is() {
         "{labels}"
     );
     assert!(labels.contains("image.licenses:MIT"), "{labels}");
+    drop(image);
+    assert_eq!(Some(common::podman_images()), before);
+}
+
+#[test]
+fn an_image_that_is_too_large_is_refused_and_nothing_stays_behind() {
+    let _one = common::podman_alone();
+    if !common::has_program("image-large", "podman") {
+        return;
+    }
+    let before = common::podman_images();
+    let dir = tempfile::tempdir().unwrap();
+    let large = dir.path().join("memtide");
+    // Text in place of zeros: layers are compressed, and sizes are those of what is in them.
+    std::fs::write(&large, vec![b'x'; 15_000_001]).unwrap();
+    let tag = format!("localhost/memtide-image-large-{}:test", std::process::id());
+    let output = build(&tag, &large);
+    let said = text(&output.stderr);
+    if !said.contains("more than 15000000 bytes") && !output.status.success() {
+        common::skip(
+            "image-large",
+            &format!("podman can't build: {}", said.trim()),
+        );
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(common::podman_images(), before);
 }
 
 #[test]
 fn every_index_of_the_jobs_runs_in_it_under_its_limit_without_any_rights() {
-    let _one = ONE_AT_A_TIME.lock();
+    let _one = common::podman_alone();
     let Some(image) = Image::build("image-run") else {
         return;
     };

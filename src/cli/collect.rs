@@ -52,14 +52,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         };
         kubectl.fetch(&kept, args.timeout)?;
     }
-    let (pods, completions) = kept.read()?;
-    if pods.is_empty() && completions.is_empty() {
+    let (pods, jobs) = kept.read()?;
+    if pods.is_empty() && jobs.is_empty() {
         bail!(
             "{} holds no collected pods (pods/POD.json); collect some with --job NAME",
             dir.display()
         );
     }
-    let mut collected = evaluate(&pods, &completions, |pod| kept.log(pod));
+    let mut collected = evaluate(&pods, &jobs, |pod| kept.log(pod));
     keep_recordings(&dir, &mut collected)?;
     write_results(&dir, &args, &collected)?;
     let failed = collected.iter().any(|c| c.result.result == Verdict::Fail);

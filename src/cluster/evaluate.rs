@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::fate::Fate;
 use super::log::{Extract, extract};
 use super::pods::Pod;
+use super::status::JobStatus;
 use crate::recording::{self, Footer, HarnessCost, Recording};
 use crate::report::{self, RunResult, Verdict};
 use crate::scenario::{self, Outcome, Overrides};
@@ -30,11 +31,11 @@ pub struct Collected {
     pub result: RunResult,
 }
 
-/// Judges every index. `log` gives a pod's log, empty where there is none; `completions` says how
-/// many indices each Job has.
+/// Judges every index. `log` gives a pod's log, empty where there is none; `jobs` says how many
+/// indices each Job has, and why some may have no pod.
 pub fn evaluate(
     pods: &[Pod],
-    completions: &BTreeMap<String, usize>,
+    jobs: &BTreeMap<String, JobStatus>,
     log: impl Fn(&Pod) -> Vec<u8>,
 ) -> Vec<Collected> {
     let mut by_index: BTreeMap<(&str, usize), Vec<&Pod>> = BTreeMap::new();
@@ -50,14 +51,17 @@ pub fn evaluate(
             all.push(one(job, *index, pod, &extract(&log(pod))));
         }
     }
-    for (job, count) in completions {
+    for (job, status) in jobs {
         let any = pods.iter().find(|pod| pod.job == *job);
-        for index in (0..*count).filter(|i| !by_index.contains_key(&(job.as_str(), *i))) {
+        let none = |i: &usize| !by_index.contains_key(&(job.as_str(), *i));
+        for index in (0..status.completions).filter(none) {
+            let why = status.without_pod();
             let pod = Pod {
                 job: job.clone(),
                 index: Some(index),
                 scenarios: any.map(|pod| pod.scenarios.clone()).unwrap_or_default(),
-                phase: "Pending".into(),
+                phase: if why.is_some() { "" } else { "Pending" }.into(),
+                message: why.unwrap_or_default(),
                 ..Pod::default()
             };
             all.push(one(job, index, &pod, &extract(b"")));

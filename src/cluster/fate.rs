@@ -58,6 +58,9 @@ impl Fate {
         }
         if let Some((code, reason)) = &pod.terminated {
             return match (code, reason.as_str()) {
+                // Runtimes say OOMKilled of every failed container in which the kernel killed any
+                // process: with one of memtide's own codes it was a worker, and memtide lived on.
+                (1..=3, "OOMKilled") => Fate::Exited(*code),
                 (code, "OOMKilled") => Fate::OomKilled(*code),
                 (0, _) => Fate::Succeeded,
                 (&KILLED, _) => Fate::Killed,

@@ -8,8 +8,10 @@ mod fate;
 pub mod jobs;
 mod log;
 mod pods;
+mod status;
 
 pub use evaluate::{Collected, evaluate};
 pub use fate::Fate;
 pub use log::{Extract, extract};
-pub use pods::{Pod, PodsError, parse_completions, parse_pods};
+pub use pods::{Pod, PodsError, parse_pods};
+pub use status::{JobStatus, parse_job, parse_refusal};

@@ -124,26 +124,6 @@ pub fn parse_pods(json: &[u8]) -> Result<Vec<Pod>, PodsError> {
     Ok(list.items.into_iter().map(Pod::from).collect())
 }
 
-#[derive(Deserialize)]
-struct WireJob {
-    spec: WireJobSpec,
-}
-
-#[derive(Deserialize)]
-struct WireJobSpec {
-    #[serde(default)]
-    completions: usize,
-}
-
-/// How many completions a Job (`kubectl get job NAME -o json`) has.
-///
-/// # Errors
-/// When it is not one.
-pub fn parse_completions(json: &[u8]) -> Result<usize, PodsError> {
-    let job: WireJob = serde_json::from_slice(json)?;
-    Ok(job.spec.completions)
-}
-
 impl From<WirePod> for Pod {
     fn from(pod: WirePod) -> Self {
         let labels = pod.metadata.labels;

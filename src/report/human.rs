@@ -187,9 +187,12 @@ fn formula_cell(
 
 fn verdict(run: &RunResult) -> String {
     let mut out = String::new();
-    let outcome = run
-        .outcome
-        .map_or("unknown (the recording was cut)", |o| o.as_str());
+    let outcome = match (run.outcome, run.reason.is_empty()) {
+        (Some(outcome), _) => outcome.as_str(),
+        (None, true) => "unknown (the recording was cut)",
+        // Of a pod: what became of it.
+        (None, false) => &run.reason,
+    };
     let _ = write!(out, "  outcome: {outcome}");
     for (group, rows) in &run.counters.0 {
         let risen = rows.0.iter().filter(|(_, value)| *value > 0);

@@ -71,6 +71,32 @@ pub fn has_program(what: &str, program: &str) -> bool {
     found
 }
 
+/// Podman for one test alone, whichever process it runs in: two at once fight over its store, and
+/// each would see the other's images.
+pub fn podman_alone() -> std::fs::File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("podman.lock");
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .expect("a lock file");
+    lock.lock().expect("a lock");
+    lock
+}
+
+/// The ids of all images that podman has, those without a name included.
+pub fn podman_images() -> Vec<String> {
+    let output = Command::new("podman")
+        .args(["images", "--all", "--quiet", "--no-trunc"])
+        .output()
+        .expect("podman runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut ids: Vec<String> = text.lines().map(String::from).collect();
+    ids.sort_unstable();
+    ids
+}
+
 /// Directories named like a run of process `pid`, anywhere below the cgroup mounts and `workdir`.
 pub fn left_by(pid: u32, workdir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
