@@ -113,7 +113,7 @@ fn small_events() -> Vec<Event> {
             code: text("swap_on"),
             text: text("turn it off\n"),
         },
-        EventKind::Other(serde_json::json!({"type": "moon_phase", "t_ns": 70, "full": [1, null]})),
+        EventKind::Other(serde_json::json!({"type": "moon_phase", "t_ns": 80, "full": [1, null]})),
     ];
     kinds
         .into_iter()
@@ -309,16 +309,16 @@ fn a_gzip_file_cut_at_any_byte_keeps_what_decodes() {
 fn damage_in_the_middle_is_an_error_with_its_place() {
     let text = String::from_utf8(small()).unwrap();
     for (from, to, place, what) in [
-        ("[1,70,8,3,4,5]", "[1,70,8,3,x,5]", "12:11", "`x`"),
-        ("[1,70,8,3,4,5]", "[1,70,8,3,4]", "12:13", "2 values"),
+        ("[1,70,8,3,4,5]", "[1,70,8,3,x,5]", "13:11", "`x`"),
+        ("[1,70,8,3,4,5]", "[1,70,8,3,4]", "13:13", "2 values"),
         (
             "[1,70,8,3,4,5]",
             "[1,70,8,3,4,5,6]",
-            "12:15",
+            "13:15",
             "more than the 3",
         ),
-        ("[1,70,8,3,4,5]", "[9,70,8,3,4,5]", "12:2", "group 9 of 2"),
-        ("[1,70,8,3,4,5]", "[1,0,8,3,4,5]", "12:2", "after a sample"),
+        ("[1,70,8,3,4,5]", "[9,70,8,3,4,5]", "13:2", "group 9 of 2"),
+        ("[1,70,8,3,4,5]", "[1,0,8,3,4,5]", "13:2", "after a sample"),
         (
             "\"type\":\"restart\"",
             "\"type\":\"restart",
