@@ -174,6 +174,15 @@ const TABLE: &[(&str, From, From)] = &[
         Fixture("podman-19905.txt", None),
     ),
     (
+        "swap_limit_hit",
+        Text(
+            "memory: usage 32461120kB, limit 33554432kB, failcnt 0\nmemory+swap: usage 35651584kB, limit 35651584kB, failcnt 24892068\nkmem: usage 0kB, limit 9007199254740988kB, failcnt 0\n",
+        ),
+        Text(
+            "memory: usage 524288kB, limit 524288kB, failcnt 9\nmemory+swap: usage 524288kB, limit 524288kB, failcnt 0\nkmem: usage 0kB, limit 9007199254740988kB, failcnt 0\n",
+        ),
+    ),
+    (
         "printed_only",
         Text("NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi\n"),
         Fixture("podman-19905.txt", None),

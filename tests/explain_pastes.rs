@@ -284,6 +284,11 @@ fn a_mistake_is_named_with_the_next_step() {
             "describe",
         ),
         ("", "empty"),
+        (
+            "nr_free_pages 113\nnr_inactive_file 378763\npgpgin 15577969\npgfault 30284063507\n",
+            "/proc/vmstat",
+        ),
+        ("835387392\n", "without its name"),
     ] {
         let error =
             input::read_bytes(text.as_bytes(), "a paste", None, &Select::default()).unwrap_err();
@@ -389,4 +394,35 @@ fn the_kernels_choice_where_the_last_line_was_cut() {
          oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/x,task_memcg=/x,task=app,pid=3,uid=0\n",
     );
     assert!(sentence(&explanation, "oom_killed").contains("killed app (pid 3)"));
+}
+
+#[test]
+fn records_of_dev_kmsg_and_the_limit_of_memory_and_swap() {
+    let explanation = explained(
+        "6,30574068,3816544225428,-;memory: usage 32461120kB, limit 33554432kB, failcnt 0\n\
+         6,30574069,3816544225429,-;memory+swap: usage 35651584kB, limit 35651584kB, failcnt 24892068\n\
+         6,30574070,3816544225429,-;kmem: usage 471440kB, limit 9007199254740988kB, failcnt 0\n\
+         6,30574071,3816544225430,-;Memory cgroup stats for /a: cache:28030012KB rss:3958288KB shmem:28013264KB swap:3190836KB inactive_file:7596KB active_file:468KB\n\
+         6,30574074,3816544225490,-;Memory cgroup out of memory: Killed process 7093 (java) total-vm:1kB, anon-rss:1968776kB, file-rss:0kB\n",
+    );
+    assert_eq!(value(&explanation, "usage"), Some(32_461_120 << 10));
+    let limit = sentence(&explanation, "swap_limit_hit");
+    assert!(
+        limit.contains("34.0 GiB") && limit.contains("24892068 times"),
+        "{limit}"
+    );
+}
+
+#[test]
+fn rows_of_kubectl_top_without_a_heading_and_a_tree() {
+    let top = explained(
+        "$ kubectl top pod -n x | grep stock\nstock-4gmr6   5m   3266Mi\nstock-px8bt   4m   3363Mi \n",
+    );
+    assert_eq!(top.reading.pod.as_deref(), Some("stock-px8bt"));
+    assert_eq!(value(&top, "cadvisor_working_set"), Some(3363 << 20));
+    let tree = explained(
+        "/sys/fs/cgroup/\n├── my-app/\n│   ├── memory.max: 4G    # hard\n│   └── memory.current: 2.5G  # now\n",
+    );
+    assert_eq!(value(&tree, "usage"), Some(5 << 29));
+    assert_eq!(tree.limit, Some(4 << 30));
 }

@@ -30,7 +30,7 @@ fn line(raw: &str) -> String {
     let mut rest = line.as_str();
     loop {
         let trimmed = rest.trim();
-        let stripped = ["> ", ">", "|", "- ", "* ", "• "]
+        let stripped = ["> ", ">", "|", "- ", "* ", "• ", "│", "├", "└", "──"]
             .iter()
             .find_map(|mark| trimmed.strip_prefix(mark));
         match stripped {
@@ -96,6 +96,9 @@ fn without_html(line: &str) -> String {
 pub fn without_log_prefix(line: &str) -> (&str, bool) {
     let mut rest = line.trim_start();
     let mut had = false;
+    if let Some(after) = after_kmsg(rest) {
+        (rest, had) = (after, true);
+    }
     // syslog and journald: `Nov 25 08:32:11 node-a kernel: `, at most so far into the line.
     let head = rest
         .char_indices()
@@ -128,6 +131,14 @@ pub fn without_log_prefix(line: &str) -> (&str, bool) {
         (rest, had) = (after.trim_start(), true);
     }
     (rest, had)
+}
+
+/// What follows the `6,30574067,3816544225424,-;` of a record of /dev/kmsg.
+fn after_kmsg(line: &str) -> Option<&str> {
+    let (head, text) = line.split_once(';')?;
+    let fields: Vec<&str> = head.split(',').collect();
+    let number = |field: &&str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_digit());
+    (fields.len() >= 4 && fields[..3].iter().all(number)).then_some(text)
 }
 
 /// Where the first `[ 1234.567890]` of a line ends.
@@ -166,6 +177,7 @@ mod tests {
                 "2023-12-04T10:49:30Z In(05) vcpu-5 - Guest: <6>[39291577.009360] anon 5",
                 "anon 5",
             ),
+            ("6,30574068,3816544225428,-;anon 5", "anon 5"),
             ("[  12345]     0 12345", "[  12345]     0 12345"),
             ("anon 5", "anon 5"),
         ] {

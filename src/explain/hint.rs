@@ -106,6 +106,14 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        words: &[&["nr_free_pages"], &["nr_inactive_file"]],
+        hint: Hint {
+            looks: "/proc/vmstat",
+            why: "it counts pages and events of the whole machine",
+            instead: "/proc/meminfo for the machine, memory.stat for a container",
+        },
+    },
+    Kind {
         words: &[&["procs", "memory", "swpd"]],
         hint: Hint {
             looks: "vmstat",

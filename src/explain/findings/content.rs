@@ -203,11 +203,11 @@ pub fn unknown_kernel_memory(facts: &Facts) -> Option<Finding> {
         return None;
     }
     let rest = facts.parts.unexplained?;
-    let is_v1 = facts.reading.version != Some(CgroupVersion::V2);
+    let is_v1 = facts.reading.cgroup() != Some(CgroupVersion::V2);
     let kmem = facts.parts.kernel.filter(|_| is_v1).unwrap_or(0);
     let unknown = rest.saturating_add(kmem);
     facts.parts.matters(unknown, 10).then(|| {
-        let why = match facts.reading.version {
+        let why = match facts.reading.cgroup() {
             Some(CgroupVersion::V1) => {
                 "cgroup v1 does not say what its kernel memory is: dentries of missing files, socket \
                  buffers, page tables and charges the kernel keeps in stock all look like this"

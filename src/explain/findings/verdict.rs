@@ -2,6 +2,7 @@
 
 use super::{Facts, Finding, process, sized};
 use crate::explain::Scope;
+use crate::formula::display;
 use crate::units;
 
 /// Percent of the limit that can't be taken back from which an OOM kill is called near.
@@ -109,6 +110,34 @@ pub fn near_limit(facts: &Facts) -> Option<Finding> {
     Some(Finding {
         code: "near_limit",
         sentence: format!("Usage is {percent:.0} % of the limit. {meaning}"),
+    })
+}
+
+/// Memory and swap together are at their limit, which is what v1's second limit counts.
+pub fn swap_limit_hit(facts: &Facts) -> Option<Finding> {
+    let get = |name: &str| facts.reading.rows.get(name);
+    let limit =
+        get("memory.memsw.limit_in_bytes").filter(|limit| !display::is_unlimited(*limit))?;
+    let usage = get("memory.memsw.usage_in_bytes")?;
+    // Where no swap is allowed the two limits are one.
+    let apart = facts.limit.is_none_or(|memory| memory < limit);
+    let at_limit = u128::from(usage) * 100 >= u128::from(limit) * u128::from(99u8);
+    if !at_limit || !apart || limit == 0 {
+        return None;
+    }
+    let times = get("memory.memsw.failcnt")
+        .filter(|times| *times > 0)
+        .map_or(String::new(), |times| {
+            format!(" It was reached {times} times.")
+        });
+    Some(Finding {
+        code: "swap_limit_hit",
+        sentence: format!(
+            "Memory and swap together, {}, are at their limit of {}: nothing more can go to swap, and the kernel \
+             kills although the limit on memory alone may not be reached.{times}",
+            units::bytes(usage),
+            units::bytes(limit)
+        ),
     })
 }
 

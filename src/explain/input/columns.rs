@@ -2,6 +2,9 @@
 
 use crate::explain::{names, number};
 
+/// The most rows of one table: more than any memory.stat has.
+const ROWS_MAX: usize = 200;
+
 /// The lines of a table `| row | before | after |` as one block a column, headed by the column's
 /// name; other lines as they are.
 pub fn unfolded(lines: Vec<String>) -> Vec<String> {
@@ -9,13 +12,25 @@ pub fn unfolded(lines: Vec<String>) -> Vec<String> {
     let mut at = 0;
     while at < lines.len() {
         let cells = cells(&lines[at]);
+        // The next line tells: looking at all of a long table for each of its lines takes forever.
+        let next = |ahead: usize| lines.get(at + ahead).map_or(Vec::new(), |l| self::cells(l));
+        let rule = |cells: &[&str]| {
+            !cells.is_empty()
+                && cells
+                    .iter()
+                    .all(|cell| cell.trim_matches(['-', ':']).is_empty())
+        };
+        let may_head = cells.len() >= 3
+            && !is_row(&cells)
+            && (is_row(&next(1)) || (rule(&next(1)) && is_row(&next(2))));
         let body: Vec<Vec<&str>> = lines[at + 1..]
             .iter()
+            .take(if may_head { ROWS_MAX } else { 0 })
             .map(|line| self::cells(line))
             .take_while(|row| row.len() == cells.len())
             .collect();
         let rows: Vec<&Vec<&str>> = body.iter().filter(|row| is_row(row)).collect();
-        if cells.len() < 3 || is_row(&cells) || rows.is_empty() {
+        if rows.is_empty() {
             out.push(lines[at].clone());
             at += 1;
             continue;

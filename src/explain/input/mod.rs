@@ -127,9 +127,15 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
             return readings;
         }
     }
-    let readings = text::read(text, file);
-    if readings.is_empty() && file.is_none() {
-        return tables::read(text);
+    let mut readings = text::read(text, file);
+    if file.is_none() {
+        // Counts alone are of no memory: /proc/vmstat shares their names.
+        if text.contains("nr_inactive_file") {
+            readings.retain(|reading| reading.rows.iter().any(|(row, _)| names::is_bytes(row)));
+        }
+        if readings.is_empty() {
+            return tables::read(text);
+        }
     }
     readings
 }

@@ -197,7 +197,7 @@ fn report(words: &[String]) -> Reading {
             "memory+swap:",
             "memory.memsw.usage_in_bytes",
             "memory.memsw.limit_in_bytes",
-            "",
+            "memory.memsw.failcnt",
         ),
         ("kmem:", "memory.kmem.usage_in_bytes", "", ""),
         ("swap:", "memory.swap.current", "memory.swap.max", ""),

@@ -96,6 +96,15 @@ fn heading(line: &str, next: &str) -> Option<Table> {
 
 /// A row without its heading, where its shape leaves no doubt.
 fn bare(words: &[String]) -> Option<Reading> {
+    // `web-1 3m 245Mi`, as grep leaves it of kubectl top.
+    if let [_, cpu, memory] = words
+        && cpu
+            .strip_suffix('m')
+            .is_some_and(|n| n.parse::<u32>().is_ok())
+        && memory.ends_with("Mi")
+    {
+        return top(words, false, false, false);
+    }
     let share = |word: Option<&String>| word.is_some_and(|word| word.ends_with('%'));
     let slash = words.iter().position(|word| word == "/")?;
     let (used, percent) = (words.get(slash.checked_sub(1)?)?, words.get(slash + 2));
@@ -194,7 +203,7 @@ fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option
         .iter()
         .rposition(|word| word.ends_with('i') && size(word).is_some())?;
     // Names, then the CPU column.
-    let names = &words[usize::from(namespace).min(at)..at.checked_sub(1)?];
+    let names = words.get(usize::from(namespace)..at.checked_sub(1)?)?;
     let first = names.first()?.clone();
     let formula =
         "the working set of the metrics API (cadvisor_working_set), truncated to whole Mi";
