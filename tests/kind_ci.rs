@@ -190,6 +190,35 @@ esac"#,
     let calls = tools.calls();
     assert!(calls.contains(" delete --ignore-not-found"), "{calls}");
     assert!(!calls.contains("delete namespace"), "{calls}");
+    assert!(!calls.contains("label namespace"), "{calls}");
+}
+
+#[test]
+fn a_namespace_that_was_made_lets_in_what_the_overlays_need_and_is_gone_again() {
+    for (overlays, level) in [
+        (
+            &["--overlay", "base", "--overlay", "memory"][..],
+            "restricted",
+        ),
+        (
+            &["--overlay", "base", "--overlay", "hostpath"],
+            "privileged",
+        ),
+        (&["--overlay", "managed"], "privileged"),
+    ] {
+        let tools = Tools::new(&[(
+            "kubectl",
+            "case \"$1 $2\" in \"get namespace\" | kustomize*) exit 1 ;; esac",
+        )]);
+        let mut arguments = vec!["--existing-cluster", "--image", "x", "--namespace", "n1"];
+        arguments.extend(overlays);
+        let output = tools.ci(&arguments).output().unwrap();
+        assert!(!output.status.success());
+        let calls = tools.calls();
+        let label = format!("label namespace n1 pod-security.kubernetes.io/enforce={level}");
+        assert!(calls.contains(&label), "{calls}");
+        assert!(calls.contains("delete namespace n1"), "{calls}");
+    }
 }
 
 #[test]

@@ -171,6 +171,17 @@ fn assert_server_rules(overlay: &str, job: &Value) {
         container["resources"]["limits"],
         container["resources"]["requests"]
     );
+    // Long enough to be collected, and pods are not tried for ever: an hour and more for all.
+    assert!(spec["ttlSecondsAfterFinished"].as_u64() >= Some(3600));
+    assert!(spec["activeDeadlineSeconds"].as_u64() >= Some(3600));
+    // A pod's name is the Job's, its index and five letters: 63 characters in all.
+    let index = spec["completions"].to_string();
+    assert!(
+        name.as_str().unwrap().len() + index.len() + 7 <= 63,
+        "{name}"
+    );
+    // What `kind load` brought is used: a tag `latest` alone would be pulled again.
+    assert_eq!(container["imagePullPolicy"], "IfNotPresent");
     let security = &container["securityContext"];
     let privileged = security["privileged"] == true;
     assert!(!(privileged && security["allowPrivilegeEscalation"] == false));
