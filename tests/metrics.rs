@@ -350,6 +350,35 @@ fn the_page_has_cadvisors_names_types_and_labels() {
 }
 
 #[test]
+fn promtool_finds_on_the_page_nothing_but_a_name_that_is_cadvisors() {
+    if !common::has_program("metrics-promtool", "promtool") {
+        return;
+    }
+    let (_memtide, target) =
+        serving(&["replay", "6.1-v1/steady", "--speed", "60", "--hold", "60s"]);
+    let page = wait_for("sample", || {
+        Some(get(target, "/metrics")).filter(|page| page.contains("container_memory_failcnt{"))
+    });
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(page.as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr).trim(),
+        "container_memory_failcnt counter metrics should have \"_total\" suffix"
+    );
+}
+
+#[test]
 fn what_is_no_scrape_is_answered_and_stops_nothing() {
     let (_memtide, target) =
         serving(&["replay", "6.12-v2/steady", "--speed", "60", "--hold", "60s"]);
