@@ -65,8 +65,7 @@ impl Follower {
     /// What has changed since the last look.
     pub fn look(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
-        loop {
-            let Some(inotify) = &self.inotify else { break };
+        while let Some(inotify) = &self.inotify {
             match inotify.read_events() {
                 Ok(events) => events.into_iter().for_each(|e| self.event(e, &mut changes)),
                 Err(Errno::EINTR) => {}

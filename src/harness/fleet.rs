@@ -158,15 +158,19 @@ impl Watch<'_> {
                 self.tick(round)?;
                 round += 1;
             }
-            while signal {
-                let Some(info) = signals.next().map_err(doing("reading signals"))? else {
-                    break;
-                };
-                // SIGCHLD is number 17 wherever Linux runs.
-                self.stop |= info.ssi_signo != nix::libc::SIGCHLD as u32;
+            if signal {
+                self.signals(signals)?;
             }
         }
         self.finish()
+    }
+
+    fn signals(&mut self, signals: &Signals) -> Result<(), HarnessError> {
+        while let Some(info) = signals.next().map_err(doing("reading signals"))? {
+            // SIGCHLD is number 17 wherever Linux runs.
+            self.stop |= info.ssi_signo != nix::libc::SIGCHLD as u32;
+        }
+        Ok(())
     }
 
     fn tick(&mut self, round: usize) -> Result<(), HarnessError> {
