@@ -426,3 +426,28 @@ fn rows_of_kubectl_top_without_a_heading_and_a_tree() {
     assert_eq!(value(&tree, "usage"), Some(5 << 29));
     assert_eq!(tree.limit, Some(4 << 30));
 }
+
+#[test]
+fn the_next_command_fits_both_versions_where_it_is_not_known_which() {
+    let command = |text: &str| {
+        let explanation = explained(text);
+        let open = explanation
+            .unknown
+            .iter()
+            .find(|open| open.what == "the limit");
+        open.unwrap().command.to_string()
+    };
+    let either = command("NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi\n");
+    assert_eq!(
+        either,
+        "cat memory.max (on cgroup v1: cat memory.limit_in_bytes)"
+    );
+    assert_eq!(
+        command("memory.current 5000000\nanon 5\n"),
+        "cat memory.max"
+    );
+    assert_eq!(
+        command("memory.usage_in_bytes 5000000\ntotal_rss 5\n"),
+        "cat memory.limit_in_bytes"
+    );
+}

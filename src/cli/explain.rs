@@ -100,7 +100,7 @@ fn human(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         .map_or(String::new(), |v| format!(", cgroup {v}"));
     writeln!(out, "{} ({}{version})", reading.label, reading.source)?;
     for note in &reading.notes {
-        writeln!(out, "  {note}")?;
+        wrapped(out, "  ", note)?;
     }
     if !explanation.others.is_empty() {
         let named: Vec<&str> = explanation
@@ -173,6 +173,12 @@ fn parts(explanation: &Explanation) -> [(&'static str, &'static str, Option<u64>
 
 /// The parts with their share of usage and limit.
 fn rows(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    let known = parts(explanation)
+        .iter()
+        .any(|(_, _, bytes)| bytes.is_some());
+    if !known && explanation.reading.working_set.is_none() {
+        return Ok(());
+    }
     let of_limit = match explanation.limit {
         Some(limit) => format!("of limit {}", units::bytes(limit)),
         None => String::new(),
@@ -208,15 +214,19 @@ fn percent(part: u64, whole: u64) -> String {
 
 fn reclaim(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
     let back = &explanation.reclaimable;
-    writeln!(out, "\nWhat the kernel could take back")?;
-    for (name, bytes) in [
+    let sizes = [
         ("at once: clean page cache", back.at_once),
         ("after writing it to disk", back.after_writing),
         ("if not written again: lazy free", back.lazy_free),
         ("reclaimable slab", back.slab),
         ("only with swap: heap, tmpfs", back.with_swap),
         ("not at all, or not known", back.never),
-    ] {
+    ];
+    if sizes.iter().all(|(_, bytes)| *bytes == 0) {
+        return Ok(());
+    }
+    writeln!(out, "\nWhat the kernel could take back")?;
+    for (name, bytes) in sizes {
         if bytes > 0 {
             writeln!(out, "  {name:<32} {:>10}", units::bytes(bytes))?;
         }

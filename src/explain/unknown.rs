@@ -1,5 +1,7 @@
 //! What a reading cannot tell, and which command would.
 
+use std::borrow::Cow;
+
 use super::Scope;
 use super::findings::Facts;
 use crate::rows::CgroupVersion;
@@ -9,8 +11,8 @@ use crate::rows::CgroupVersion;
 pub struct Unknown {
     /// What is not known.
     pub what: &'static str,
-    /// The command that would tell.
-    pub command: &'static str,
+    /// The command that would tell; both versions' where the numbers don't say which it is.
+    pub command: Cow<'static, str>,
 }
 
 /// A question: what, the command on v1, the command on v2, and whether it is open.
@@ -117,19 +119,16 @@ const OF_CGROUP: &[Question] = &[
     ),
 ];
 
-const OF_NODE: [Unknown; 3] = [
-    Unknown {
-        what: "which container it belongs to",
-        command: "kubectl top pod -A --sort-by=memory",
-    },
-    Unknown {
-        what: "what the kernel's own memory is",
-        command: "slabtop -o -s c",
-    },
-    Unknown {
-        what: "which formula the kubelet of this version takes",
-        command: "kubectl get --raw /api/v1/nodes/NODE/proxy/stats/summary",
-    },
+const OF_NODE: [(&str, &str); 3] = [
+    (
+        "which container it belongs to",
+        "kubectl top pod -A --sort-by=memory",
+    ),
+    ("what the kernel's own memory is", "slabtop -o -s c"),
+    (
+        "which formula the kubelet of this version takes",
+        "kubectl get --raw /api/v1/nodes/NODE/proxy/stats/summary",
+    ),
 ];
 
 /// All open questions that matter for this reading.
@@ -137,17 +136,25 @@ pub fn find(facts: &Facts) -> Vec<Unknown> {
     if facts.reading.rows.get("cgroups:memory").is_some() {
         return vec![Unknown {
             what: "how many of them still have a directory",
-            command: "find /sys/fs/cgroup/memory -type d | wc -l",
+            command: "find /sys/fs/cgroup/memory -type d | wc -l".into(),
         }];
     }
     if facts.reading.scope == Scope::Node {
-        return OF_NODE.to_vec();
+        let of_node = OF_NODE.iter().map(|(what, command)| Unknown {
+            what,
+            command: Cow::Borrowed(*command),
+        });
+        return of_node.collect();
     }
-    let v2 = facts.reading.cgroup() == Some(CgroupVersion::V2);
+    let version = facts.reading.cgroup();
     let open = OF_CGROUP.iter().filter(|(_, _, _, is_open)| is_open(facts));
     open.map(|(what, on_v1, on_v2, _)| Unknown {
         what,
-        command: if v2 { on_v2 } else { on_v1 },
+        command: match version {
+            Some(CgroupVersion::V1) => Cow::Borrowed(*on_v1),
+            None if on_v1 != on_v2 => format!("{on_v2} (on cgroup v1: {on_v1})").into(),
+            _ => Cow::Borrowed(*on_v2),
+        },
     })
     .collect()
 }

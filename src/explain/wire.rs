@@ -135,7 +135,7 @@ impl<'a> From<&'a Explanation> for Document<'a> {
                 .iter()
                 .map(|u| Open {
                     what: u.what,
-                    command: u.command,
+                    command: &u.command,
                 })
                 .collect(),
             notes: &reading.notes,
