@@ -47,7 +47,7 @@ fn promtool(corpus: &Corpus) -> Measured {
         .map_err(|error| error.to_string())?;
     file.write_all(RULES.as_bytes())
         .map_err(|error| error.to_string())?;
-    let rules = Rules::open(file.path()).map_err(|error| error.to_string())?;
+    let rules = Rules::open(file.path(), None).map_err(|error| error.to_string())?;
     judged(corpus, Candidate::Rules("threshold".into(), rules))
 }
 
