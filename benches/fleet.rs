@@ -7,7 +7,8 @@
 //! caches any more. Expect under 20 ms a second (2 % of a core) for 1,000, at most twice the floor.
 //!
 //! `cargo bench --bench fleet`, or quicker to build: `cargo bench --profile quick --bench fleet`.
-//! Arguments: how many cgroups (default 500 1000 2000).
+//! Arguments: how many cgroups (default 500 1000 2000;
+//! only the first, and few ticks, with `--quick`).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -22,7 +23,15 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::time::{ClockId, clock_gettime};
 
 /// Ticks that are counted, at one a second.
-const TICKS: u32 = 15;
+fn ticks() -> u32 {
+    if quick() { 2 } else { 15 }
+}
+
+/// Whether `--quick` is among the arguments, as criterion's benches know it.
+fn quick() -> bool {
+    std::env::args().any(|argument| argument == "--quick")
+}
+
 /// Before them: opening the files.
 const WARM: Duration = Duration::from_secs(3);
 
@@ -74,7 +83,7 @@ fn floor(cgroups: &Cgroups, names: &[&str]) -> Duration {
         .collect();
     let mut buffer = vec![0; 16 * 1024];
     let mut spent = Duration::ZERO;
-    for tick in 0..=TICKS / 2 {
+    for tick in 0..=ticks() / 2 {
         let start = thread_cpu();
         for file in &files {
             file.read_at(&mut buffer, 0).expect("it is readable");
@@ -87,7 +96,7 @@ fn floor(cgroups: &Cgroups, names: &[&str]) -> Duration {
         };
         sleep(Duration::from_secs(1));
     }
-    spent / (TICKS / 2)
+    spent / (ticks() / 2)
 }
 
 /// A child that is ended when dropped.
@@ -140,11 +149,11 @@ fn watch(cgroups: &Cgroups, more: &[&str]) -> (Duration, f64) {
     let watch = Watch::start(&cgroups.top, more);
     sleep(WARM);
     let (start, user, system) = watch.cpu();
-    sleep(Duration::from_secs(TICKS.into()));
+    sleep(Duration::from_secs(ticks().into()));
     let (end, user_end, system_end) = watch.cpu();
     let (user, system) = (user_end - user, system_end - system);
     let share = system as f64 / (user + system).max(1) as f64;
-    ((end - start) / TICKS, share)
+    ((end - start) / ticks(), share)
 }
 
 fn measure(hierarchy: &Hierarchy, count: usize) -> std::io::Result<()> {
@@ -192,7 +201,11 @@ fn main() {
     let asked = std::env::args().skip(1).filter_map(|a| a.parse().ok());
     let mut counts: Vec<usize> = asked.collect();
     if counts.is_empty() {
-        counts = vec![500, 1000, 2000];
+        counts = if quick() {
+            vec![500]
+        } else {
+            vec![500, 1000, 2000]
+        };
     }
     for count in counts {
         if let Err(error) = measure(&hierarchy, count) {

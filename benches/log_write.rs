@@ -165,5 +165,9 @@ fn at_the_limit(criterion: &mut Criterion) {
     drop(inside);
 }
 
-criterion_group!(benches, buffered, append_or_not, fsync, at_the_limit);
+criterion_group! {
+    name = benches;
+    config = support::config();
+    targets = buffered, append_or_not, fsync, at_the_limit
+}
 criterion_main!(benches);

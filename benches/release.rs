@@ -131,5 +131,9 @@ fn under_pressure(criterion: &mut Criterion) {
     drop(inside);
 }
 
-criterion_group!(benches, the_call, touching_again, under_pressure);
+criterion_group! {
+    name = benches;
+    config = support::config();
+    targets = the_call, touching_again, under_pressure
+}
 criterion_main!(benches);

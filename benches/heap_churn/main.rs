@@ -135,5 +135,9 @@ fn coming_and_going(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steady, coming_and_going);
+criterion_group! {
+    name = benches;
+    config = support::config();
+    targets = steady, coming_and_going
+}
 criterion_main!(benches);

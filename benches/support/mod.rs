@@ -111,6 +111,14 @@ impl WriteAll for &fs::File {
     }
 }
 
+/// Two seconds a figure: there are many, and a step of some milliseconds needs no longer.
+pub fn config() -> criterion::Criterion {
+    let second = std::time::Duration::from_secs(1);
+    criterion::Criterion::default()
+        .warm_up_time(second)
+        .measurement_time(2 * second)
+}
+
 /// Says once why a group of benches is left out.
 pub fn skipped(group: &str, why: &str) {
     println!("skipped: {group}: {why}");

@@ -85,7 +85,9 @@ fn row(
 ) -> String {
     let figures = match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => {
-            let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
+            // Where both are 0 there is no ratio.
+            let ratios = ours.iter().zip(theirs).map(|(a, b)| a / b);
+            let ratios: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();
             let (low, middle, high) = spread(&ratios);
             let ratio = match middle.is_finite() {
                 true => format!("{middle:.2} ({low:.2} to {high:.2})"),
