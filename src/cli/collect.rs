@@ -14,7 +14,15 @@ use crate::compare::{self, Comparison, Run, Show};
 use crate::report::{self, Document, RunResult, Verdict};
 use crate::{shipped, units};
 
+const AFTER: &str = "\
+Example:
+  memtide collect --job memtide --job memtide-oom --namespace memtide --out collected
+
+Exit code: 0 all as expected, 1 something fell short or never ran, 2 no such Job, namespace or context,
+3 no kubectl, or the cluster can't be reached or does not allow it.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER)]
 #[command(group = clap::ArgGroup::new("from").required(true).multiple(false).args(["job", "dir"]))]
 pub struct Args {
     /// Judge again what was collected into DIR before.
@@ -23,16 +31,18 @@ pub struct Args {
     /// Collect this Job (again for more).
     #[arg(long, value_name = "NAME")]
     job: Vec<String>,
-    /// The Jobs' namespace.
+    /// The Jobs' namespace (default: the context's).
     #[arg(short, long, value_name = "NAME", requires = "job")]
     namespace: Option<String>,
-    /// The cluster: a context of kubectl's configuration.
+    /// The cluster: a context of kubectl's configuration (default: the current one).
     #[arg(long, value_name = "NAME", requires = "job")]
     context: Option<String>,
-    /// Where everything is kept.
+    /// Where everything is kept: results.json, junit.xml, summary.md, recordings/, and kubectl's
+    /// answers in jobs/, pods/ and logs/. What is there from an earlier time is used and kept.
     #[arg(long, value_name = "DIR", default_value = "memtide-collected")]
     out: PathBuf,
-    /// Wait no longer than this for pods to end.
+    /// Wait no longer than this for pods to end; what did not end by then has fallen short, and can
+    /// be collected again.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = units::parse_duration)]
     timeout: Duration,
     /// How results are written to stdout.
