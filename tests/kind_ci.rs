@@ -208,7 +208,8 @@ fn a_namespace_that_was_made_lets_in_what_the_overlays_need_and_is_gone_again() 
     ] {
         let tools = Tools::new(&[(
             "kubectl",
-            "case \"$1 $2\" in \"get namespace\" | kustomize*) exit 1 ;; esac",
+            "case \"$1 $2\" in \"get namespace\" | kustomize*)
+               echo 'Error from server (NotFound): namespaces \"n1\" not found' >&2; exit 1 ;; esac",
         )]);
         let mut arguments = vec!["--existing-cluster", "--image", "x", "--namespace", "n1"];
         arguments.extend(overlays);
@@ -218,6 +219,35 @@ fn a_namespace_that_was_made_lets_in_what_the_overlays_need_and_is_gone_again() 
         let label = format!("label namespace n1 pod-security.kubernetes.io/enforce={level}");
         assert!(calls.contains(&label), "{calls}");
         assert!(calls.contains("delete namespace n1"), "{calls}");
+    }
+}
+
+#[test]
+fn a_namespace_that_may_not_be_looked_at_is_used_and_no_cluster_is_said() {
+    for (said, code, words) in [
+        (
+            "Error from server (Forbidden): namespaces \"memtide\" is forbidden: User \"u\" cannot get",
+            1,
+            "is taken to be there",
+        ),
+        (
+            "The connection to the server localhost:8080 was refused",
+            3,
+            "was refused",
+        ),
+    ] {
+        let script = format!(
+            "case \"$1 $2\" in \"get namespace\" | kustomize*) echo '{said}' >&2; exit 1 ;; esac"
+        );
+        let tools = Tools::new(&[("kubectl", &script)]);
+        let output = tools
+            .ci(&["--existing-cluster", "--image", "x"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.contains(words), "{told}");
+        assert!(!tools.calls().contains("create namespace"), "{told}");
     }
 }
 
