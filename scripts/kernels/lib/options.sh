@@ -7,8 +7,9 @@ usage() {
 usage: scripts/kernels/${0##*/} [OPTION]... [SCENARIO]...
 
 Runs scenarios on several kernels: this machine's own (host) and others booted in qemu by
-software emulation. record also keeps the recordings of what passed, in recordings/. Prints one table, scenario against set-up. No SCENARIO means all of them;
-a SCENARIO is a name of the catalogue or a .toml file.
+software emulation. Prints one table, scenario against set-up. No SCENARIO means all of them; a
+SCENARIO is a name of the catalogue or a .toml file. scripts/kernels/record also keeps the
+recordings of what passed, in recordings/.
 
   --setup NAME         only this set-up (again for more); there are:
                        $(setup_names | tr '\n' ' ')
