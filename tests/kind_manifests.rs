@@ -4,6 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -42,6 +43,9 @@ fn the_jobs_are_those_of_the_catalogue() {
     }
 }
 
+/// Two tests that make the same folder would find it half made.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A Python with kubernetes-validate, in a folder that is kept between runs.
 fn validator(test: &str) -> Option<PathBuf> {
     if !common::has_program(test, "kubectl") || !common::has_program(test, "python3") {
@@ -49,6 +53,7 @@ fn validator(test: &str) -> Option<PathBuf> {
     }
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes-validate");
     let tool = venv.join("bin/kubernetes-validate");
+    let _one = ONE_AT_A_TIME.lock();
     if !tool.exists() {
         let made = Command::new("python3")
             .args(["-m", "venv"])
