@@ -6,9 +6,8 @@
 //! most of the cost, and it is twice that of reading in a tight loop, since nothing is in the CPU's
 //! caches any more. Expect under 20 ms a second (2 % of a core) for 1,000, at most twice the floor.
 //!
-//! `cargo bench --bench fleet`, or quicker to build: `cargo bench --profile quick --bench fleet`.
-//! Arguments: how many cgroups (default 500 1000 2000;
-//! only the first, and few ticks, with `--quick`).
+//! `cargo bench --bench fleet`.
+//! Arguments: how many cgroups (default 500 1000 2000; only the first, and few ticks, with `--quick`).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

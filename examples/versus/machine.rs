@@ -15,8 +15,10 @@ pub fn describe(workdir: &Path) -> String {
     let load = read("/proc/loadavg");
     let load: Vec<&str> = load.split(' ').take(3).collect();
     let file_system = output(
-        Command::new("stat").args(["-f", "-c", "%T"]).arg(workdir),
-        "coreutils",
+        Command::new("findmnt")
+            .args(["-n", "-o", "FSTYPE", "-T"])
+            .arg(workdir),
+        "util-linux",
     );
     let peers = [
         ("fio", &["--version"][..], "fio"),
