@@ -23,6 +23,30 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn a_wrong_scenario_is_told_before_anything_boots() {
+    if !common::has_program("a wrong scenario for other kernels", "qemu-system-x86_64") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("wrong.toml");
+    std::fs::write(&file, "limt = 3").unwrap();
+    let out = dir.path().join("out");
+    let (code, _, err) = run(&[
+        "--memtide",
+        env!("CARGO_BIN_EXE_memtide"),
+        "--out",
+        out.to_str().unwrap(),
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(
+        err.contains("wrong.toml:1:1") && err.contains("limt"),
+        "{err}"
+    );
+    assert!(!err.contains("start"), "{err}");
+}
+
+#[test]
 fn shellcheck_has_nothing_to_say() {
     let files = ["run", "record", "guest/init"].map(|name| scripts().join(name));
     let Ok(output) = Command::new("shellcheck").arg("-x").args(files).output() else {

@@ -295,6 +295,42 @@ fn watch_prints_a_line_a_sample_and_changes_nothing() {
     assert!(text.contains("peak rss"), "{text}");
 }
 
+/// `-` is stdout wherever a recording may go there, and never a file of that name.
+#[test]
+fn a_recording_to_stdout_has_stdout_for_itself() {
+    let own = std::process::id().to_string();
+    let hierarchy = memtide::cgroup::Hierarchy::discover();
+    let Ok(top) = hierarchy.and_then(|h| h.cgroup_of(std::process::id() as i32)) else {
+        common::skip("watch --out -", "this process has no memory cgroup");
+        return;
+    };
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (top, recursive) = (top.display().to_string(), "--recursive");
+    let watches: [&[&str]; 2] = [&[&own], &[recursive, &top]];
+    for watch in watches {
+        let output = common::memtide()
+            .current_dir(dir.path())
+            .arg("watch")
+            .args(watch)
+            .args(["--interval", "50ms", "--duration", "200ms", "--out", "-"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("working_set"), "{said}");
+        assert!(recording::read_bytes(&output.stdout).unwrap().complete);
+    }
+    let output = common::memtide()
+        .current_dir(dir.path())
+        .args(["record", "--limit", "64MiB", "--out", "-", "--", "true"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("name a file"), "{said}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn the_first_sample_comes_within_50_ms_of_the_start() {
     if !common::can_manage("start to first sample") {

@@ -1,5 +1,6 @@
 //! What several subcommands share: finding a scenario, choosing where it runs, colour.
 
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -92,4 +93,31 @@ pub fn colour(terminal: bool) -> bool {
 /// Whether a scenario is meant by `--filter`: part of its name, or one of its tags.
 pub fn matches(scenario: &Scenario, filter: &str) -> bool {
     scenario.name.contains(filter) || scenario.tags.iter().any(|tag| tag == filter)
+}
+
+/// Where lines for people go: stderr where stdout carries a recording.
+#[derive(Debug, Clone, Copy)]
+pub enum Terminal {
+    /// Nothing else goes there.
+    Stdout,
+    /// Stdout is taken.
+    Stderr,
+}
+
+impl Terminal {
+    /// Writes it at once.
+    pub fn write(self, text: &str) -> std::io::Result<()> {
+        match self {
+            Terminal::Stdout => std::io::stdout().write_all(text.as_bytes()),
+            Terminal::Stderr => std::io::stderr().write_all(text.as_bytes()),
+        }
+    }
+
+    /// Whether somebody looks.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Terminal::Stdout => std::io::stdout().is_terminal(),
+            Terminal::Stderr => std::io::stderr().is_terminal(),
+        }
+    }
 }

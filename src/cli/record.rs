@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
@@ -36,6 +36,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .out
         .clone()
         .unwrap_or_else(|| default_name(&args.command[0]));
+    if out == Path::new("-") {
+        anyhow::bail!(
+            "--out - is for `run` and `watch`: here stdout is the command's; name a file, or a \
+             pipe such as /dev/fd/3"
+        );
+    }
     let environment = args.placed.environment()?;
     let finished = environment
         .record(

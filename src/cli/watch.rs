@@ -1,11 +1,11 @@
 //! `memtide watch`: an existing cgroup, a line a sample, like vmstat.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::common::Terminal;
 use super::metrics::Listen;
 use super::watch_recursive as recursive;
 use super::{Exit, common, profile};
@@ -38,7 +38,7 @@ pub struct Args {
     /// Stop after this time (default: on Ctrl-C, or when the cgroup is gone).
     #[arg(long, value_name = "TIME", value_parser = units::parse_duration)]
     duration: Option<Duration>,
-    /// Keep a recording in FILE.
+    /// Keep a recording in FILE; `-` streams it to stdout, and the lines go to stderr.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -55,30 +55,43 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         None => &mut nobody,
     };
     let times = (args.interval, args.duration);
+    let streams = args.out.as_deref() == Some(Path::new("-"));
+    let to = if streams {
+        Terminal::Stderr
+    } else {
+        Terminal::Stdout
+    };
     if args.recursive {
-        let mut sums = recursive::Sums::default();
+        let mut sums = recursive::Sums::new(to);
+        let out = args.out.as_deref().map(|path| match streams {
+            true => (
+                "stdout".to_string(),
+                Box::new(std::io::stdout()) as recording::Sink,
+            ),
+            false => recording::Writer::file(path),
+        });
         let observer = &mut Both(&mut sums, other);
-        recursive::run(
-            &path,
-            &args.container_logs,
-            times,
-            args.out.as_deref(),
-            observer,
-        )?;
+        recursive::run(&path, &args.container_logs, times, out, observer)?;
         return Ok(Exit::Ok);
     }
     let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
-    let file = args
-        .out
-        .clone()
-        .unwrap_or_else(|| temporary.path().join("watch.jsonl"));
-    let mut lines = Lines::default();
+    let kept = args.out.clone().filter(|_| !streams);
+    let file = kept.unwrap_or_else(|| temporary.path().join("watch.jsonl"));
+    let sink = match streams {
+        true => Sink::StdoutAndFile(file.clone()),
+        false => Sink::File(file.clone()),
+    };
+    let mut lines = Lines {
+        to,
+        index: ViewIndex::default(),
+        printed: 0,
+        stop: false,
+    };
     let observer = &mut Both(&mut lines, other);
-    harness::watch(&path, times, &Sink::File(file.clone()), observer)?;
+    harness::watch(&path, times, &sink, observer)?;
     let recording = recording::read_path(&file)?;
-    let mut out = std::io::stdout();
-    let colour = common::colour(out.is_terminal());
-    write!(out, "\n{}", profile::render(&recording, colour))?;
+    let colour = common::colour(to.is_terminal());
+    to.write(&format!("\n{}", profile::render(&recording, colour)))?;
     Ok(Exit::Ok)
 }
 
@@ -105,9 +118,9 @@ fn resolve(target: &str) -> anyhow::Result<PathBuf> {
     Ok(path.to_path_buf())
 }
 
-/// A line a sample on stdout, a heading every page.
-#[derive(Default)]
+/// A line a sample, a heading every page.
 struct Lines {
+    to: Terminal,
     index: ViewIndex,
     printed: u64,
     stop: bool,
@@ -140,7 +153,7 @@ impl Lines {
         ));
         self.printed += 1;
         // A reader that has gone (`| head`) ends the watch.
-        self.stop |= std::io::stdout().write_all(line.as_bytes()).is_err();
+        self.stop |= self.to.write(&line).is_err();
     }
 }
 

@@ -1,14 +1,14 @@
 //! `memtide watch --recursive`: every container below a cgroup, a line a sample for all.
 
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::common::Terminal;
 use crate::cgroup::{container_id, kubelet_name};
 use crate::harness::{self, Fleet, Observer};
-use crate::recording::{Group, Header, MISSING};
+use crate::recording::{self, Group, Header, MISSING};
 use crate::rows::{CgroupVersion, ViewIndex};
 use crate::units;
 
@@ -17,7 +17,7 @@ pub fn run(
     top: &Path,
     logs: &Path,
     (interval, duration): (Duration, Option<Duration>),
-    out: Option<&Path>,
+    out: Option<(String, recording::Sink)>,
     observer: &mut dyn Observer,
 ) -> anyhow::Result<()> {
     raise_descriptors();
@@ -94,8 +94,8 @@ fn raise_descriptors() {
 }
 
 /// A line a sample: how many containers, and their sums.
-#[derive(Default)]
 pub struct Sums {
+    to: Terminal,
     version: Option<CgroupVersion>,
     indices: Vec<ViewIndex>,
     /// containers, usage, rss, working_set: of the sample being taken.
@@ -105,6 +105,18 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Nothing sampled yet; lines go to `to`.
+    pub fn new(to: Terminal) -> Self {
+        Sums {
+            to,
+            version: None,
+            indices: Vec::new(),
+            sums: [0; 4],
+            began: None,
+            stop: false,
+        }
+    }
+
     fn print(&mut self) {
         let [containers, usage, rss, working_set] = std::mem::take(&mut self.sums);
         let line = format!(
@@ -116,7 +128,7 @@ impl Sums {
             units::mib(working_set)
         );
         // A reader that has gone (`| head`) ends the watch.
-        self.stop |= std::io::stdout().write_all(line.as_bytes()).is_err();
+        self.stop |= self.to.write(&line).is_err();
     }
 }
 

@@ -18,7 +18,7 @@ use super::observer::Observer;
 use super::verdicts::Verdicts;
 use crate::cgroup::{Change, Follower, Hierarchy};
 use crate::host;
-use crate::recording::{Event, EventKind, Footer, Group, GroupKind, MISSING, Writer};
+use crate::recording::{self, Event, EventKind, Footer, Group, GroupKind, MISSING, Writer};
 use crate::sampler::{Clock, GroupSource, Reads, Sampler, is_left_out};
 use crate::scenario::Outcome;
 use crate::sys::process::Signals;
@@ -40,8 +40,8 @@ pub struct Fleet<'a> {
     pub interval: Duration,
     /// None: until a signal comes or `top` is gone.
     pub duration: Option<Duration>,
-    /// A recording is kept here, if anywhere.
-    pub out: Option<&'a Path>,
+    /// Where the recording goes, by its name for messages; none is kept without.
+    pub out: Option<(String, recording::Sink)>,
 }
 
 /// Samples every container below a cgroup. Nothing in them is changed. Containers that come later
@@ -82,8 +82,8 @@ pub fn watch_all<'a>(fleet: Fleet<'a>, observer: &'a mut dyn Observer) -> Result
         .collect();
     watch.observer.begin(&header);
     watch.observer.groups(&header.groups);
-    if let Some(path) = watch.fleet.out {
-        let mut writer = Writer::create(path, &header)?;
+    if let Some(output) = watch.fleet.out.take() {
+        let mut writer = Writer::tee(vec![output], &header)?;
         writer.hold();
         watch.writer = Some(writer);
     }

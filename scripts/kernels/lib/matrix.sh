@@ -44,6 +44,16 @@ binary() {
     [ -x "$memtide" ] || fail "$memtide can't be executed"
 }
 
+# scenarios_check: a file that is wrong is told before anything boots.
+scenarios_check() {
+    local name
+    for name in "${scenarios[@]}"; do
+        case $name in
+        *.toml) "$memtide" show "$name" >/dev/null || exit 2 ;;
+        esac
+    done
+}
+
 # matrix: every set-up, at most jobs of them at a time, each in its own subshell and folder.
 matrix() {
     local name
