@@ -295,6 +295,24 @@ fn watch_prints_a_line_a_sample_and_changes_nothing() {
     assert!(text.contains("peak rss"), "{text}");
 }
 
+#[test]
+fn the_example_of_a_hundred_samples_a_second_runs() {
+    if !common::can_manage("the example of the clock") {
+        return;
+    }
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/ticks.toml");
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (code, document) = json(&["run", example, "--out", dir.path().to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{document:#}");
+    let file = document["runs"][0]["recording"].as_str().unwrap();
+    let recording = recording::read_path(file.as_ref()).unwrap();
+    let cost = recording.footer.unwrap().harness;
+    // How many ticks a busy machine misses is no test; that none is lost uncounted is: the step takes
+    // 10 s, in ticks of 10 ms.
+    assert!(cost.samples + cost.missed >= 1_000, "{cost:?}");
+    println!("{} samples, {} missed", cost.samples, cost.missed);
+}
+
 /// `-` is stdout wherever a recording may go there, and never a file of that name.
 #[test]
 fn a_recording_to_stdout_has_stdout_for_itself() {
