@@ -113,6 +113,49 @@ fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() 
     assert!(workers.is_empty(), "workers still run: {workers:?}");
 }
 
+/// Recordings that nobody asked to keep go, too, whichever command comes next.
+#[test]
+fn killed_without_out_the_next_start_removes_what_was_among_temporary_files() {
+    if !common::can_manage("SIGKILL without --out") {
+        return;
+    }
+    let own = std::process::id().to_string();
+    let elsewhere = tempfile::tempdir_in("/var/tmp").unwrap();
+    let kept = elsewhere.path().join("kept.jsonl").display().to_string();
+    let run: &[&str] = &["run", "steady", "--placement", "managed"];
+    let watch: &[&str] = &["watch", &own];
+    for (killed, next) in [
+        (run, &["run", "steady", "--out", "-"][..]),
+        (run, &["watch", &own, "--duration", "100ms"]),
+        (
+            watch,
+            &["record", "--limit", "64MiB", "--out", &kept, "--", "true"],
+        ),
+    ] {
+        let temporary = tempfile::tempdir_in("/var/tmp").unwrap();
+        let begin = |arguments: &[&str]| {
+            common::memtide()
+                .args(arguments)
+                .env("TMPDIR", temporary.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let left = || std::fs::read_dir(temporary.path()).unwrap().count();
+        let mut child = begin(killed);
+        assert!(
+            wait_until(Duration::from_secs(10), || left() > 0),
+            "{killed:?} made no folder"
+        );
+        signal(&child, Signal::SIGKILL);
+        child.wait().unwrap();
+        assert!(left() > 0, "{killed:?}: nothing was left to remove");
+        assert!(begin(next).wait().unwrap().success(), "{next:?}");
+        assert_eq!(left(), 0, "{next:?} after {killed:?}");
+    }
+}
+
 /// Processes whose command line says worker and whose open files are below `work`.
 fn workers_in(work: &Path) -> Vec<String> {
     let mut found = Vec::new();

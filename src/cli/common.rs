@@ -57,7 +57,7 @@ impl Placed {
 
 /// The article's log directory where it is mounted, else the one for temporary files that is on a
 /// disk by convention (`/tmp` often is in memory).
-fn default_workdir() -> PathBuf {
+pub fn default_workdir() -> PathBuf {
     ["/data/log", "/var/tmp"]
         .iter()
         .map(Path::new)

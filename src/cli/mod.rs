@@ -24,6 +24,7 @@ mod recordings;
 mod replay;
 mod report;
 mod run;
+mod scratch;
 mod show;
 mod supervise;
 mod watch;

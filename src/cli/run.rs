@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::common::{self, Placed};
 use super::metrics::Listen;
 use super::progress::Progress;
-use super::{Exit, Failure};
+use super::{Exit, Failure, scratch};
 use crate::harness::{Both, Environment, HarnessError, Options, Sink};
 use crate::metrics::Publisher;
 use crate::recording;
@@ -163,7 +163,7 @@ impl OutDir {
                 if scenarios != 1 {
                     anyhow::bail!("--out - streams one recording: name one scenario");
                 }
-                temporary(workdir).map(OutDir::Stream)
+                scratch::folder(workdir).map(OutDir::Stream)
             }
             Some(path) => {
                 std::fs::create_dir_all(path)
@@ -173,7 +173,7 @@ impl OutDir {
                     })?;
                 Ok(OutDir::Kept(path.to_path_buf()))
             }
-            None => temporary(workdir).map(OutDir::Temporary),
+            None => scratch::folder(workdir).map(OutDir::Temporary),
         }
     }
 
@@ -189,30 +189,6 @@ impl OutDir {
             OutDir::Stream(dir) => Sink::StdoutAndFile(dir.path().join(name)),
         }
     }
-}
-
-/// A folder for recordings that are not kept: among temporary files, or in the work directory where
-/// there is no such place (an image made from nothing has no `/tmp`).
-fn temporary(workdir: &Path) -> anyhow::Result<TempDir> {
-    let make = |place: &Path| {
-        std::fs::create_dir_all(place)?;
-        tempfile::Builder::new()
-            .prefix("memtide-out-")
-            .tempdir_in(place)
-    };
-    let usual = std::env::temp_dir();
-    let in_usual = if usual.is_dir() {
-        make(&usual).ok()
-    } else {
-        None
-    };
-    in_usual.map_or_else(|| make(workdir), Ok).with_context(|| {
-        format!(
-            "can't make a folder for the recording in {} or {}; give one with --out DIR",
-            usual.display(),
-            workdir.display()
-        )
-    })
 }
 
 /// Runs one scenario: its result and whether the user wants to stop.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::common::Terminal;
 use super::metrics::Listen;
 use super::watch_recursive as recursive;
-use super::{Exit, common, profile};
+use super::{Exit, common, profile, scratch};
 use crate::harness::{self, Both, Nobody, Observer, Sink};
 use crate::recording::{self, Group, MISSING};
 use crate::rows::{CgroupVersion, View, ViewIndex};
@@ -74,7 +74,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         recursive::run(&path, &args.container_logs, times, out, observer)?;
         return Ok(Exit::Ok);
     }
-    let temporary = tempfile::tempdir().context("can't make a temporary folder")?;
+    let temporary = scratch::folder(&common::default_workdir())?;
     let kept = args.out.clone().filter(|_| !streams);
     let file = kept.unwrap_or_else(|| temporary.path().join("watch.jsonl"));
     let sink = match streams {

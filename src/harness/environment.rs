@@ -74,6 +74,7 @@ impl Environment {
             log::info!("placement: {attempt}");
         }
         tell("run folders", &cgroup::sweep_workdir(workdir));
+        tell("recordings", &cgroup::sweep_workdir(&std::env::temp_dir()));
         let shm = Path::new(crate::workload::SHM);
         tell("files in memory", &cgroup::sweep_workdir(shm));
         let host = host::detect(&hierarchy, existing(workdir), choice.chosen.as_str());
