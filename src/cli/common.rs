@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::Failure;
 use crate::cgroup::Placement;
 use crate::harness::Environment;
+use crate::judge::corpus::Skipped;
 use crate::scenario::{self, Overrides, Scenario};
 
 /// Where scenarios run and write.
@@ -93,6 +94,15 @@ pub fn colour(terminal: bool) -> bool {
 /// Whether a scenario is meant by `--filter`: part of its name, or one of its tags.
 pub fn matches(scenario: &Scenario, filter: &str) -> bool {
     scenario.name.contains(filter) || scenario.tags.iter().any(|tag| tag == filter)
+}
+
+/// Names what is left out of a corpus, and why.
+pub fn tell_skipped(skipped: &[Skipped]) -> std::io::Result<()> {
+    let mut err = std::io::stderr();
+    for skipped in skipped {
+        writeln!(err, "skipped: {}: {}", skipped.name, skipped.reason)?;
+    }
+    Ok(())
 }
 
 /// Where lines for people go: stderr where stdout carries a recording.

@@ -17,8 +17,8 @@ use crate::judge::verdict::Window;
 use crate::recording::{self, Recording};
 use crate::shipped;
 
-use super::Exit;
 use super::judge::Scrape;
+use super::{Exit, common};
 
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("format").required(true)))]
@@ -175,14 +175,7 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
     corpus.retain(|setup, scenario| wanted(args, setup, scenario));
     corpus.keep_scrapable(&args.scrape.scraping()?);
     if corpus.cases.is_empty() {
-        for skipped in &corpus.skipped {
-            writeln!(
-                io::stderr(),
-                "skipped: {}: {}",
-                skipped.name,
-                skipped.reason
-            )?;
-        }
+        common::tell_skipped(&corpus.skipped)?;
         bail!("no recording with a truth to export: --setup, --scenario and RECORDINGS leave none");
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -199,10 +192,7 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
         fs::write(&path, unit_test(args, case)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut err = io::stderr().lock();
-    for skipped in &corpus.skipped {
-        writeln!(err, "skipped: {}: {}", skipped.name, skipped.reason)?;
-    }
+    common::tell_skipped(&corpus.skipped)?;
     let rules = dir.join(&args.rules);
     let step = match fs::read_to_string(&rules) {
         Ok(text) if manifest::groups(&text).is_some() => format!(
@@ -214,7 +204,7 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
         Err(_) => format!("put your rules at {}, then", rules.display()),
     };
     writeln!(
-        err,
+        io::stderr(),
         "{} tests written; {step}: promtool test rules {}/*.yaml",
         corpus.cases.len(),
         dir.display()

@@ -19,7 +19,7 @@ use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
 use crate::{detector, judge, scenario, units};
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, common};
 
 /// How to print the scorecard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -130,14 +130,7 @@ impl Suite {
             chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
         });
         corpus.keep_scrapable(scraping);
-        for skipped in &corpus.skipped {
-            writeln!(
-                io::stderr(),
-                "skipped: {}: {}",
-                skipped.name,
-                skipped.reason
-            )?;
-        }
+        common::tell_skipped(&corpus.skipped)?;
         if corpus.cases.is_empty() {
             bail!(
                 "no recording to judge on: --setup, --scenario, --recordings and --no-shipped leave none"

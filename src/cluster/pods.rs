@@ -80,13 +80,14 @@ struct WireStatus {
     container_statuses: Vec<WireContainerStatus>,
 }
 
+/// What Kubernetes says of a pod or a Job, one thing each.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireCondition {
-    r#type: String,
-    status: String,
-    reason: String,
-    message: String,
+pub(super) struct WireCondition {
+    pub(super) r#type: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) message: String,
 }
 
 #[derive(Deserialize)]

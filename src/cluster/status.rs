@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::pods::PodsError;
+use super::pods::{PodsError, WireCondition};
 
 /// A Job's own word.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,15 +55,6 @@ struct WireSpec {
 #[serde(default)]
 struct WireStatus {
     conditions: Vec<WireCondition>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct WireCondition {
-    r#type: String,
-    status: String,
-    reason: String,
-    message: String,
 }
 
 /// Reads a Job.

@@ -72,13 +72,6 @@ impl Drop for WorkDir {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             log::warn!("can't remove {}: {error}", self.path.display());
         }
-        // Workers make it when they fill a tmpfs; most runs have none.
-        if let Some(folder) = crate::workload::tmpfs_folder(&self.path)
-            && let Err(error) = std::fs::remove_dir_all(&folder)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            log::warn!("can't remove {}: {error}", folder.display());
-        }
     }
 }
 
