@@ -1,5 +1,6 @@
 //! The demo in a real terminal: tmux sends the keys and reads the screen.
 
+mod common;
 mod terminal;
 
 use std::path::Path;
@@ -32,7 +33,10 @@ fn pair() -> Option<(&'static str, &'static str)> {
     let there = |setup| shipped::find(setup, "log-read-twice").is_some();
     let found = there("6.1-v2") && there("6.12-v2-mglru");
     if !found {
-        println!("skipped: log-read-twice is not shipped for 6.1-v2 and 6.12-v2-mglru");
+        common::skip(
+            "two set-ups side by side",
+            "log-read-twice is not shipped for 6.1-v2 and 6.12-v2-mglru",
+        );
     }
     found.then_some(("6.1-v2", "6.12-v2-mglru"))
 }
@@ -148,7 +152,7 @@ fn a_live_run_is_shown_to_its_oom_kill_and_misses_no_tick_for_it() {
     };
     let first = terminal.until("the show", |s| s.contains(" s of ") || s.contains("EXIT"));
     if !first.lines().next().unwrap().contains("live on") {
-        println!("skipped: no live run here: {}", first.trim());
+        common::skip("a live run in the demo", first.trim());
         return;
     }
     let last = terminal.until("the kill", |s| {
@@ -161,8 +165,9 @@ fn a_live_run_is_shown_to_its_oom_kill_and_misses_no_tick_for_it() {
     // The run is a process of its own: drawing can take its CPU only as any other program here can.
     let end = last.lines().find(|l| l.contains("the end: ")).unwrap();
     if !end.contains(" samples, 0 missed)") {
-        println!(
-            "skipped: ticks were missed, as they are when other programs keep all CPUs busy: {end}"
+        common::note_skip(
+            "no missed tick in the demo",
+            &format!("other programs keep all CPUs busy: {end}"),
         );
     }
     terminal.keys(&["q"]);
@@ -178,7 +183,7 @@ fn a_signal_in_the_middle_of_a_run_leaves_nothing_behind() {
         };
         let first = terminal.until("the show", |s| s.contains(" s of ") || s.contains("EXIT"));
         if !first.lines().next().unwrap().contains("live on") {
-            println!("skipped: no live run here: {}", first.trim());
+            common::skip("a live run in the demo", first.trim());
             return;
         }
         let demo = terminal.demo();

@@ -1,5 +1,7 @@
 //! `memtide explain` as a command: inputs, options, exit codes, JSON.
 
+mod common;
+
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -199,7 +201,7 @@ fn a_live_cgroup() {
         .into_iter()
         .find(|dir| Path::new(dir).join("memory.stat").exists())
     else {
-        println!("skipped: no memory controller is mounted here");
+        common::skip("a live cgroup", "no memory controller is mounted here");
         return;
     };
     let document = json(memtide().arg(dir));

@@ -1,6 +1,8 @@
 //! docs/format.md is for readers in other languages: each of its commands is run, and prints what
 //! the page says; the example it uses is a recording, and fits the JSON Schema.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -83,7 +85,7 @@ fn every_command_prints_what_the_page_says() {
     let mut ran = 0;
     for (language, code, want) in commands {
         if let Some(reason) = missing(language, code) {
-            println!("skipped: {reason}");
+            common::note_skip(&format!("a {language} command of docs/format.md"), &reason);
             continue;
         }
         let output = run(language, code, dir.path());
@@ -105,7 +107,7 @@ fn the_python_reader_reads_a_cut_file_too() {
     let commands = commands(&page);
     let (language, code, want) = commands[3];
     if let Some(reason) = missing(language, code) {
-        return println!("skipped: {reason}");
+        return common::skip("docs/format.md's Python reader", &reason);
     }
     let dir = folder();
     let path = dir.path().join("recording.jsonl.gz");
@@ -135,7 +137,10 @@ fn the_example_is_a_whole_recording() {
 #[test]
 fn the_example_fits_the_schema() {
     if !works(&python(), &["-c", "import jsonschema"]) {
-        return println!("skipped: Python has no module jsonschema (pip install jsonschema)");
+        return common::skip(
+            "the example against the schema",
+            "Python has no module jsonschema (pip install jsonschema)",
+        );
     }
     let dir = folder();
     std::fs::write(dir.path().join("schema.json"), recording::schema()).unwrap();

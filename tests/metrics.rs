@@ -273,11 +273,11 @@ fn prometheus_reads_a_run_as_it_is_recorded() {
     }
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let scenario = dir.path().join("slow.toml");
-    // The worker waits before and after, so that scrapes fall into both.
+    // It holds for longer than any test waits: this one ends it, once enough scrapes have come.
     let text = common::scenario(
         "limit = \"128MiB\"\ninterval = \"20ms\"",
         "anon = { size = \"32MiB\", rate = \"10MiB/s\" }\n[[step]]\nname = \"hold\"\nsay = \"holds\"\n\
-         sleep = \"3s\"",
+         sleep = \"600s\"",
     );
     std::fs::write(&scenario, text).unwrap();
     let out = dir.path().join("out");
@@ -290,11 +290,14 @@ fn prometheus_reads_a_run_as_it_is_recorded() {
     let Some(prometheus) = Prometheus::scraping("metrics-run", target) else {
         return;
     };
-    let status = memtide.0.wait().unwrap();
-    assert!(
-        status.code() == Some(0) || status.code() == Some(1),
-        "{status}"
-    );
+    wait_for("ten scrapes of the run", || {
+        let scraped = prometheus.values("container_memory_usage_bytes{container=\"app\"}");
+        (scraped.len() >= 10).then_some(())
+    });
+    let pid = memtide.0.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    assert_eq!(memtide.0.wait().unwrap().code(), Some(130));
     let recording = recording::read_path(&out.join("slow.jsonl")).unwrap();
     compare(&prometheus, &recording);
 }

@@ -1,6 +1,8 @@
 //! A packed recording of a busy cgroup stays small: at most 100 bytes a sample, of raw numbers.
 //! The corpus of shipped recordings is embedded into the binary, so its size is everybody's.
 
+mod common;
+
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +23,11 @@ const TICKS: u64 = 200;
 fn a_busy_recording_packs_to_a_hundred_bytes_a_sample() {
     let hierarchy = match Hierarchy::discover() {
         Ok(hierarchy) => hierarchy,
-        Err(error) => return println!("skipped: {error}"),
+        Err(error) => return common::skip("a busy recording", &error.to_string()),
     };
     let pod = match ManagedPod::create(&hierarchy, &RunId::new().unwrap()) {
         Ok(pod) => pod,
-        Err(error) => return println!("skipped: {error}"),
+        Err(error) => return common::skip("a busy recording", &error.to_string()),
     };
     let limits = Limits {
         limit: 32 * MIB,

@@ -1,5 +1,7 @@
 //! The sampler on the real kernel: its own cgroup, one that is removed under it, real workers.
 
+mod common;
+
 use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 use std::sync::Arc;
@@ -20,14 +22,15 @@ const LIMITS: Limits = Limits {
 
 fn hierarchy() -> Option<Hierarchy> {
     Hierarchy::discover()
-        .map_err(|error| println!("skipped: {error}"))
+        .map_err(|error| common::skip("live samples", &error.to_string()))
         .ok()
 }
 
 fn pod() -> Option<ManagedPod> {
     let hierarchy = hierarchy()?;
     let made = ManagedPod::create(&hierarchy, &RunId::new().unwrap());
-    made.map_err(|error| println!("skipped: {error}")).ok()
+    made.map_err(|error| common::skip("live samples", &error.to_string()))
+        .ok()
 }
 
 fn source(path: &Path, version: CgroupVersion, kind: GroupKind) -> GroupSource {

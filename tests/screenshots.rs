@@ -2,6 +2,7 @@
 //! `cargo test --test screenshots -- --ignored`.
 
 mod browser;
+mod common;
 mod terminal;
 
 use std::path::{Path, PathBuf};

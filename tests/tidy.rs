@@ -164,3 +164,28 @@ fn nothing_panics_for_convenience() {
     }
     complain("may panic", found);
 }
+
+/// A test that prints that it skips, and returns, is counted as passed: `common::skip` alone is counted.
+#[test]
+fn every_skip_is_counted() {
+    let mut found = Vec::new();
+    for (path, text) in sources("tests") {
+        if path.ends_with("tests/tidy.rs") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let prints = ["println!(", "eprintln!(", "print!(", "eprint!("]
+                .iter()
+                .any(|head| line.contains(head));
+            // A call may put its text on the line below.
+            let text = line.trim_start_matches(['"', ' ']);
+            if (prints && line.to_lowercase().contains("skip"))
+                || (line.starts_with('"') && text.to_lowercase().starts_with("skip"))
+            {
+                found.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    complain("skips that nobody counts (use common::skip)", found);
+}

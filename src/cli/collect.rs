@@ -101,7 +101,11 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
             "{}/{} on {node}: {}\n",
             one.job, one.index, one.fate
         ));
-        human.push_str(&report::human::render(&one.result, colour));
+        human.push_str(&report::human::render(
+            &one.result,
+            report::human::Detail::All,
+            colour,
+        ));
         human.push('\n');
     }
     for comparison in &comparisons {

@@ -64,6 +64,14 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// Prints the help to stderr, as for a command line that lacks its command.
+pub fn help(command: &mut clap::Command) -> ExitCode {
+    let help = command.render_help();
+    // Nothing is left to tell if stderr itself is gone.
+    let _ = write!(io::stderr(), "{help}");
+    ExitCode::from(Exit::Usage as u8)
+}
+
 /// The causes one after the other, without those the text before them already ends with: many
 /// errors say their source in their own words.
 fn told_once(causes: impl Iterator<Item = String>) -> String {

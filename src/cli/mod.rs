@@ -9,6 +9,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod export;
+mod first;
 mod generate;
 mod judge;
 mod kubectl;
@@ -32,7 +33,7 @@ mod watch_recursive;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
@@ -42,11 +43,11 @@ pub use exit::{Exit, Failure};
 /// holds, records every memory number the kernel gives, and shows what cAdvisor's working_set and
 /// the other formulas in use made of it.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
-    /// Say more on stderr: once for the steps of the work, twice for details.
+    command: Option<Command>,
+    /// Say more: every table and formula, and on stderr the steps of the work; twice for its details.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -100,8 +101,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logger::start(cli.verbose);
-    let result = match cli.command {
-        Command::Run(args) => run::run(args),
+    let Some(command) = cli.command else {
+        return alone();
+    };
+    let result = match command {
+        Command::Run(args) => run::run(args, cli.verbose > 0),
         Command::Record(args) => {
             return record::run(args).unwrap_or_else(|error| exit::report(&error));
         }
@@ -125,6 +129,19 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(args),
     };
     match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => exit::report(&error),
+    }
+}
+
+/// Without a command: on a terminal what to try first, else the help, as an error.
+fn alone() -> ExitCode {
+    use std::io::IsTerminal;
+
+    if !std::io::stdout().is_terminal() {
+        return exit::help(&mut Cli::command());
+    }
+    match first::run() {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => exit::report(&error),
     }

@@ -14,6 +14,7 @@ use super::{Exit, Failure, scratch};
 use crate::harness::{Both, Environment, HarnessError, Options, Sink};
 use crate::metrics::Publisher;
 use crate::recording;
+use crate::report::human::Detail;
 use crate::report::{self, Document, RunResult, Verdict};
 use crate::scenario::{self, Overrides, Scenario};
 use crate::units;
@@ -83,8 +84,15 @@ pub enum Format {
 }
 
 /// Runs the scenarios one after the other and prints what came of each.
-pub fn run(args: Args) -> anyhow::Result<Exit> {
+///
+/// `verbose` tells everything of each; else several scenarios get a line each, and one its tables.
+pub fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     let scenarios = args.load()?;
+    let detail = match (verbose, scenarios.len()) {
+        (true, _) => Detail::All,
+        (false, 1) => Detail::Common,
+        (false, _) => Detail::Line,
+    };
     let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
     let environment = args.placed.environment()?;
     let mut publisher = args.listen.start()?;
@@ -99,7 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         )?;
         let interrupted = result.1;
         if args.format == Format::Human {
-            print_human(&result.0, out.streams())?;
+            print_human(&result.0, detail, out.streams())?;
         }
         results.push(result.0);
         if interrupted {
@@ -241,21 +249,19 @@ fn explain(error: HarnessError, scenario: &str) -> anyhow::Error {
     }
 }
 
-fn print_human(result: &RunResult, to_stderr: bool) -> anyhow::Result<()> {
+fn print_human(result: &RunResult, detail: Detail, to_stderr: bool) -> anyhow::Result<()> {
+    // Between lines no line is empty; tables are told apart by one.
+    let end = match detail {
+        Detail::Line if result.result != Verdict::Fail => "",
+        _ => "\n",
+    };
+    let render = |terminal| report::human::render(result, detail, common::colour(terminal));
     if to_stderr {
-        let colour = common::colour(std::io::stderr().is_terminal());
-        writeln!(
-            std::io::stderr(),
-            "{}",
-            report::human::render(result, colour)
-        )?;
+        let text = render(std::io::stderr().is_terminal());
+        write!(std::io::stderr(), "{text}{end}")?;
     } else {
-        let colour = common::colour(std::io::stdout().is_terminal());
-        writeln!(
-            std::io::stdout(),
-            "{}",
-            report::human::render(result, colour)
-        )?;
+        let text = render(std::io::stdout().is_terminal());
+        write!(std::io::stdout(), "{text}{end}")?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | its `when` does not hold on the recorded host | not here, with the reason |
 //! | a step it looks at was skipped (the kernel can't do it) | not here, with the reason |
-//! | the kernel gives no such row, or the formula has no value from its rows | not here |
+//! | no sample has such a row, or the formula has no value from the rows, and no `when` excuses it | **fail** |
 //! | the recording was cut before the step ended | not here |
 //! | the run ended early in a way the scenario allows (an OOM kill), before the step ended | not here |
 //! | the run ended early in any other way, or the step missed its target | **fail** |

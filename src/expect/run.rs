@@ -171,7 +171,9 @@ impl Run<'_> {
             let value =
                 step.and_then(|step| moment::smaps(self.scenario, self.recording, step, row));
             return value.ok_or_else(|| {
-                Why::NotHere(format!("this kernel gives no {row} in smaps_rollup"))
+                Why::Fail(format!(
+                    "no {row} in smaps_rollup (`when` excuses kernels without it)"
+                ))
             });
         }
         if let Some(value) = samples.pick(|sample| source.at(sample)) {
@@ -180,7 +182,11 @@ impl Run<'_> {
         let anywhere = (0..self.recording.tables[group].len()).any(|s| source.at(s).is_some());
         Err(match anywhere {
             true => Why::Fail(format!("no `{name}` in this sample, though others have it")),
-            false => Why::NotHere(format!("this kernel gives no `{name}`")),
+            // A kernel without the row is excused by the claim's `when`, where a reader sees it: else
+            // a formula that has stopped to give a value would pass everywhere.
+            false => Why::Fail(format!(
+                "no `{name}` in any sample (`when` excuses kernels without it)"
+            )),
         })
     }
 

@@ -29,8 +29,32 @@ const ROWS: [(&str, &[&str], &[&str]); 6] = [
     ("shmem", &["total_shmem", "shmem"], &["shmem"]),
 ];
 
-/// The whole result of one scenario.
-pub fn render(run: &RunResult, colour: bool) -> String {
+/// The formulas people look at first; the others are for who asks for them.
+const COMMON: [&str; 5] = [
+    "cadvisor_working_set",
+    "docker_stats",
+    "usage",
+    "rss",
+    "kubectl_top",
+];
+
+/// How much of a result is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One line. A result that fell short is told whole all the same.
+    Line,
+    /// Tables, with the formulas that people look at first.
+    Common,
+    /// Tables, with every formula.
+    All,
+}
+
+/// The result of one scenario.
+pub fn render(run: &RunResult, detail: Detail, colour: bool) -> String {
+    if detail == Detail::Line && run.result != Verdict::Fail {
+        return line(run, colour);
+    }
+    let common = detail == Detail::Common && run.result != Verdict::Fail;
     let mut out = heading(run, colour);
     if run.result == Verdict::Skip {
         return out;
@@ -40,7 +64,10 @@ pub fn render(run: &RunResult, colour: bool) -> String {
         out.push_str(&rows_table(run).render(2, colour));
         out.push_str("\n  What each formula makes of it, MiB");
         out.push_str(" (! more than 10 % of the limit off what the program holds)\n");
-        out.push_str(&formula_table(run).render(2, colour));
+        out.push_str(&formula_table(run, common).render(2, colour));
+        if common {
+            out.push_str("  (the other formulas: -v)\n");
+        }
     }
     out.push('\n');
     out.push_str(&verdict(run));
@@ -48,18 +75,53 @@ pub fn render(run: &RunResult, colour: bool) -> String {
     out
 }
 
-fn heading(run: &RunResult, colour: bool) -> String {
+/// The verdict as a word.
+fn word(run: &RunResult, colour: bool) -> String {
     let (word, style) = match run.result {
         Verdict::Pass => ("pass", Style::Good),
         Verdict::Fail => ("FAIL", Style::Bad),
         Verdict::Skip => ("skip", Style::Off),
     };
-    let mut out = format!(
-        "{}  {}: {}\n",
-        style.paint(word, colour),
-        run.scenario,
-        run.title
-    );
+    style.paint(word, colour)
+}
+
+/// `pass  log-write  survived, 6 claims held; working_set 16.4, rss 0.4, held 0.3 of 256MiB (after "fill")`:
+/// at the step where working_set was furthest from what the program held.
+fn line(run: &RunResult, colour: bool) -> String {
+    let mut out = format!("{}  {:<20}  ", word(run, colour), run.scenario);
+    if run.result == Verdict::Skip {
+        let _ = writeln!(out, "{}", run.reason);
+        return out;
+    }
+    let outcome = run.outcome.map_or("cut off", |outcome| outcome.as_str());
+    let claims = run.expectations.len();
+    let _ = write!(out, "{outcome:<10}  {claims:>2} claims held");
+    let furthest = (run.steps.iter())
+        .filter_map(|step| {
+            let working_set = step.formulas.get("cadvisor_working_set").copied()??;
+            let held = held(step)?;
+            Some((working_set, held, step))
+        })
+        .max_by(|a, b| {
+            let off = |(set, held, _): &(i64, f64, &StepRow)| (*set as f64 - held).abs();
+            off(a).total_cmp(&off(b))
+        });
+    if let Some((working_set, held, step)) = furthest {
+        let limit = run.limit.map_or("no limit".to_string(), units::bytes);
+        let _ = write!(
+            out,
+            "   working_set {} where {} are held, of {limit} ({})",
+            units::mib(working_set.max(0).cast_unsigned()),
+            units::mib(held as u64),
+            step.name
+        );
+    }
+    out.push('\n');
+    out
+}
+
+fn heading(run: &RunResult, colour: bool) -> String {
+    let mut out = format!("{}  {}: {}\n", word(run, colour), run.scenario, run.title);
     if run.result == Verdict::Skip {
         let _ = writeln!(out, "  skipped: {}", run.reason);
     }
@@ -128,12 +190,15 @@ fn mib_or_dash(value: Option<u64>) -> String {
 }
 
 /// Formulas as rows, steps as columns: there are more formulas than a line has room for.
-fn formula_table(run: &RunResult) -> Table {
+fn formula_table(run: &RunResult, common: bool) -> Table {
     let headings = std::iter::once(("formula".to_string(), Align::Left))
         .chain(run.steps.iter().map(|s| (s.name.clone(), Align::Right)));
     let mut table = Table::new(headings);
     let limit = run.limit.unwrap_or(u64::MAX) as f64;
-    for formula in FORMULAS {
+    let wanted = FORMULAS
+        .iter()
+        .filter(|f| !common || COMMON.contains(&f.name));
+    for formula in wanted {
         let values: Vec<Option<i64>> = run
             .steps
             .iter()

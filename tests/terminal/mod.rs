@@ -17,8 +17,7 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `command` in a shell in a window of this size, and prints its exit code when it ends.
     pub fn run(command: &str, width: u16, height: u16) -> Option<Terminal> {
-        if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped: no tmux on this machine");
+        if !crate::common::has_program("the terminal", "tmux") {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();

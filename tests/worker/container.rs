@@ -27,7 +27,7 @@ fn container() -> Option<(ManagedPod, Managed)> {
         Ok((pod, container))
     };
     made()
-        .map_err(|why: String| println!("skipped: no cgroup can be made here: {why}"))
+        .map_err(|why: String| crate::common::skip("a worker in a container", &why))
         .ok()
 }
 

@@ -45,7 +45,7 @@ fn a_file_in_memory_is_there_until_it_is_removed() {
     let mut worker = Worker::start(dir.path(), &steps);
     let report = worker.step();
     if let Status::Skipped(reason) = report.status {
-        println!("skipped: {reason}");
+        crate::common::skip("files in a tmpfs", &reason);
         return;
     }
     worker.done();
@@ -161,7 +161,7 @@ fn of_each_huge_page_only_the_start_stays() {
     let mut worker = Worker::start(dir.path(), &steps);
     worker.done();
     if worker.smaps("AnonHugePages") < 16 * MIB {
-        println!("skipped: no huge pages here");
+        crate::common::skip("a part of a huge page released", "no huge pages here");
         return;
     }
     let before = worker.status("RssAnon");

@@ -33,12 +33,7 @@ fn lines_are_written_one_by_one_to_the_byte() {
 
 /// The system calls a step makes, as strace sees them: the sizes of the writes to the log.
 fn writes(step: LogWrite) -> Option<Vec<usize>> {
-    if std::process::Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_err()
-    {
-        println!("skipped: strace is not installed, so single writes can't be seen");
+    if !crate::common::has_program("single writes of a log", "strace") {
         return None;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -57,7 +52,10 @@ fn writes(step: LogWrite) -> Option<Vec<usize>> {
     let start = Instant::now();
     while !traced() {
         if strace.try_wait().unwrap().is_some() || start.elapsed().as_secs() > 5 {
-            println!("skipped: strace may not attach to a process here");
+            crate::common::skip(
+                "single writes of a log",
+                "strace may not attach to a process here",
+            );
             return None;
         }
         std::thread::yield_now();

@@ -76,7 +76,7 @@ fn every_page_that_is_claimed_is_touched() {
 fn huge_pages_come_when_asked_for() {
     let thp = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
     if !thp.is_ok_and(|text| !text.contains("[never]")) {
-        println!("skipped: this kernel gives no huge pages");
+        crate::common::skip("huge pages", "this kernel gives none");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -162,7 +162,7 @@ fn the_truth_follows_each_way_of_giving_back() {
     for (i, (_, [live, lazy, now, cold, released])) in script.into_iter().enumerate() {
         let report = worker.step();
         if let Status::Skipped(reason) = report.status {
-            println!("skipped: {reason}");
+            crate::common::skip("every way to release", &reason);
             return;
         }
         assert_eq!(report.status, Status::Done, "{report:?}");
@@ -199,7 +199,7 @@ fn lazily_freed_is_what_the_kernel_says() {
     let mut worker = Worker::start(dir.path(), &steps);
     worker.done();
     if let Status::Skipped(reason) = worker.step().status {
-        println!("skipped: {reason}");
+        crate::common::skip("lazily freed pages written again", &reason);
         return;
     }
     // A page counts once it has left its CPU's batch of pages to move between lists.
@@ -241,7 +241,7 @@ fn paging_out_keeps_it_wanted() {
     let mut worker = Worker::start(dir.path(), &steps);
     worker.done();
     if let Status::Skipped(reason) = worker.step().status {
-        println!("skipped: {reason}");
+        crate::common::skip("pages sent out and written again", &reason);
         return;
     }
     assert_eq!(worker.get(Counter::Live), 8 * MIB);
