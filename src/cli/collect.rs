@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::kubectl::{Kept, Kubectl};
 use super::run::Format;
-use super::{Exit, common};
-use crate::cluster::{Collected, evaluate};
+use super::{Exit, Failure, common};
+use crate::cluster::{
+    self, CollectError, Collected, Collection, Ended, Kept, Kubectl, Pace, Refusal, RefusalKind,
+    evaluate,
+};
 use crate::compare::{self, Comparison, Run, Show};
 use crate::report::{self, Document, RunResult, Verdict};
 use crate::{shipped, units};
@@ -37,14 +39,19 @@ pub struct Args {
     /// The cluster: a context of kubectl's configuration (default: the current one).
     #[arg(long, value_name = "NAME", requires = "job")]
     context: Option<String>,
-    /// Where everything is kept: results.json, junit.xml, summary.md, recordings/, and kubectl's
-    /// answers in jobs/, pods/ and logs/. What is there from an earlier time is used and kept.
+    /// Where everything is kept: results.json, junit.xml, summary.md, recordings/, and the cluster's
+    /// answers in jobs/, pods/ and logs/. What is there of the same Job is used and kept; what is
+    /// there of an earlier Job of the same name is moved to earlier/.
     #[arg(long, value_name = "DIR", default_value = "memtide-collected")]
     out: PathBuf,
     /// Wait no longer than this for pods to end; what did not end by then has fallen short, and can
     /// be collected again.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = units::parse_duration)]
     timeout: Duration,
+    /// Where nothing runs and nothing changes (an image is missing, no node takes a pod), wait only
+    /// this long.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::parse_duration)]
+    patience: Duration,
     /// How results are written to stdout.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
@@ -54,31 +61,71 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let dir = args.dir.clone().unwrap_or_else(|| args.out.clone());
     let kept = Kept::new(&dir);
-    if !args.job.is_empty() {
-        let kubectl = Kubectl {
-            jobs: args.job.clone(),
-            namespace: args.namespace.clone(),
-            context: args.context.clone(),
-        };
-        kubectl.fetch(&kept, args.timeout)?;
-    }
-    let (pods, jobs) = kept.read()?;
-    if pods.is_empty() && jobs.is_empty() {
+    let ended = match args.job.is_empty() {
+        true => Ended::Decided,
+        false => args.fetch(&kept)?,
+    };
+    // Asked for some Jobs, what else is in the folder is none of this.
+    let only = (!args.job.is_empty()).then_some(&args.job[..]);
+    let snapshot = kept.read(only)?;
+    if snapshot.jobs.is_empty() && snapshot.pods.is_empty() {
         bail!(
             "{} holds no collected pods (pods/POD.json); collect some with --job NAME",
             dir.display()
         );
     }
-    let mut collected = evaluate(&pods, &jobs, |pod| kept.log(pod));
-    keep_recordings(&dir, &mut collected)?;
+    let mut collected = evaluate(&snapshot, |pod| kept.log(pod));
+    keep_recordings(&dir, &kept, &mut collected)?;
     write_results(&dir, &args, &collected)?;
+    if let Ended::Refused(refusal) = ended {
+        return Err(failure(refusal));
+    }
     let failed = collected.iter().any(|c| c.result.result == Verdict::Fail);
     Ok(if failed { Exit::FellShort } else { Exit::Ok })
 }
 
-fn keep_recordings(dir: &Path, collected: &mut [Collected]) -> anyhow::Result<()> {
+impl Args {
+    fn fetch(&self, kept: &Kept) -> anyhow::Result<Ended> {
+        let kubectl = Kubectl {
+            namespace: self.namespace.clone(),
+            context: self.context.clone(),
+        };
+        let pace = Pace {
+            timeout: self.timeout,
+            patience: self.patience,
+        };
+        let mut say = |line: &str| {
+            // Progress is a courtesy: a closed stderr must not end the wait.
+            let _ = writeln!(std::io::stderr(), "collect: {line}");
+        };
+        let collection = Collection::new(&kubectl, kept, &self.job, pace, &mut say);
+        collection.run().map_err(|error| match error {
+            CollectError::Refused(refusal) => failure(refusal),
+            CollectError::Kept(error) => error.into(),
+        })
+    }
+}
+
+fn failure(refusal: Refusal) -> anyhow::Error {
+    let exit = match refusal.kind {
+        RefusalKind::NotFound | RefusalKind::NoContext => Exit::Usage,
+        _ => Exit::Environment,
+    };
+    anyhow::Error::new(Failure {
+        exit,
+        message: refusal.message,
+    })
+}
+
+/// Writes the recordings; those of an earlier judgement that are not among them go.
+fn keep_recordings(dir: &Path, kept: &Kept, collected: &mut [Collected]) -> anyhow::Result<()> {
     let folder = dir.join("recordings");
     std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let mut jobs: Vec<&str> = collected.iter().map(|one| one.job.as_str()).collect();
+    jobs.dedup();
+    for path in jobs.iter().flat_map(|job| kept.recordings(job)) {
+        std::fs::remove_file(&path).with_context(|| format!("can't remove {}", path.display()))?;
+    }
     for one in collected {
         let Some(text) = &one.recording else { continue };
         let name = format!("{}-{}-{}.jsonl", one.job, one.index, one.result.scenario);
@@ -93,30 +140,18 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     let runs: Vec<RunResult> = collected.iter().map(|c| c.result.clone()).collect();
     let junit = report::junit::render(&runs).context("can't write the result as JUnit")?;
     let comparisons = comparisons(collected);
-    let mut human = String::new();
     let colour = args.format == Format::Human && common::colour(std::io::stdout().is_terminal());
-    for one in collected {
-        let node = one.node.as_deref().unwrap_or("no node");
-        human.push_str(&format!(
-            "{}/{} on {node}: {}\n",
-            one.job, one.index, one.fate
-        ));
-        human.push_str(&report::human::render(
-            &one.result,
-            report::human::Detail::All,
-            colour,
-        ));
-        human.push('\n');
-    }
+    let mut human = cluster::text(collected, colour);
     for comparison in &comparisons {
         human.push_str(&compare::human(comparison, Show::Differing));
         human.push('\n');
     }
     human.push_str(&report::human::summary(&runs));
-    let markdown: String = comparisons
-        .iter()
-        .map(|c| compare::markdown(c, Show::Differing))
-        .collect();
+    let mut summary = cluster::markdown(collected);
+    summary.push_str("\n## Against the recordings that come with memtide\n\n");
+    for comparison in &comparisons {
+        summary.push_str(&compare::markdown(comparison, Show::Differing));
+    }
     let document = Document {
         memtide: env!("CARGO_PKG_VERSION"),
         runs,
@@ -125,7 +160,7 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     for (name, text) in [
         ("results.json", &json),
         ("junit.xml", &junit),
-        ("summary.md", &summary(collected, &markdown)),
+        ("summary.md", &summary),
     ] {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
@@ -168,31 +203,4 @@ fn comparisons(collected: &[Collected]) -> Vec<Comparison> {
         }
     }
     all
-}
-
-/// What a workflow shows on its page.
-fn summary(collected: &[Collected], comparisons: &str) -> String {
-    let mut text = String::from(
-        "# memtide in the cluster\n\n| job/index | scenario | node | pod | result | why |\n\
-         |---|---|---|---|---|---|\n",
-    );
-    for one in collected {
-        let result = match one.result.result {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "**fail**",
-            Verdict::Skip => "skip",
-        };
-        text.push_str(&format!(
-            "| {}/{} | {} | {} | {} | {result} | {} |\n",
-            one.job,
-            one.index,
-            one.result.scenario,
-            one.node.as_deref().unwrap_or("-"),
-            one.fate,
-            one.result.reason.replace(['|', '\n'], " ")
-        ));
-    }
-    text.push_str("\n## Against the recordings that come with memtide\n\n");
-    text.push_str(comparisons);
-    text
 }

@@ -12,7 +12,6 @@ mod export;
 mod first;
 mod generate;
 mod judge;
-mod kubectl;
 mod list;
 mod logger;
 mod metrics;

@@ -1,14 +1,23 @@
-//! From pods and their logs to the results that a local run would have given.
-
-use std::collections::BTreeMap;
+//! From Jobs, pods and their logs to the results that a local run would have given.
 
 use super::fate::Fate;
+use super::job::Job;
+use super::kept::Snapshot;
 use super::log::{Extract, extract};
 use super::pods::Pod;
-use super::status::JobStatus;
+use super::progress::{is_decided, pods_of};
 use crate::recording::{self, Footer, HarnessCost, Recording};
 use crate::report::{self, RunResult, Verdict};
 use crate::scenario::{self, Outcome, Overrides};
+
+/// What there is of a pod's log.
+#[derive(Debug, Clone, Default)]
+pub struct PodLog {
+    /// Its text, as far as it could be had.
+    pub text: Vec<u8>,
+    /// Why it is not all there, where that is known.
+    pub lost: Option<String>,
+}
 
 /// One completion index of one Job.
 #[derive(Debug, Clone)]
@@ -17,12 +26,14 @@ pub struct Collected {
     pub job: String,
     /// The completion index.
     pub index: usize,
-    /// The pod that was taken, and what became of it.
+    /// The pod that was taken; empty where there was none.
     pub pod: String,
     /// Its node.
     pub node: Option<String>,
-    /// What became of it.
-    pub fate: Fate,
+    /// What became of it; none where there was no pod.
+    pub fate: Option<Fate>,
+    /// Pods of this index that are not the one that was taken, and what became of them.
+    pub others: Vec<(String, Fate)>,
     /// The recording's text, with a footer from the pod's status where it was cut by an OOM kill.
     pub recording: Option<Vec<u8>>,
     /// The same, read.
@@ -31,92 +42,152 @@ pub struct Collected {
     pub result: RunResult,
 }
 
-/// Judges every index. `log` gives a pod's log, empty where there is none; `jobs` says how many
-/// indices each Job has, and why some may have no pod.
-pub fn evaluate(
-    pods: &[Pod],
-    jobs: &BTreeMap<String, JobStatus>,
-    log: impl Fn(&Pod) -> Vec<u8>,
-) -> Vec<Collected> {
-    let mut by_index: BTreeMap<(&str, usize), Vec<&Pod>> = BTreeMap::new();
-    for pod in pods {
-        by_index
-            .entry((&pod.job, pod.index.unwrap_or(0)))
-            .or_default()
-            .push(pod);
+impl Collected {
+    /// Its fate in words.
+    pub fn fate(&self) -> String {
+        self.fate
+            .as_ref()
+            .map_or_else(|| "no pod".into(), Fate::to_string)
     }
+
+    /// The other tries in words; empty where there was one only.
+    pub fn tries(&self) -> String {
+        let others = self.others.iter().map(|(_, fate)| fate.to_string());
+        let others: Vec<String> = others.collect();
+        match others.is_empty() {
+            true => String::new(),
+            false => format!(
+                "tried {} times; the others: {}",
+                others.len() + 1,
+                others.join("; ")
+            ),
+        }
+    }
+}
+
+/// Judges every index. `log` gives what there is of a pod's log.
+pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collected> {
+    let mut jobs = snapshot.jobs.clone();
+    // Pods whose Job was not kept: all that is known of it is what its pods say.
+    for pod in &snapshot.pods {
+        let index = pod.index.unwrap_or(0);
+        match jobs.iter_mut().find(|job| job.name == pod.job) {
+            Some(job) => {
+                job.completions = job.completions.max(index + 1);
+                if job.scenarios.is_empty() {
+                    job.scenarios.clone_from(&pod.scenarios);
+                }
+            }
+            None => jobs.push(Job {
+                name: pod.job.clone(),
+                completions: index + 1,
+                scenarios: pod.scenarios.clone(),
+                over: Some("nothing is kept of it".into()),
+                ..Job::default()
+            }),
+        }
+    }
+    jobs.sort_by(|a, b| a.name.cmp(&b.name));
     let mut all = Vec::new();
-    for ((job, index), tries) in &by_index {
-        if let Some(pod) = best(tries) {
-            all.push(one(job, *index, pod, &extract(&log(pod))));
+    for job in &jobs {
+        for index in 0..job.completions {
+            all.push(one(job, index, &snapshot.pods, &log));
         }
     }
-    for (job, status) in jobs {
-        let any = pods.iter().find(|pod| pod.job == *job);
-        let none = |i: &usize| !by_index.contains_key(&(job.as_str(), *i));
-        for index in (0..status.completions).filter(none) {
-            let why = status.without_pod();
-            let pod = Pod {
-                job: job.clone(),
-                index: Some(index),
-                scenarios: any.map(|pod| pod.scenarios.clone()).unwrap_or_default(),
-                phase: if why.is_some() { "" } else { "Pending" }.into(),
-                message: why.unwrap_or_default(),
-                ..Pod::default()
-            };
-            all.push(one(job, index, &pod, &extract(b"")));
-        }
-    }
-    all.sort_by(|a, b| (&a.job, a.index).cmp(&(&b.job, b.index)));
     all
 }
 
-/// Of several tries the one that says most: a scenario's own end before a disruption, the newer
-/// before the older.
-fn best<'a>(tries: &[&'a Pod]) -> Option<&'a Pod> {
-    tries.iter().copied().max_by_key(|pod| {
-        let fate = Fate::of(pod);
-        let own_end = fate.is_over() && !fate.is_disruption();
-        (own_end, pod.created.clone(), pod.name.clone())
-    })
-}
-
-fn one(job: &str, index: usize, pod: &Pod, log: &Extract) -> Collected {
-    let fate = Fate::of(pod);
-    let (text, read, result) = judge(pod, &fate, log);
+fn one(job: &Job, index: usize, pods: &[Pod], log: &impl Fn(&Pod) -> PodLog) -> Collected {
+    let pods = pods_of(pods, &job.name, index);
+    let pod = best(job, index, &pods);
+    let (text, read, result) = match pod {
+        Some(pod) => judge(job, index, &pods, pod, &log(pod)),
+        None => (None, None, without_pod(job, index)),
+    };
+    let others = pods
+        .iter()
+        .filter(|p| pod.is_some_and(|pod| pod.name != p.name));
     Collected {
-        job: job.into(),
+        job: job.name.clone(),
         index,
-        pod: pod.name.clone(),
-        node: pod.node.clone(),
-        fate,
+        pod: pod.map(|pod| pod.name.clone()).unwrap_or_default(),
+        node: pod.and_then(|pod| pod.node.clone()),
+        fate: pod.map(Fate::of),
+        others: others.map(|p| (p.name.clone(), Fate::of(p))).collect(),
         recording: text,
         read,
         result,
     }
 }
 
+/// Of several tries the one that the Job counts: the one that succeeded; then a scenario's own end
+/// before a disruption, the newer before the older.
+fn best<'a>(job: &Job, index: usize, tries: &[&'a Pod]) -> Option<&'a Pod> {
+    tries.iter().copied().max_by_key(|pod| {
+        let fate = Fate::of(pod);
+        let own_end = fate.is_over() && !fate.is_disruption();
+        let counted = fate == Fate::Succeeded && !job.failed.contains(index);
+        (counted, own_end, pod.created.clone(), pod.name.clone())
+    })
+}
+
+/// What is wrong with an index whatever its pod's recording says.
+fn not_decided(job: &Job, index: usize, pods: &[&Pod], fate: &Fate) -> Option<String> {
+    if job.completed.contains(index) && *fate != Fate::Succeeded {
+        return Some(format!(
+            "the recording is lost: the Job completed index {index} with a pod that is gone; what is \
+             left is another try: {fate}"
+        ));
+    }
+    if is_decided(job, index, pods) || !fate.is_disruption() {
+        return None;
+    }
+    Some(match &job.over {
+        Some(over) => format!("{fate}; the Job ended before it was tried again: {over}"),
+        None if job.gone => format!("{fate}; the Job was deleted before it was tried again"),
+        None => format!("{fate}; the Job has not come to its end with index {index}"),
+    })
+}
+
 type Judged = (Option<Vec<u8>>, Option<Recording>, RunResult);
 
-fn judge(pod: &Pod, fate: &Fate, log: &Extract) -> Judged {
+fn judge(job: &Job, index: usize, pods: &[&Pod], pod: &Pod, log: &PodLog) -> Judged {
+    let (fate, found) = (Fate::of(pod), extract(&log.text));
+    let scenario = pod.scenario().or(job.scenario(index));
+    let failing = |reason: String| failed(scenario, reason);
     let name = format!("the log of pod {}", pod.name);
-    if log.recording.is_empty() {
-        return (None, None, without_recording(pod, fate, log));
+    if found.recording.is_empty() {
+        return (None, None, without_recording(scenario, &fate, &found, log));
     }
-    let read = match recording::read_named(&log.recording, &name) {
+    let read = match recording::read_named(&found.recording, &name) {
         Ok(read) => read,
-        Err(error) => return (None, None, failed(pod, error.to_string())),
+        Err(error) => return (None, None, failing(error.to_string())),
     };
-    let (text, read) = joined(read, fate, log, &name);
+    let (text, read) = joined(read, &fate, &found, &name);
     let header = &read.header;
-    let scenario = scenario::parse(&header.scenario_text, &name, &header.scenario);
-    let mut result = match scenario {
+    let parsed = scenario::parse(&header.scenario_text, &name, &header.scenario);
+    let mut result = match parsed {
         Ok(scenario) => report::analyze(&scenario, &read, None),
-        Err(error) => return (Some(text), Some(read), failed(pod, error.to_string())),
+        Err(error) => return (Some(text), Some(read), failing(error.to_string())),
     };
-    if !read.complete {
+    let wrong = match (read.complete, &fate) {
+        (false, Fate::Succeeded) => {
+            let why = log.lost.as_deref().unwrap_or("its log ends before it");
+            Some(format!("the recording's end is lost: {why}"))
+        }
+        (false, _) => Some(format!("the recording was cut: {fate}")),
+        // It is memtide's own word that something fell short: the collector is another version.
+        (true, Fate::Exited(code)) if result.result == Verdict::Pass => Some(format!(
+            "the pod ended with exit {code}, though its recording (memtide {}) is as expected by \
+             memtide {}",
+            header.memtide,
+            env!("CARGO_PKG_VERSION")
+        )),
+        (true, _) => None,
+    };
+    if let Some(reason) = not_decided(job, index, pods, &fate).or(wrong) {
         result.result = Verdict::Fail;
-        result.reason = format!("the recording was cut: {fate}");
+        result.reason = reason;
     }
     (Some(text), Some(read), result)
 }
@@ -146,29 +217,57 @@ fn joined(read: Recording, fate: &Fate, log: &Extract, name: &str) -> (Vec<u8>, 
     }
 }
 
-/// A pod without a recording: skipped by memtide itself, or never got that far.
-fn without_recording(pod: &Pod, fate: &Fate, log: &Extract) -> RunResult {
-    if log.rotated {
+/// A pod without a recording: skipped by memtide itself, or never got that far, or its log is gone.
+fn without_recording(
+    scenario: Option<&str>,
+    fate: &Fate,
+    found: &Extract,
+    log: &PodLog,
+) -> RunResult {
+    if found.rotated {
         let why = "the log's beginning was rotated away by the kubelet (containerLogMaxSize); \
                    mount a volume and keep the recording there with --out DIR";
-        return failed(pod, why.into());
+        return failed(scenario, why.into());
     }
-    let said = log.other.iter().rev().take(3).rev();
-    let said = said.map(|line| line.trim()).collect::<Vec<_>>().join("; ");
-    if *fate == Fate::Succeeded {
-        let mut result = failed(pod, said);
+    let ended_well = *fate == Fate::Succeeded;
+    if let (true, Some(reason)) = (ended_well, found.skipped()) {
+        let mut result = failed(scenario, reason.to_string());
         result.result = Verdict::Skip;
         return result;
     }
-    let reason = match said.is_empty() {
-        true => fate.to_string(),
-        false => format!("{fate}; it said: {said}"),
+    let said = found.other.iter().rev().take(3).rev();
+    let said = said.map(|line| line.trim()).collect::<Vec<_>>().join("; ");
+    let lost = log
+        .lost
+        .as_deref()
+        .or(found.refused.first().map(String::as_str));
+    let mut reason = match ended_well {
+        true => format!("the recording is lost: the pod {fate}, and its log does not hold it"),
+        false => fate.to_string(),
     };
-    failed(pod, reason)
+    if !said.is_empty() {
+        reason.push_str(&format!("; it said: {said}"));
+    }
+    if let Some(lost) = lost {
+        reason.push_str(&format!("; its log could not be had: {lost}"));
+    }
+    failed(scenario, reason)
 }
 
-fn failed(pod: &Pod, reason: String) -> RunResult {
-    let name = pod.scenario().unwrap_or("unknown");
+fn without_pod(job: &Job, index: usize) -> RunResult {
+    let reason = if job.completed.contains(index) {
+        "the recording is lost: the Job completed this index with a pod that is gone".into()
+    } else if job.failed.contains(index) {
+        "the Job gave this index up, and its pods are gone".into()
+    } else {
+        job.hindrance()
+            .unwrap_or_else(|| "pending: no pod was made yet".into())
+    };
+    failed(job.scenario(index), reason)
+}
+
+fn failed(scenario: Option<&str>, reason: String) -> RunResult {
+    let name = scenario.unwrap_or("unknown");
     let known = scenario::find(name).and_then(|entry| entry.parse(Overrides::default()).ok());
     let mut result = match known {
         Some(known) => report::skipped(&known, None, reason),

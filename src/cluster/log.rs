@@ -1,48 +1,83 @@
-//! A recording out of a container's log, which mixes stdout and stderr.
+//! A recording out of a container's log, which mixes stdout and stderr, and what such a log is worth.
 
 use serde::de::IgnoredAny;
 
 /// What a log held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extract {
     /// The recording's lines; empty where there is no header.
     pub recording: Vec<u8>,
+    /// Its footer is there.
+    pub whole: bool,
     /// The other lines: progress, warnings, a result.
     pub other: Vec<String>,
     /// Samples stand before any header: the kubelet rotated the log away from under it.
     pub rotated: bool,
+    /// Lines of the kubelet's or the runtime's own, in place of a log or behind a part of one.
+    pub refused: Vec<String>,
 }
 
 /// How a header begins.
 const HEADER: &[u8] = b"{\"format\":\"memtide.recording/";
+/// How memtide's result of a scenario that it skipped begins.
+const SKIP: &str = "skip  ";
+/// How a footer begins.
+const FOOTER: &[u8] = b"{\"type\":\"footer\"";
+
+/// What the kubelet writes into the answer itself when it can't read a log: kubectl takes it for the
+/// log and ends with 0. They serve for better words only: what a finished pod must have said is
+/// decided by what is there of its recording.
+const NOT_A_LOG: [&str; 8] = [
+    "unable to retrieve container logs for ",
+    "failed to try resolving symlinks in path ",
+    "failed to open log file ",
+    "failed to create fsnotify watcher",
+    "failed to watch file ",
+    "rpc error: code = ",
+    "Error from server",
+    "container not found",
+];
 
 /// Takes the recording's lines out of a log. Where there are several recordings, the last one.
 pub fn extract(log: &[u8]) -> Extract {
-    let mut found = Extract {
-        recording: Vec::new(),
-        other: Vec::new(),
-        rotated: false,
-    };
+    let mut found = Extract::default();
     let lines: Vec<&[u8]> = log.split(|c| *c == b'\n').collect();
     // What stands after the last line feed is a line that was cut, or nothing.
     let whole = lines.len() - 1;
     for (number, line) in lines.iter().enumerate() {
+        // The kubelet's line comes without an end.
+        if let Some(refused) = not_a_log(line) {
+            found.refused.push(refused);
+            continue;
+        }
+        if number == whole {
+            break;
+        }
         if line.starts_with(HEADER) {
             found.recording.clear();
+            found.whole = false;
         }
         let begun = line.starts_with(HEADER) || !found.recording.is_empty();
-        if is_ours(line) && number < whole {
+        if is_ours(line) {
             if begun {
                 found.recording.extend_from_slice(line);
                 found.recording.push(b'\n');
+                found.whole |= line.starts_with(FOOTER);
             } else {
                 found.rotated = true;
             }
-        } else if !line.is_empty() && number < whole {
+        } else if !line.is_empty() {
             found.other.push(String::from_utf8_lossy(line).into_owned());
         }
     }
     found
+}
+
+fn not_a_log(line: &[u8]) -> Option<String> {
+    let is = NOT_A_LOG
+        .iter()
+        .any(|begin| line.starts_with(begin.as_bytes()));
+    is.then(|| String::from_utf8_lossy(line).trim().to_string())
 }
 
 /// A header, a sample or an object with a type; anything else belongs to somebody else.
@@ -51,6 +86,32 @@ fn is_ours(line: &[u8]) -> bool {
         || line.starts_with(b"{\"type\":")
         || (line.starts_with(b"[") && line.get(1).is_some_and(u8::is_ascii_digit));
     looks && serde_json::from_slice::<IgnoredAny>(line).is_ok()
+}
+
+impl Extract {
+    /// Whether there is nothing of memtide's in it.
+    pub fn is_empty(&self) -> bool {
+        self.recording.is_empty() && self.other.is_empty() && !self.rotated
+    }
+
+    /// Why memtide skipped the scenario, where it says so: in one line, or below a heading.
+    pub fn skipped(&self) -> Option<&str> {
+        let place = self.other.iter().rposition(|line| line.starts_with(SKIP))?;
+        let below = self.other.get(place + 1).map(String::as_str);
+        if let Some(reason) = below.and_then(|line| line.strip_prefix("  skipped: ")) {
+            return Some(reason);
+        }
+        // A name and, in the next column, the reason.
+        let rest = self.other[place].strip_prefix(SKIP)?;
+        let (_, reason) = rest.split_once("  ")?;
+        Some(reason.trim()).filter(|reason| !reason.is_empty())
+    }
+
+    /// Whether it tells more than another log of the same pod.
+    pub fn is_better_than(&self, other: &Extract) -> bool {
+        let worth = |one: &Extract| (one.whole, one.recording.len(), one.other.len());
+        worth(self) > worth(other)
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +137,41 @@ mod tests {
         assert!(found.rotated && found.recording.is_empty());
         let again = extract(format!("{HEAD}\n[0,1]\n{HEAD}\n[0,9]\n").as_bytes());
         assert_eq!(again.recording, format!("{HEAD}\n[0,9]\n").as_bytes());
+    }
+
+    #[test]
+    fn what_the_kubelet_says_in_place_of_a_log_is_no_log() {
+        let text = b"unable to retrieve container logs for containerd://8c5f0a";
+        let found = extract(text);
+        assert!(found.is_empty() && found.refused.len() == 1, "{found:?}");
+        // Behind a part of one, too.
+        let mut log = format!("{HEAD}\n[0,1]\n").into_bytes();
+        log.extend_from_slice(
+            b"failed to try resolving symlinks in path \"/var/log/pods/x/0.log\"",
+        );
+        let found = extract(&log);
+        assert!(!found.is_empty() && !found.whole && found.refused.len() == 1);
+    }
+
+    #[test]
+    fn a_skip_is_what_memtide_itself_prints_for_one() {
+        use crate::report::human::{Detail, render, summary};
+        let result = crate::report::unseen("log-rotate", "no disk for the log".into());
+        for detail in [Detail::Line, Detail::Common, Detail::All] {
+            let said = render(&result, detail, false);
+            let log = format!("{said}\n{}\n", summary(std::slice::from_ref(&result)));
+            let found = extract(log.as_bytes());
+            assert_eq!(found.skipped(), Some("no disk for the log"), "{log}");
+        }
+        assert_eq!(extract(b"0 passed, 0 failed, 1 skipped\n").skipped(), None);
+        assert_eq!(extract(b"it was:\n  skipped: nothing\n").skipped(), None);
+    }
+
+    #[test]
+    fn the_whole_one_is_better_than_the_longer_one() {
+        let cut = extract(format!("{HEAD}\n[0,1]\n[0,2]\n[0,3]\n[0,4]\n[0,4]\n[0,4]\n").as_bytes());
+        let whole = extract(format!("{HEAD}\n[0,1]\n{{\"type\":\"footer\"}}\n").as_bytes());
+        assert!(whole.is_better_than(&cut) && !cut.is_better_than(&whole));
+        assert!(!whole.is_better_than(&whole.clone()));
     }
 }

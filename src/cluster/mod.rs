@@ -1,17 +1,33 @@
-//! Kubernetes: which scenarios go into which Job, and what became of their pods.
+//! Kubernetes: which scenarios go into which Job, and what became of them.
 //!
-//! Nothing here schedules or talks to a cluster: Kubernetes spreads the work, and `kubectl` (started
-//! by the command line) speaks to it. This module writes the Jobs and reads what `kubectl` printed.
+//! Nothing here schedules: Kubernetes spreads the work. [`Api`] is what a collection asks of a
+//! cluster and [`Kubectl`] asks it by that program; [`Collection`] waits and keeps every answer in
+//! [`Kept`]; [`evaluate`] judges what is kept, with or without a cluster. Decisions are made on the
+//! API's objects: the Job's UID, its `completedIndexes` and `failedIndexes`, the pods' status.
 
+mod api;
+mod collection;
 mod evaluate;
+mod events;
 mod fate;
+mod job;
 pub mod jobs;
+mod kept;
+mod kubectl;
 mod log;
+mod object;
 mod pods;
-mod status;
+mod progress;
+mod summary;
 
-pub use evaluate::{Collected, evaluate};
+pub use api::{Api, Following, Refusal, RefusalKind, Source};
+pub use collection::{CollectError, Collection, Ended, Pace};
+pub use evaluate::{Collected, PodLog, evaluate};
 pub use fate::Fate;
+pub use job::{Identity, Indexes, Job, parse_job};
+pub use kept::{Kept, KeptError, Snapshot};
+pub use kubectl::Kubectl;
 pub use log::{Extract, extract};
-pub use pods::{Pod, PodsError, parse_pods};
-pub use status::{JobStatus, parse_job, parse_refusal};
+pub use object::{CONTAINER, ObjectError};
+pub use pods::{Pod, parse_pods};
+pub use summary::{markdown, text};

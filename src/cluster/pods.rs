@@ -1,19 +1,20 @@
-//! Pods as `kubectl get pods -o json` prints them, cut down to what decides their fate.
+//! Pods as the API has them, cut down to what decides their fate.
 
-use serde::Deserialize;
+use serde_json::Value;
 
-/// An answer of kubectl that can't be understood.
-#[derive(Debug, thiserror::Error)]
-#[error("kubectl's answer is not what was asked for: {0}; `kubectl get pods -o json` shows it")]
-pub struct PodsError(#[from] serde_json::Error);
+use super::object::{ObjectError, filled, items, ours, scenario_of, scenarios, text};
 
 /// One pod of a Job.
 #[derive(Debug, Clone, Default)]
 pub struct Pod {
     /// Its name.
     pub name: String,
+    /// Its own UID.
+    pub uid: Option<String>,
     /// The Job it belongs to.
     pub job: String,
+    /// That Job's UID: of the Jobs that had this name, the one that made the pod.
+    pub owner: Option<String>,
     /// Its completion index.
     pub index: Option<usize>,
     /// When it was made (RFC 3339, which sorts as text).
@@ -22,147 +23,89 @@ pub struct Pod {
     pub scenarios: Vec<String>,
     /// The node it was placed on.
     pub node: Option<String>,
+    /// Why it does not start, from its events.
+    pub hindrance: Option<String>,
+    /// It was deleted while it had not come to its end: no later answer has it.
+    pub gone: bool,
     pub(super) phase: String,
     pub(super) reason: String,
     pub(super) message: String,
+    /// Somebody asked for its deletion.
+    pub(super) deleting: bool,
     /// (type, status, reason, message)
     pub(super) conditions: Vec<(String, String, String, String)>,
     pub(super) waiting: Option<(String, String)>,
-    /// (exit code, reason)
-    pub(super) terminated: Option<(i32, String)>,
+    pub(super) terminated: Option<Terminated>,
+    /// How its container ended before it was started again.
+    pub(super) before: Option<Terminated>,
 }
 
-#[derive(Deserialize)]
-struct WireList {
-    items: Vec<WirePod>,
-}
-
-#[derive(Deserialize)]
-struct WirePod {
-    metadata: WireMetadata,
-    spec: WireSpec,
-    #[serde(default)]
-    status: WireStatus,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireMetadata {
-    name: String,
-    #[serde(default)]
-    creation_timestamp: String,
-    #[serde(default)]
-    labels: std::collections::BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireSpec {
-    node_name: Option<String>,
-    containers: Vec<WireContainer>,
-}
-
-#[derive(Deserialize)]
-struct WireContainer {
-    #[serde(default)]
-    args: Vec<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct WireStatus {
-    phase: String,
-    reason: String,
-    message: String,
-    conditions: Vec<WireCondition>,
-    container_statuses: Vec<WireContainerStatus>,
-}
-
-/// What Kubernetes says of a pod or a Job, one thing each.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct WireCondition {
-    pub(super) r#type: String,
-    pub(super) status: String,
+/// How a container ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Terminated {
+    pub(super) code: i32,
     pub(super) reason: String,
     pub(super) message: String,
 }
 
-#[derive(Deserialize)]
-struct WireContainerStatus {
-    #[serde(default)]
-    state: WireState,
-}
-
-#[derive(Deserialize, Default)]
-struct WireState {
-    waiting: Option<WireReason>,
-    terminated: Option<WireTerminated>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct WireReason {
-    reason: String,
-    message: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct WireTerminated {
-    exit_code: i32,
-    reason: String,
-}
+/// The mark on a kept pod that was deleted before its end.
+pub(super) const GONE: &str = "memtideGone";
 
 /// Reads a list of pods.
 ///
 /// # Errors
 /// When it is not one.
-pub fn parse_pods(json: &[u8]) -> Result<Vec<Pod>, PodsError> {
-    let list: WireList = serde_json::from_slice(json)?;
-    Ok(list.items.into_iter().map(Pod::from).collect())
-}
-
-impl From<WirePod> for Pod {
-    fn from(pod: WirePod) -> Self {
-        let labels = pod.metadata.labels;
-        let label = |names: [&str; 2]| names.iter().find_map(|name| labels.get(*name)).cloned();
-        let key = "batch.kubernetes.io/job-completion-index";
-        let index = pod.metadata.annotations.get(key).or(labels.get(key));
-        let args = pod.spec.containers.into_iter().next().map(|c| c.args);
-        let named = |arg: &String| !arg.starts_with('-') && arg != "run";
-        let state = pod.status.container_statuses.into_iter().next();
-        let state = state.map(|status| status.state).unwrap_or_default();
-        Pod {
-            name: pod.metadata.name,
-            job: label(["batch.kubernetes.io/job-name", "job-name"]).unwrap_or_default(),
-            index: index.and_then(|text| text.parse().ok()),
-            created: pod.metadata.creation_timestamp,
-            scenarios: args.unwrap_or_default().into_iter().filter(named).collect(),
-            node: pod.spec.node_name,
-            phase: pod.status.phase,
-            reason: pod.status.reason,
-            message: pod.status.message,
-            conditions: pod
-                .status
-                .conditions
-                .into_iter()
-                .map(|c| (c.r#type, c.status, c.reason, c.message))
-                .collect(),
-            waiting: state.waiting.map(|w| (w.reason, w.message)),
-            terminated: state.terminated.map(|t| (t.exit_code, t.reason)),
-        }
-    }
+pub fn parse_pods(json: &[u8]) -> Result<Vec<Pod>, ObjectError> {
+    let items = items(json, "list of pods")?;
+    items.iter().map(Pod::read).collect()
 }
 
 impl Pod {
+    fn read(pod: &Value) -> Result<Pod, ObjectError> {
+        let metadata = &pod["metadata"];
+        let name = filled(&metadata["name"]).ok_or(ObjectError::Other("list of pods"))?;
+        let labels = &metadata["labels"];
+        let label = |names: [&str; 2]| names.iter().find_map(|n| filled(&labels[n]));
+        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+        let owner = owners
+            .filter(|o| o["kind"] == "Job")
+            .find_map(|o| filled(&o["uid"]));
+        let owner =
+            owner.or_else(|| label(["batch.kubernetes.io/controller-uid", "controller-uid"]));
+        let key = "batch.kubernetes.io/job-completion-index";
+        let index = filled(&metadata["annotations"][key]).or_else(|| filled(&labels[key]));
+        let status = &pod["status"];
+        let containers = status["containerStatuses"].as_array();
+        let container = ours(containers.map(Vec::as_slice).unwrap_or_default());
+        let state = container.map_or(&Value::Null, |c| &c["state"]);
+        let waiting = &state["waiting"];
+        Ok(Pod {
+            name,
+            uid: filled(&metadata["uid"]),
+            job: label(["batch.kubernetes.io/job-name", "job-name"]).unwrap_or_default(),
+            owner,
+            index: index.and_then(|text| text.parse().ok()),
+            created: text(&metadata["creationTimestamp"]),
+            scenarios: scenarios(&pod["spec"]),
+            node: filled(&pod["spec"]["nodeName"]),
+            hindrance: None,
+            gone: pod[GONE] == true,
+            phase: text(&status["phase"]),
+            reason: text(&status["reason"]),
+            message: text(&status["message"]),
+            deleting: filled(&metadata["deletionTimestamp"]).is_some(),
+            conditions: conditions(status),
+            waiting: waiting
+                .is_object()
+                .then(|| (text(&waiting["reason"]), text(&waiting["message"]))),
+            terminated: Terminated::read(&state["terminated"]),
+            before: container.and_then(|c| Terminated::read(&c["lastState"]["terminated"])),
+        })
+    }
+
     /// The scenario it runs, if its command line tells.
     pub fn scenario(&self) -> Option<&str> {
-        let count = self.scenarios.len();
-        let number = self.index.unwrap_or(0).checked_rem(count)?;
-        self.scenarios.get(number).map(String::as_str)
+        scenario_of(&self.scenarios, self.index.unwrap_or(0))
     }
 
     pub(super) fn condition(&self, kind: &str, status: &str) -> Option<(&str, &str)> {
@@ -170,5 +113,36 @@ impl Pod {
         conditions
             .find(|c| c.0 == kind && c.1 == status)
             .map(|c| (c.2.as_str(), c.3.as_str()))
+    }
+
+    /// Whether it was made by a Job with this UID, as far as it tells.
+    pub(super) fn is_of(&self, job_uid: Option<&str>) -> bool {
+        match (self.owner.as_deref(), job_uid) {
+            (Some(owner), Some(uid)) => owner == uid,
+            _ => true,
+        }
+    }
+}
+
+/// (type, status, reason, message) of a pod or a Job.
+pub(super) fn conditions(status: &Value) -> Vec<(String, String, String, String)> {
+    let all = status["conditions"].as_array().into_iter().flatten();
+    all.map(|c| {
+        let [kind, status, reason, message] =
+            ["type", "status", "reason", "message"].map(|key| text(&c[key]));
+        (kind, status, reason, message)
+    })
+    .collect()
+}
+
+impl Terminated {
+    fn read(state: &Value) -> Option<Terminated> {
+        let code = state["exitCode"].as_i64()?;
+        Some(Terminated {
+            // Exit codes have eight bits.
+            code: i32::try_from(code).unwrap_or(i32::MAX),
+            reason: text(&state["reason"]),
+            message: text(&state["message"]),
+        })
     }
 }
