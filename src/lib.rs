@@ -23,6 +23,7 @@ pub mod host;
 pub mod judge;
 pub mod lesson;
 pub mod metrics;
+pub mod outcome;
 pub mod plot;
 pub mod recording;
 pub mod report;

@@ -85,7 +85,7 @@ fn every_command_prints_what_the_page_says() {
     let mut ran = 0;
     for (language, code, want) in commands {
         if let Some(reason) = missing(language, code) {
-            common::note_skip(&format!("a {language} command of docs/format.md"), &reason);
+            common::note_skip(&format!("a {language} command of docs/format.md"), reason);
             continue;
         }
         let output = run(language, code, dir.path());
@@ -107,7 +107,7 @@ fn the_python_reader_reads_a_cut_file_too() {
     let commands = commands(&page);
     let (language, code, want) = commands[3];
     if let Some(reason) = missing(language, code) {
-        return common::skip("docs/format.md's Python reader", &reason);
+        return common::skip("docs/format.md's Python reader", reason);
     }
     let dir = folder();
     let path = dir.path().join("recording.jsonl.gz");

@@ -207,6 +207,7 @@ fn joined(read: Recording, fate: &Fate, log: &Extract, name: &str) -> (Vec<u8>, 
         t: last.copied().unwrap_or(0),
         outcome: Outcome::OomKilled,
         reason: fate.to_string(),
+        containers: Vec::new(),
         counters: Vec::new(),
         harness: HarnessCost::default(),
     };

@@ -60,6 +60,7 @@ pub fn recording(host: HostFacts, steps: &[(&str, u64, u64)], outcome: Outcome) 
             t: 9_000_000,
             outcome,
             reason: String::new(),
+            containers: Vec::new(),
             counters: Vec::new(),
             harness: HarnessCost::default(),
         }),

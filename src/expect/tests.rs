@@ -67,6 +67,7 @@ fn recording(samples: &[[u64; 4]], events: Vec<Event>, outcome: Option<Outcome>)
             t: 10_000_000_000,
             outcome,
             reason: String::new(),
+            containers: Vec::new(),
             counters: Vec::new(),
             harness: HarnessCost::default(),
         }),

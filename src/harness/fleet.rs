@@ -359,6 +359,7 @@ impl Watch<'_> {
             t: self.clock.now_ns(),
             outcome: Outcome::Survived,
             reason: "watched to the end".into(),
+            containers: Vec::new(),
             counters: members
                 .map(|m| (m.group.name.clone(), m.verdicts.rows()))
                 .collect(),

@@ -10,13 +10,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::actor::Actor;
 use super::error::{HarnessError, doing};
+use super::evidence;
 use super::observer::Observer;
-use super::outcome::Facts;
 use super::restart::{Chore, Controller};
 use super::schedule::Schedule;
 use super::stage::Stage;
 use super::verdicts::{HIGH, Verdicts};
 use crate::host::HostFacts;
+use crate::outcome::{self, End, Evidence, OfRun};
 use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
 use crate::rows::{CgroupVersion, Rows};
 use crate::sampler::{self, Clock, Sampler, Settle, Settled};
@@ -58,6 +59,14 @@ pub(super) struct Parts<'a> {
     pub watching: bool,
 }
 
+impl Parts<'_> {
+    /// Whether the cgroups were made for this run: their counters began at 0 with it.
+    fn has_own_cgroups(&self) -> bool {
+        let stage = self.stage.as_ref();
+        stage.is_some_and(|stage| stage.sites().pod_path().is_some())
+    }
+}
+
 /// A step whose work is done and whose counters settle.
 pub(super) struct Settling {
     pub(super) step: StepRef,
@@ -76,14 +85,18 @@ pub(super) struct Live<'a> {
     pub(super) settling: Vec<Settling>,
     pub(super) controllers: Vec<Controller>,
     pub(super) chores: Vec<Chore>,
-    facts: Facts,
+    /// By container.
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) of_run: OfRun,
+    /// How a recorded command ended.
+    exit: Option<ExitStatus>,
     observer: &'a mut dyn Observer,
     /// By group.
-    verdicts: Vec<Verdicts>,
+    pub(super) verdicts: Vec<Verdicts>,
     /// Which groups' cgroups were removed.
     gone: Vec<bool>,
-    /// When memory.events `high` last rose, nanoseconds.
-    high_rose: Option<u64>,
+    /// When memory.events `high` of each group last rose, nanoseconds.
+    pub(super) high_rose: Vec<Option<u64>>,
     stop: bool,
 }
 
@@ -95,11 +108,13 @@ impl<'a> Live<'a> {
             settling: Vec::new(),
             controllers: Live::controllers(parts.scenario),
             chores: Vec::new(),
-            facts: Facts::default(),
+            evidence: evidence::nothing_yet(parts.scenario),
+            of_run: OfRun::default(),
+            exit: None,
             observer,
             verdicts: Vec::new(),
             gone: vec![false; parts.groups.len()],
-            high_rose: None,
+            high_rose: vec![None; parts.groups.len()],
             stop: false,
             parts,
         };
@@ -219,7 +234,7 @@ impl<'a> Live<'a> {
             .map_err(doing("reading the clock"))?;
         self.sample_all()?;
         if self.observer.wants_stop() {
-            self.facts.interrupted = true;
+            self.of_run.interrupted = true;
             self.stop = true;
         }
         if self
@@ -227,8 +242,7 @@ impl<'a> Live<'a> {
             .deadline
             .is_some_and(|end| self.parts.clock.now_ns() > end)
         {
-            self.facts.timed_out = !self.parts.watching;
-            self.facts.throttled = self.facts.timed_out && self.stalls();
+            self.deadline();
             self.stop = true;
         }
         Ok(())
@@ -243,7 +257,7 @@ impl<'a> Live<'a> {
         {
             // SIGCHLD is number 17 wherever Linux runs; a number that is not one can't come.
             if info.ssi_signo != nix::libc::SIGCHLD as u32 {
-                self.facts.interrupted = !self.parts.watching;
+                self.of_run.interrupted = !self.parts.watching;
                 self.stop = true;
             }
         }
@@ -259,7 +273,7 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    fn sample(&mut self, group: usize) -> Result<(), HarnessError> {
+    pub(super) fn sample(&mut self, group: usize) -> Result<(), HarnessError> {
         let t = self.parts.clock.now_ns();
         let reading = self.parts.sampler.sample(group);
         self.gone[group] = reading.ended;
@@ -282,26 +296,20 @@ impl<'a> Live<'a> {
         self.watch_counters(group, t)
     }
 
-    /// Whether somebody is being made to wait at memory.high: the kernel counts each wait, and none
-    /// lasts longer than 2 s (MEMCG_MAX_HIGH_DELAY_JIFFIES).
-    fn stalls(&self) -> bool {
-        const PATIENCE_NS: u64 = 5_000_000_000;
-        let now = self.parts.clock.now_ns();
-        self.high_rose
-            .is_some_and(|then| now.saturating_sub(then) < PATIENCE_NS)
-    }
-
     fn watch_counters(&mut self, group: usize, t: u64) -> Result<(), HarnessError> {
-        let rises = self.verdicts[group].rises(self.parts.sampler.values(group));
+        let values = self.parts.sampler.values(group);
+        if !self.parts.has_own_cgroups() {
+            self.verdicts[group].begin(values);
+        }
+        let rises = self.verdicts[group].rises(values);
+        self.testify(group);
         for rise in rises {
             if rise.what == HIGH {
-                self.high_rose = Some(t);
+                self.high_rose[group] = Some(t);
             }
+            self.count(group, &rise);
             if !rise.told {
                 continue;
-            }
-            if rise.what.ends_with(":oom_kill") {
-                self.facts.oom_killed = true;
             }
             let kind = EventKind::Kernel {
                 group: self.parts.groups[group].name.clone(),
@@ -381,7 +389,7 @@ impl<'a> Live<'a> {
             Status::Skipped(why) => StepResult::Skipped(why),
         };
         let id = self.id(step);
-        self.facts.step(&id.step, &result);
+        self.note(step.container, &id.step, &result);
         self.event(EventKind::StepEnd(StepEnd {
             id,
             work_done: settled.work_done,
@@ -402,23 +410,22 @@ impl<'a> Live<'a> {
                 continue;
             };
             let (container, index) = (self.parts.actors[i].container, self.parts.actors[i].index);
-            let before = self.facts.oom_killed;
-            // The counters tell whether the OOM killer did it; 3.10 has no such counter, so there
-            // a SIGKILL that was not ours, with charges that failed, is taken for it.
+            // The counters tell whether the OOM killer did it, and they rise before the signal comes.
             self.sample_all()?;
-            let killed = status.signal() == Some(nix::libc::SIGKILL);
-            let oom_killed = killed && (self.facts.oom_killed || self.looks_like_oom(container));
-            self.facts.oom_killed = before || oom_killed;
-            let lost = self.schedule.lose(container, index);
             let name = self.parts.actors[i].name.clone();
+            let end = match (status.code(), status.signal()) {
+                (Some(code), _) => End::Code(code),
+                (None, signal) => End::Signal(signal.unwrap_or(0)),
+            };
+            let oom_killed = self.evidence[container].exit(&name, end);
+            let lost = self.schedule.lose(container, index);
             if let Some(step) = lost.filter(|_| self.parts.actors[i].is_command()) {
                 self.command_over(step, status)?;
             } else if let Some(step) = lost {
                 self.settling.retain(|s| s.step != step);
                 let step = self.id(step).step;
-                self.facts
-                    .lost
-                    .push(format!("{name} ended during step {step} ({status})"));
+                self.evidence[container]
+                    .failed(format!("{name} ended during step {step} ({status})"));
             }
             self.event(EventKind::ActorExit {
                 container: self.parts.scenario.containers[container].name.clone(),
@@ -438,10 +445,10 @@ impl<'a> Live<'a> {
         } else {
             StepResult::Failed(status.to_string())
         };
-        self.facts.exit = Some(status);
+        self.exit = Some(status);
         let id = self.id(step);
         let work_done = self.parts.clock.now_ns();
-        self.facts.step(&id.step, &result);
+        self.note(step.container, &id.step, &result);
         let (target, achieved, unit) = (1, 1, "run".to_string());
         let smaps = Rows::default();
         self.event(EventKind::StepEnd(StepEnd {
@@ -455,13 +462,6 @@ impl<'a> Live<'a> {
         }))
     }
 
-    fn looks_like_oom(&self, container: usize) -> bool {
-        let has_counter = |group: usize| self.verdicts[group].last(":oom_kill").is_some();
-        let failed = |group: usize| self.verdicts[group].last("memory.failcnt") > Some(0);
-        let group = self.parts.group_of[container];
-        !has_counter(group) && (failed(group) || failed(0))
-    }
-
     /// Ends the workers, takes a last sample and writes the footer.
     fn finish(mut self) -> Result<Finished, HarnessError> {
         for actor in &mut self.parts.actors {
@@ -470,11 +470,12 @@ impl<'a> Live<'a> {
         let counters = self.final_counters();
         self.parts.actors.clear();
         self.sample_all()?;
-        let (outcome, reason) = self.facts.outcome();
+        let (outcome, reason) = outcome::of_run(self.of_run, &self.evidence);
         let footer = Footer {
             t: self.parts.clock.now_ns(),
             outcome,
             reason: reason.clone(),
+            containers: self.outcomes(),
             counters,
             harness: self.parts.clock.cost(own_rss()),
         };
@@ -482,8 +483,8 @@ impl<'a> Live<'a> {
         Ok(Finished {
             outcome,
             reason,
-            interrupted: self.facts.interrupted,
-            exit: self.facts.exit,
+            interrupted: self.of_run.interrupted,
+            exit: self.exit,
         })
     }
 

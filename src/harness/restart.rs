@@ -140,6 +140,8 @@ impl Live<'_> {
         reason: String,
     ) -> Result<(), HarnessError> {
         let group = self.parts.group_of[container];
+        // What its counters have seen goes with the cgroup.
+        self.sample(group)?;
         self.settling.retain(|s| s.step.container != container);
         let (old, others) = std::mem::take(&mut self.parts.actors)
             .into_iter()

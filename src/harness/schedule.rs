@@ -140,6 +140,13 @@ impl Schedule {
             .any(|(other, state)| other != actor && matches!(state, State::Doing { .. }))
     }
 
+    /// Whether an actor of `container` has steps to do.
+    pub fn is_open(&self, container: usize) -> bool {
+        self.states[container]
+            .iter()
+            .any(|state| *state != State::Over)
+    }
+
     /// Whether no actor has anything left to do.
     pub fn over(&self) -> bool {
         self.states

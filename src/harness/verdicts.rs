@@ -5,6 +5,10 @@ use crate::rows::Rows;
 
 /// How often somebody was made to wait at memory.high.
 pub(super) const HIGH: &str = "memory.events:high";
+/// How often a charge did not fit, on v1.
+pub(super) const FAILCNT: &str = "memory.failcnt";
+/// The end of the counter's name on v1 and v2: how many processes the OOM killer has killed.
+pub(super) const OOM_KILL: &str = ":oom_kill";
 
 /// By column, and whether every rise is told. `failcnt` and `max` rise by thousands at the limit,
 /// so only their first rise is told; their final values are in the footer.
@@ -12,7 +16,7 @@ const COUNTERS: [(&str, bool); 7] = [
     ("memory.oom_control:oom_kill", true),
     ("memory.events:oom_kill", true),
     ("memory.events:oom", true),
-    ("memory.failcnt", false),
+    (FAILCNT, false),
     ("memory.events:max", false),
     (HIGH, false),
     ("memory.events:low", false),
@@ -22,6 +26,7 @@ const COUNTERS: [(&str, bool); 7] = [
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     counters: Vec<Counter>,
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -36,6 +41,8 @@ struct Counter {
 pub(super) struct Rise {
     pub what: &'static str,
     pub value: u64,
+    /// By how much.
+    pub by: u64,
     /// Whether it is worth an event.
     pub told: bool,
 }
@@ -58,6 +65,18 @@ impl Verdicts {
             .collect();
     }
 
+    /// Takes the first sample of a cgroup that was there before memtide: what it counted until then
+    /// is not this run's. Later ones change nothing.
+    pub fn begin(&mut self, values: &[u64]) {
+        if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        for counter in &mut self.counters {
+            let value = values.get(counter.column).copied();
+            counter.last = value.filter(|v| *v != MISSING).unwrap_or(0);
+        }
+    }
+
     /// What has risen in a sample; one that it has not is as it was. Allocates only for a rise.
     pub fn rises(&mut self, values: &[u64]) -> Vec<Rise> {
         let mut rises = Vec::new();
@@ -69,6 +88,7 @@ impl Verdicts {
             rises.push(Rise {
                 what: counter.name,
                 value,
+                by: value - counter.last,
                 told: counter.every || counter.last == 0,
             });
             counter.last = value;
@@ -119,5 +139,12 @@ mod tests {
         assert!(verdicts.rises(&[2]).is_empty());
         verdicts.forget();
         assert_eq!(verdicts.rises(&[1]).len(), 1);
+        let mut found = Verdicts::default();
+        found.find(&columns);
+        found.begin(&[3, 2]);
+        found.begin(&[0, 0]);
+        assert!(found.rises(&[3, 2]).is_empty());
+        let by: Vec<u64> = found.rises(&[5, 3]).iter().map(|rise| rise.by).collect();
+        assert_eq!(by, [1, 2]);
     }
 }

@@ -47,6 +47,7 @@ pub fn recording() -> Recording {
             t: 10 * SECOND,
             outcome: Outcome::OomKilled,
             reason: "the OOM killer ended app".into(),
+            containers: Vec::new(),
             counters: vec![(
                 "app".into(),
                 [("memory.oom_control:oom_kill", 1)].into_iter().collect(),

@@ -94,6 +94,7 @@ impl From<&Footer> for WireFooter {
             t_ns: f.t,
             outcome: f.outcome,
             reason: f.reason.clone(),
+            containers: f.containers.clone(),
             counters: Named(counters.map(|(g, r)| (g.clone(), r.into())).collect()),
             harness: WireHarnessCost {
                 samples: f.harness.samples,
@@ -115,6 +116,7 @@ impl From<WireFooter> for Footer {
             t: w.t_ns,
             outcome: w.outcome,
             reason: w.reason,
+            containers: w.containers,
             counters: counters.map(|(g, r)| (g, r.into())).collect(),
             harness: HarnessCost {
                 samples: w.harness.samples,

@@ -14,7 +14,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::MISSING;
+use super::{ContainerOutcome, MISSING};
 use crate::host::HostFacts;
 use crate::rows::UNLIMITED;
 use crate::scenario::Outcome;
@@ -281,6 +281,9 @@ pub struct WireFooter {
     pub outcome: Outcome,
     /// A sentence for people.
     pub reason: String,
+    /// The outcome of each container.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerOutcome>,
     /// Per group, by name: final values of the verdict counters, by column name.
     pub counters: Named<Named<Counter>>,
     /// What the harness itself cost.

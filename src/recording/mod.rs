@@ -295,10 +295,26 @@ pub struct Footer {
     pub outcome: Outcome,
     /// A sentence for people.
     pub reason: String,
+    /// The outcome of each container, in the scenario's order; empty in recordings made before there
+    /// was one, and where somebody only looked on.
+    pub containers: Vec<ContainerOutcome>,
     /// Per group: final values of the verdict counters, by row name.
     pub counters: Vec<(String, Rows)>,
     /// What the harness itself cost.
     pub harness: HarnessCost,
+}
+
+/// How one container ended.
+#[derive(
+    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+pub struct ContainerOutcome {
+    /// The container.
+    pub container: String,
+    /// What the evidence of this container alone says.
+    pub outcome: Outcome,
+    /// A sentence for people.
+    pub reason: String,
 }
 
 /// The harness's own cost.

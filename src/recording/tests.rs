@@ -127,6 +127,11 @@ fn small_footer() -> Footer {
         t: 99,
         outcome: Outcome::OomKilled,
         reason: "the kernel ended app/log".into(),
+        containers: vec![super::ContainerOutcome {
+            container: "app".into(),
+            outcome: Outcome::OomKilled,
+            reason: "the kernel ended app/log".into(),
+        }],
         counters: vec![("app".into(), [("memory.failcnt", 7)].into_iter().collect())],
         harness: HarnessCost {
             samples: 3,

@@ -177,6 +177,8 @@ pub enum Outcome {
     Throttled,
     /// The deadline passed.
     TimedOut,
+    /// A SIGKILL that memtide did not send and no counter of OOM kills explains ended an actor.
+    Killed,
     /// A step did not reach its target, or the harness failed.
     Failed,
 }
@@ -189,6 +191,7 @@ impl Outcome {
             Outcome::OomKilled => "oom_killed",
             Outcome::Throttled => "throttled",
             Outcome::TimedOut => "timed_out",
+            Outcome::Killed => "killed",
             Outcome::Failed => "failed",
         }
     }

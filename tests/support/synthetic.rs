@@ -212,6 +212,7 @@ impl Model {
                     Outcome::Survived
                 },
                 reason: "the model ended".into(),
+                containers: Vec::new(),
                 counters: Vec::new(),
                 harness: HarnessCost::default(),
             }),
