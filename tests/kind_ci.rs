@@ -197,7 +197,7 @@ esac"#,
 fn a_namespace_that_was_made_lets_in_what_the_overlays_need_and_is_gone_again() {
     for (overlays, level) in [
         (
-            &["--overlay", "base", "--overlay", "memory"][..],
+            &["--overlay", "base", "--overlay", "each-node"][..],
             "restricted",
         ),
         (
@@ -220,6 +220,87 @@ fn a_namespace_that_was_made_lets_in_what_the_overlays_need_and_is_gone_again() 
         assert!(calls.contains(&label), "{calls}");
         assert!(calls.contains("delete namespace n1"), "{calls}");
     }
+}
+
+/// A cluster with a namespace in which somebody has a Job; kustomize is the real one.
+fn with_a_job_of_somebody(job: &str, apply: &str) -> Option<Tools> {
+    if !common::has_program("kind-ci", "kubectl") {
+        return None;
+    }
+    let real = Command::new("sh")
+        .args(["-c", "command -v kubectl"])
+        .output()
+        .unwrap();
+    let real = String::from_utf8(real.stdout).unwrap();
+    let kubectl = format!(
+        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
+case "$1 $2" in
+  "kustomize "*) exec {} "$@" ;;
+  "get namespace") exit 0 ;;
+  "get nodes") echo "<none>" ;;
+  "get jobs") echo job.batch/{job} ;;
+  "apply "*) {apply} ;;
+esac"#,
+        real.trim()
+    );
+    Some(Tools::new(&[("kubectl", &kubectl)]))
+}
+
+#[test]
+fn jobs_that_were_there_before_are_neither_adopted_nor_deleted() {
+    let Some(tools) = with_a_job_of_somebody("memtide-each-node", "echo adopted >&2") else {
+        return;
+    };
+    let arguments = [
+        "--existing-cluster",
+        "--image",
+        "x",
+        "--overlay",
+        "each-node",
+    ];
+    let output = tools.ci(&arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("has a Job memtide-each-node of its own"),
+        "{said}"
+    );
+    let calls = tools.calls();
+    assert!(
+        !calls.contains(" apply ") && !calls.contains(" delete "),
+        "{calls}"
+    );
+}
+
+#[test]
+fn after_an_apply_that_was_refused_only_what_it_made_goes() {
+    let apply = "echo job.batch/memtide-each-node created; echo refused >&2; exit 1";
+    let Some(tools) = with_a_job_of_somebody("theirs", apply) else {
+        return;
+    };
+    let arguments = [
+        "--existing-cluster",
+        "--image",
+        "x",
+        "--overlay",
+        "each-node",
+    ];
+    let output = tools.ci(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let calls = tools.calls();
+    let deleted: Vec<&str> = calls.lines().filter(|l| l.contains(" delete ")).collect();
+    assert_eq!(deleted.len(), 1, "{calls}");
+    assert!(
+        deleted[0].ends_with("job.batch/memtide-each-node"),
+        "{calls}"
+    );
+    // Refused as a whole: nothing of it is there, and nothing is deleted.
+    let Some(tools) = with_a_job_of_somebody("theirs", "echo refused >&2; exit 1") else {
+        return;
+    };
+    let output = tools.ci(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!tools.calls().contains("delete"), "{}", tools.calls());
 }
 
 #[test]
