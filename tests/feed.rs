@@ -88,6 +88,7 @@ fn scrapes_are_an_interval_of_the_detectors_time_apart() {
             interval_s: 30.0,
             time_scale: scale,
             realism: None,
+            ..Scraping::default()
         };
         let feed = Feed::new(&recording, &scraping, "x");
         feed.rounds.iter().map(|r| r.at).collect::<Vec<_>>()

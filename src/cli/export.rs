@@ -128,7 +128,10 @@ fn write(
     let scale = |r: &Recording| scraping.time_scale.unwrap_or(r.header.time_scale);
     let pages: Vec<(String, Pages)> = recordings
         .iter()
-        .map(|(setup, r)| (setup.clone(), Pages::new(r, Naming::Telling, scale(r))))
+        .map(|(setup, r)| {
+            let pages = Pages::new(r, Naming::Telling, scale(r));
+            (setup.clone(), pages.dressed(&scraping.dress))
+        })
         .collect();
     if args.openmetrics {
         openmetrics::write(&mut out, &pages)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::export::dress::{self, Dress};
 use crate::judge::baseline;
 use crate::judge::corpus::Corpus;
 use crate::judge::feed::Scraping;
@@ -103,6 +104,23 @@ pub struct Scrape {
     /// Draws the realism.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "realism")]
     seed: u64,
+    /// A label that every series shall have instead of its own (`namespace=payments`): for rules
+    /// that select by names of their own.
+    #[arg(long, value_name = "LABEL=VALUE", value_parser = dress::parse_label)]
+    set: Vec<(String, String)>,
+    /// Show the recordings as of a container with this limit: for rules that compare with bytes.
+    /// All sizes are multiplied, rates and times stay.
+    #[arg(long, value_name = "SIZE", value_parser = scale_to)]
+    scale_to: Option<u64>,
+}
+
+fn scale_to(text: &str) -> Result<u64, String> {
+    let size = units::parse_bytes(text).map_err(|e| e.to_string())?;
+    if (1 << 12..=1 << 50).contains(&size) {
+        Ok(size)
+    } else {
+        Err("a size from 4KiB to 1PiB, like `4GiB`".to_owned())
+    }
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {
@@ -150,6 +168,10 @@ impl Scrape {
             interval_s: self.scrape_interval.as_secs_f64(),
             time_scale: self.time_scale,
             realism: self.realism.then(|| Realism::usual(self.seed)),
+            dress: Dress {
+                labels: self.set.clone(),
+                scale_to: self.scale_to,
+            },
         })
     }
 }

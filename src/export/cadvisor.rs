@@ -2,8 +2,9 @@
 //!
 //! Names, types and values are those of cAdvisor 0.5x and the kubelet's `/metrics/cadvisor`
 //! (libcontainer's handler): on cgroup v1 the hierarchical `total_` rows, on v2 the plain ones;
-//! `container_memory_kernel_usage` and `container_memory_failcnt` are 0 on v2, as there. All
-//! exports, the detectors' feed and the live endpoint use this table and nothing else.
+//! `container_memory_kernel_usage` and `container_memory_failcnt` are 0 on v2, as there, and so are on
+//! v1 the rows that only v2 has. All exports, the detectors' feed and the live endpoint use this
+//! table and nothing else.
 
 use crate::rows::{CgroupVersion, UNLIMITED};
 
@@ -31,6 +32,10 @@ impl Kind {
 enum Source {
     /// The first of these rows that is there.
     Rows(&'static [&'static str]),
+    /// The row; 0 where the kernel has none, as cAdvisor shows it then.
+    RowOrZero(&'static str),
+    /// A limit's row: 0 where it is unlimited, or where memtide made the cgroup without one.
+    Spec(&'static [&'static str]),
     /// A row in microseconds, shown in seconds.
     Microseconds(&'static str),
     /// cAdvisor shows 0 whatever the kernel counts.
@@ -41,7 +46,7 @@ enum Source {
     Limit,
     /// When the container started, seconds since 1970.
     StartTime,
-    /// cAdvisor has it on the other cgroup version only.
+    /// No kernel gives it to a container on this cgroup version, and cAdvisor leaves it out.
     None,
 }
 
@@ -58,6 +63,22 @@ pub struct Description {
     pub help: &'static str,
     v1: Source,
     v2: Source,
+}
+
+impl Description {
+    /// Whether its values are amounts of memory, so that they grow with the size of a container:
+    /// bytes, or pages counted one by one.
+    pub fn is_amount(&self) -> bool {
+        const PAGES: [&str; 2] = ["container_memory_pg", "container_memory_workingset_"];
+        self.is_bytes() || PAGES.iter().any(|start| self.name.starts_with(start))
+    }
+
+    /// Whether its values are bytes.
+    pub fn is_bytes(&self) -> bool {
+        const BYTES: [&str; 5] = ["cache", "kernel_usage", "mapped_file", "rss", "swap"];
+        let own = self.name.strip_prefix("container_memory_");
+        self.name.ends_with("_bytes") || own.is_some_and(|own| BYTES.contains(&own))
+    }
 }
 
 /// The series, by what they mean; the number is the place in [`METRICS`] and in a [`Reading`].
@@ -92,11 +113,13 @@ pub enum Metric {
     PressureStalled,
     PressureWaiting,
     SpecLimit,
+    SpecReservation,
+    SpecSwap,
     StartTime,
 }
 
 /// How many series a container has.
-pub const COUNT: usize = 28;
+pub const COUNT: usize = 30;
 
 const fn gauge(name: &'static str, help: &'static str, v1: Source, v2: Source) -> Description {
     Description {
@@ -144,14 +167,14 @@ pub static METRICS: [Description; COUNT] = [
     ),
     counter(
         "container_memory_events_high_total",
-        "Times the container was throttled at memory.high.",
-        Source::None,
+        "Cumulative count of memory.high throttle events for the container",
+        Source::Zero,
         Rows(&["memory.events:high"]),
     ),
     counter(
         "container_memory_events_max_total",
-        "Times the container's usage was about to pass memory.max.",
-        Source::None,
+        "Cumulative count of memory.max limit hit events for the container",
+        Source::Zero,
         Rows(&["memory.events:max"]),
     ),
     counter(
@@ -182,14 +205,14 @@ pub static METRICS: [Description; COUNT] = [
     ),
     gauge(
         "container_memory_file_dirty_bytes",
-        "Bytes of page cache not yet written to disk.",
-        Source::None,
+        "Number of bytes of file cache that has been modified but not yet written back to disk.",
+        Source::Zero,
         Rows(&["file_dirty"]),
     ),
     gauge(
         "container_memory_file_writeback_bytes",
-        "Bytes of page cache being written to disk.",
-        Source::None,
+        "Number of bytes of file cache that is currently being written back to disk.",
+        Source::Zero,
         Rows(&["file_writeback"]),
     ),
     gauge(
@@ -212,14 +235,14 @@ pub static METRICS: [Description; COUNT] = [
     ),
     counter(
         "container_memory_pgscan_total",
-        "Pages looked at by reclaim.",
-        Source::None,
+        "Cumulative number of pages scanned by the page reclaim algorithm.",
+        Source::Zero,
         Rows(&["pgscan"]),
     ),
     counter(
         "container_memory_pgsteal_total",
-        "Pages taken back by reclaim.",
-        Source::None,
+        "Cumulative number of pages reclaimed by the page reclaim algorithm.",
+        Source::Zero,
         Rows(&["pgsteal"]),
     ),
     gauge(
@@ -260,14 +283,14 @@ pub static METRICS: [Description; COUNT] = [
     ),
     counter(
         "container_memory_workingset_refault_anon_total",
-        "Refaults of anonymous pages.",
-        Source::None,
+        "Cumulative number of refaults of previously evicted anonymous pages.",
+        Source::RowOrZero("workingset_refault_anon"),
         Rows(&["workingset_refault_anon"]),
     ),
     counter(
         "container_memory_workingset_refault_file_total",
-        "Refaults of file pages.",
-        Source::None,
+        "Cumulative number of refaults of previously evicted file pages.",
+        Source::RowOrZero("workingset_refault_file"),
         Rows(&["workingset_refault_file"]),
     ),
     counter(
@@ -293,6 +316,18 @@ pub static METRICS: [Description; COUNT] = [
         "Memory limit for the container.",
         Source::Limit,
         Source::Limit,
+    ),
+    gauge(
+        "container_spec_memory_reservation_limit_bytes",
+        "Memory reservation limit for the container.",
+        Source::Spec(&["memory.soft_limit_in_bytes"]),
+        Source::Spec(&["memory.min"]),
+    ),
+    gauge(
+        "container_spec_memory_swap_limit_bytes",
+        "Memory swap limit for the container.",
+        Source::Spec(&["memory.memsw.limit_in_bytes", "hierarchical_memsw_limit"]),
+        Source::Spec(&["memory.swap.max"]),
     ),
     gauge(
         "container_start_time_seconds",
@@ -340,6 +375,15 @@ impl Reading {
         Some((METRICS.get(place)?, (*self.values.get(place)?)?))
     }
 
+    /// Multiplies every amount of memory, as whole bytes and pages.
+    pub fn scale_amounts(&mut self, factor: f64) {
+        for (value, metric) in self.values.iter_mut().zip(&METRICS) {
+            if metric.is_amount() {
+                *value = value.map(|v| (v * factor).round());
+            }
+        }
+    }
+
     /// The limit in bytes, where there is one (cAdvisor writes 0 for none).
     pub fn limit(&self) -> Option<f64> {
         self.get(Metric::SpecLimit).filter(|limit| *limit > 0.0)
@@ -351,6 +395,7 @@ impl Reading {
 enum Read {
     Column(usize),
     Scaled(usize),
+    Spec(usize),
     Fixed(f64),
     Absent,
 }
@@ -379,6 +424,11 @@ impl Mapper {
                     .iter()
                     .find_map(|name| find(name))
                     .map_or(Read::Absent, Read::Column),
+                Source::RowOrZero(name) => find(name).map_or(Read::Fixed(0.0), Read::Column),
+                Source::Spec(names) => names
+                    .iter()
+                    .find_map(|name| find(name))
+                    .map_or(Read::Absent, Read::Spec),
                 Source::Microseconds(name) => find(name).map_or(Read::Absent, Read::Scaled),
                 Source::Zero => Read::Fixed(0.0),
                 // Worked out in `read`.
@@ -406,6 +456,7 @@ impl Mapper {
             *value = match read {
                 Read::Column(column) => get(column).map(|v| v as f64),
                 Read::Scaled(column) => get(column).map(|v| v as f64 / 1e6),
+                Read::Spec(column) => get(column).map(shown_limit),
                 Read::Fixed(fixed) => Some(fixed),
                 Read::Absent => None,
             };
@@ -416,18 +467,40 @@ impl Mapper {
             .map(|(usage, inactive)| (usage - inactive).max(0.0));
         reading.set(Metric::WorkingSet, working_set);
         let limit = self.limit_column.and_then(&get).or(self.limit);
-        // Anything from 2^62 up is one of the spellings of "unlimited", which cAdvisor shows as 0.
-        let shown = limit.map(|l| {
-            if l == UNLIMITED || l >= 1 << 62 {
-                0.0
-            } else {
-                l as f64
-            }
-        });
-        reading.set(Metric::SpecLimit, Some(shown.unwrap_or(0.0)));
+        let shown = limit.map_or(0.0, shown_limit);
+        reading.set(Metric::SpecLimit, Some(shown));
         reading.set(Metric::StartTime, started);
         reading
     }
+}
+
+/// A limit as cAdvisor shows it. Anything from 2^62 up is one of the spellings of "unlimited": 0.
+fn shown_limit(limit: u64) -> f64 {
+    if limit == UNLIMITED || limit >= 1 << 62 {
+        0.0
+    } else {
+        limit as f64
+    }
+}
+
+/// The limit of a pod's own cgroup, which the kubelet sets to the sum of its containers' limits
+/// when each of them has one (`ResourceConfigForPod`); none otherwise. Bytes.
+pub fn pod_limit(containers: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let limits: Option<Vec<f64>> = containers.into_iter().collect();
+    limits
+        .filter(|all| !all.is_empty())
+        .map(|all| all.iter().sum())
+}
+
+/// Whether cAdvisor shows 0 for this metric on this cgroup version, whatever happens.
+pub fn always_zero(name: &str, version: CgroupVersion) -> bool {
+    METRICS.iter().filter(|m| m.name == name).any(|metric| {
+        let source = match version {
+            CgroupVersion::V1 => metric.v1,
+            CgroupVersion::V2 => metric.v2,
+        };
+        matches!(source, Source::Zero)
+    })
 }
 
 /// Whether some export carries a metric of this name.

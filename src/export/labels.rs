@@ -32,7 +32,7 @@ pub enum Naming {
 const POD_UID: &str = "6d656d74-6964-6500-0000-000000000001";
 
 /// The placement of recordings of cgroups that memtide only looked at.
-const WATCHED: &str = "watch";
+pub const WATCHED: &str = "watch";
 
 /// Where the memory controller's files usually are; the rest of a path is the cgroup's own name.
 const MOUNTS: [&str; 3] = [

@@ -2,6 +2,7 @@
 
 pub mod cadvisor;
 pub mod csv;
+pub mod dress;
 pub mod flat;
 pub mod jsonl;
 pub mod labels;
@@ -11,5 +12,6 @@ pub mod page;
 pub mod promtool;
 
 pub use cadvisor::{Metric, Reading};
+pub use dress::Dress;
 pub use labels::{Labels, Naming};
 pub use page::Pages;

@@ -23,24 +23,33 @@ pub fn write(out: &mut impl Write, recordings: &[(String, Pages)]) -> io::Result
         write_family(out, first..=last, recordings)?;
         first = last + 1;
     }
+    write_orchestrator(out, recordings)?;
+    writeln!(out, "# EOF")
+}
+
+/// What kube-state-metrics and the node exporter say.
+fn write_orchestrator(out: &mut impl Write, recordings: &[(String, Pages)]) -> io::Result<()> {
+    let all: Vec<_> = recordings
+        .iter()
+        .map(|(setup, pages)| (setup, pages, orchestrator::series(pages)))
+        .collect();
     for family in orchestrator::FAMILIES {
-        let header = (family.name, Kind::Gauge, family.help);
-        write_header(out, header)?;
-        for (setup, pages) in recordings {
-            for series in orchestrator::series(pages)
-                .iter()
-                .filter(|s| s.name == family.name)
-            {
-                let labels = series.labels.iter().map(|(k, v)| (*k, v.as_str()));
+        write_header(out, (family.name, family.kind, family.help))?;
+        for (setup, pages, series) in &all {
+            for series in series.iter().filter(|s| s.name == family.name) {
+                let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
                 let selector = selector(labels.chain([("setup", setup.as_str())]));
-                for t in scrape_times(pages) {
-                    let value = number(series.value);
-                    writeln!(out, "{}{selector} {value} {t:.3}", series.name)?;
+                for t_s in scrape_times(pages) {
+                    let value = series.at(pages.recording(), pages.nanoseconds(t_s));
+                    if let Some(value) = value {
+                        let t = pages.timestamp_ms(t_s) as f64 / 1e3;
+                        writeln!(out, "{}{selector} {} {t:.3}", series.name, number(value))?;
+                    }
                 }
             }
         }
     }
-    writeln!(out, "# EOF")
+    Ok(())
 }
 
 fn write_header(out: &mut impl Write, (name, kind, help): (&str, Kind, &str)) -> io::Result<()> {
@@ -81,7 +90,7 @@ fn write_series(
     let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
     let all = own
         .chain(metric.labels.iter().copied())
-        .chain(Labels::SCRAPED)
+        .chain(pages.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str())))
         .chain([("setup", setup)]);
     let selector = selector(all);
     let table = &pages.recording().tables[group];
@@ -101,10 +110,8 @@ fn write_series(
     Ok(())
 }
 
-/// Every 15 s of detector time, in seconds since 1970: what kube-state-metrics says changes not.
-fn scrape_times(pages: &Pages) -> Vec<f64> {
+/// Every 15 s of detector time, seconds from the start.
+fn scrape_times(pages: &Pages) -> impl Iterator<Item = f64> {
     let steps = (pages.end() / 15.0) as usize;
-    (0..=steps)
-        .map(|i| pages.timestamp_ms(i as f64 * 15.0) as f64 / 1e3)
-        .collect()
+    (0..=steps).map(|i| i as f64 * 15.0)
 }

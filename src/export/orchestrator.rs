@@ -1,96 +1,434 @@
-//! What kube-state-metrics would say of the same pod: public rules join container metrics with it.
+//! What kube-state-metrics and the node exporter would say beside cAdvisor: public rules join
+//! container metrics with it. Only what a recording knows is given.
 
+use crate::recording::{EventKind, GroupKind, Recording};
+
+use super::cadvisor::Kind;
 use super::page::Pages;
 
-/// One metric of kube-state-metrics.
+/// One metric beside cAdvisor's.
 pub struct Family {
     /// Its name.
     pub name: &'static str,
+    /// Gauge or counter.
+    pub kind: Kind,
     /// The `# HELP` text.
     pub help: &'static str,
 }
 
-/// The metrics that are given.
-pub const FAMILIES: [Family; 4] = [
-    Family {
-        name: "kube_pod_container_resource_limits",
-        help: "The number of requested limit resource by a container.",
-    },
-    Family {
-        name: "kube_pod_container_resource_requests",
-        help: "The number of requested request resource by a container.",
-    },
-    Family {
-        name: "kube_pod_info",
-        help: "Information about pod.",
-    },
-    Family {
-        name: "kube_pod_status_phase",
-        help: "The pods current phase.",
-    },
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    let kind = Kind::Gauge;
+    Family { name, kind, help }
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    let kind = Kind::Counter;
+    Family { name, kind, help }
+}
+
+/// The metrics that are given, sorted by name.
+pub const FAMILIES: [Family; 19] = [
+    gauge(
+        "kube_node_status_allocatable",
+        "The allocatable for different resources of a node that are available for scheduling.",
+    ),
+    gauge(
+        "kube_node_status_capacity",
+        "The total amount of resources available for a node.",
+    ),
+    gauge(
+        "kube_pod_container_info",
+        "Information about a container in a pod.",
+    ),
+    gauge(
+        "kube_pod_container_resource_limits",
+        "The number of requested limit resource by a container.",
+    ),
+    gauge(
+        "kube_pod_container_resource_requests",
+        "The number of requested request resource by a container.",
+    ),
+    gauge(
+        "kube_pod_container_status_last_terminated_reason",
+        "Describes the last reason the container was in terminated state.",
+    ),
+    counter(
+        "kube_pod_container_status_restarts_total",
+        "The number of container restarts per container.",
+    ),
+    gauge(
+        "kube_pod_container_status_running",
+        "Describes whether the container is currently in running state.",
+    ),
+    gauge("kube_pod_info", "Information about pod."),
+    gauge("kube_pod_status_phase", "The pods current phase."),
+    gauge("kube_pod_status_reason", "The pod status reasons"),
+    gauge(
+        "machine_memory_bytes",
+        "Amount of memory installed on the machine.",
+    ),
+    gauge(
+        "node_memory_MemAvailable_bytes",
+        "Memory information field MemAvailable_bytes.",
+    ),
+    gauge(
+        "node_memory_MemTotal_bytes",
+        "Memory information field MemTotal_bytes.",
+    ),
+    gauge(
+        "node_memory_SwapFree_bytes",
+        "Memory information field SwapFree_bytes.",
+    ),
+    gauge(
+        "node_memory_SwapTotal_bytes",
+        "Memory information field SwapTotal_bytes.",
+    ),
+    counter(
+        "node_pressure_memory_stalled_seconds_total",
+        "Total time in seconds no process could make progress due to memory congestion",
+    ),
+    counter(
+        "node_pressure_memory_waiting_seconds_total",
+        "Total time in seconds that processes have waited for memory",
+    ),
+    gauge(
+        "up",
+        "1 if the instance is healthy, i.e. reachable, or 0 if the scrape failed.",
+    ),
 ];
 
-/// One series; its value is the same all along.
+/// The name of the node in all recordings.
+const NODE: &str = "node-1";
+
+/// Reasons of `kube_pod_status_reason`, as kube-state-metrics lists them.
+const POD_REASONS: [&str; 5] = [
+    "Evicted",
+    "NodeAffinity",
+    "NodeLost",
+    "Shutdown",
+    "UnexpectedAdmissionError",
+];
+
+/// One series.
 pub struct Series {
     /// The metric.
     pub name: &'static str,
     /// All labels, those of the scrape included, sorted.
-    pub labels: Vec<(&'static str, String)>,
-    /// The value.
-    pub value: f64,
+    pub labels: Vec<(String, String)>,
+    value: Value,
 }
 
-/// The series of a recording's pod. Requests equal limits, as in a pod of class Guaranteed.
-pub fn series(pages: &Pages) -> Vec<Series> {
-    let mut all = Vec::new();
-    let groups = &pages.recording().header.groups;
-    for (labels, group) in pages.labels.iter().zip(groups) {
-        let own = |extra: &[(&'static str, &str)]| {
-            let mut pairs = vec![
-                ("instance", "10.0.0.2:8080".to_owned()),
-                ("job", "kube-state-metrics".to_owned()),
-                ("namespace", labels.namespace.clone()),
-                ("node", "node-1".to_owned()),
-                ("pod", labels.pod.clone()),
-            ];
-            pairs.extend(extra.iter().map(|(k, v)| (*k, (*v).to_owned())));
-            pairs.sort();
-            pairs
-        };
-        if labels.container.is_empty() {
-            continue;
-        }
-        let memory = [
-            ("container", labels.container.as_str()),
-            ("resource", "memory"),
-            ("unit", "byte"),
-        ];
-        if let Some(limit) = group.limit {
-            for name in [FAMILIES[0].name, FAMILIES[1].name] {
-                all.push(Series {
-                    name,
-                    labels: own(&memory),
-                    value: limit as f64,
-                });
+/// How a series goes.
+enum Value {
+    /// The same all along.
+    Fixed(f64),
+    /// From each recorded time (nanoseconds) on; nothing before the first.
+    Steps(Vec<(u64, f64)>),
+    /// A row of a sampled group, times a factor.
+    Row(usize, usize, f64),
+}
+
+impl Series {
+    /// The value at a recorded time, nanoseconds; none where there is none yet.
+    pub fn at(&self, recording: &Recording, t: u64) -> Option<f64> {
+        match &self.value {
+            Value::Fixed(value) => Some(*value),
+            Value::Steps(steps) => {
+                let before = steps.partition_point(|(from, _)| *from <= t);
+                Some(steps.get(before.checked_sub(1)?)?.1)
             }
-        }
-        if !all.iter().any(|s: &Series| s.name == FAMILIES[2].name) {
-            all.push(Series {
-                name: FAMILIES[2].name,
-                labels: own(&[]),
-                value: 1.0,
-            });
-            // The pod runs as long as it is recorded; the other phases are there as 0.
-            for phase in ["Failed", "Pending", "Running", "Succeeded", "Unknown"] {
-                all.push(Series {
-                    name: FAMILIES[3].name,
-                    labels: own(&[("phase", phase)]),
-                    value: f64::from(u8::from(phase == "Running")),
-                });
+            Value::Row(group, column, factor) => {
+                let table = &recording.tables[*group];
+                Some(table.get(table.at(t)?, *column)? as f64 * factor)
             }
         }
     }
-    all
+}
+
+/// All series of a recording's pod and node. Requests equal limits, as in a pod of class Guaranteed.
+pub fn series(pages: &Pages) -> Vec<Series> {
+    let mut all = Maker {
+        pages,
+        made: Vec::new(),
+    };
+    all.pods();
+    all.containers();
+    all.node();
+    all.made
+}
+
+struct Maker<'a> {
+    pages: &'a Pages<'a>,
+    made: Vec<Series>,
+}
+
+impl Maker<'_> {
+    /// Adds a series with the labels of `job`'s scrape and those that are set on all series.
+    fn add(&mut self, name: &'static str, job: (&str, &str), own: &[(&str, &str)], value: Value) {
+        let (job, instance) = job;
+        let mut labels: Vec<(String, String)> = vec![
+            ("instance".into(), instance.into()),
+            ("job".into(), job.into()),
+        ];
+        labels.extend(own.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        // What a scrape of the kubelet alone has is not here; what is set on all series is.
+        let kubelets = ["instance", "job", "metrics_path"];
+        for (label, value) in self
+            .pages
+            .scraped
+            .iter()
+            .filter(|(label, _)| !kubelets.contains(&label.as_str()))
+        {
+            match labels.iter_mut().find(|(known, _)| known == label) {
+                Some((_, old)) => old.clone_from(value),
+                None if label != "node" => labels.push((label.clone(), value.clone())),
+                None => {}
+            }
+        }
+        labels.retain(|(_, value)| !value.is_empty());
+        labels.sort();
+        // Two containers of one name would be one series.
+        if !self
+            .made
+            .iter()
+            .any(|s| s.name == name && s.labels == labels)
+        {
+            self.made.push(Series {
+                name,
+                labels,
+                value,
+            });
+        }
+    }
+
+    fn of_pods(&mut self, name: &'static str, own: &[(&str, &str)], value: Value) {
+        self.add(name, ("kube-state-metrics", "10.0.0.2:8080"), own, value);
+    }
+
+    fn pods(&mut self) {
+        let mut pods: Vec<(String, String)> = Vec::new();
+        for labels in &self.pages.labels {
+            let pod = (labels.namespace.clone(), labels.pod.clone());
+            if !labels.container.is_empty() && !pods.contains(&pod) {
+                pods.push(pod);
+            }
+        }
+        for (namespace, pod) in pods {
+            let own = [("namespace", namespace.as_str()), ("pod", pod.as_str())];
+            let with = |more: &[(&'static str, &'static str)]| -> Vec<(&str, &str)> {
+                own.iter().copied().chain(more.iter().copied()).collect()
+            };
+            self.of_pods("kube_pod_info", &with(&[("node", NODE)]), Value::Fixed(1.0));
+            // The pod runs as long as it is recorded; the other phases are there as 0.
+            for phase in ["Failed", "Pending", "Running", "Succeeded", "Unknown"] {
+                let value = f64::from(u8::from(phase == "Running"));
+                self.of_pods(
+                    "kube_pod_status_phase",
+                    &with(&[("node", NODE), ("phase", phase)]),
+                    Value::Fixed(value),
+                );
+            }
+            for reason in POD_REASONS {
+                let value = self.evictions(reason);
+                self.of_pods(
+                    "kube_pod_status_reason",
+                    &with(&[("node", NODE), ("reason", reason)]),
+                    value,
+                );
+            }
+        }
+    }
+
+    /// 0, and for an eviction 1 from the moment a container was ended by one.
+    fn evictions(&self, reason: &str) -> Value {
+        let mut steps = vec![(0, 0.0)];
+        if reason == "Evicted" {
+            let events = self.pages.recording().events.iter();
+            let first = events.filter(|event| matches!(&event.kind, EventKind::Restart { reason, .. } if reason.contains("evict")));
+            steps.extend(first.take(1).map(|event| (event.t, 1.0)));
+        }
+        Value::Steps(steps)
+    }
+
+    fn containers(&mut self) {
+        let pages = self.pages;
+        let groups = &pages.recording().header.groups;
+        for (labels, group) in pages.labels.iter().zip(groups) {
+            if labels.container.is_empty() || group.kind == GroupKind::Pod {
+                continue;
+            }
+            let own = [
+                ("container", labels.container.as_str()),
+                ("namespace", labels.namespace.as_str()),
+                ("node", NODE),
+                ("pod", labels.pod.as_str()),
+            ];
+            let with = |more: &[(&'static str, &'static str)]| -> Vec<(&str, &str)> {
+                own.iter().copied().chain(more.iter().copied()).collect()
+            };
+            let info = [
+                ("image", labels.image.as_str()),
+                ("container_id", labels.name.as_str()),
+            ];
+            let info: Vec<_> = own
+                .iter()
+                .copied()
+                .filter(|(k, _)| *k != "node")
+                .chain(info)
+                .collect();
+            self.of_pods("kube_pod_container_info", &info, Value::Fixed(1.0));
+            if let Some(limit) = group.limit.filter(|limit| *limit < 1 << 62) {
+                let limit = (limit as f64 * pages.size_scale()).round();
+                for name in [
+                    "kube_pod_container_resource_limits",
+                    "kube_pod_container_resource_requests",
+                ] {
+                    self.of_pods(
+                        name,
+                        &with(&[("resource", "memory"), ("unit", "byte")]),
+                        Value::Fixed(limit),
+                    );
+                }
+            }
+            let ends = ends(pages.recording(), &group.name);
+            let plain: Vec<_> = own.iter().copied().filter(|(k, _)| *k != "node").collect();
+            let counted = std::iter::once((0, 0.0)).chain(
+                ends.iter()
+                    .enumerate()
+                    .map(|(n, (t, _))| (*t, n as f64 + 1.0)),
+            );
+            self.of_pods(
+                "kube_pod_container_status_restarts_total",
+                &plain,
+                Value::Steps(counted.collect()),
+            );
+            self.of_pods(
+                "kube_pod_container_status_running",
+                &plain,
+                Value::Fixed(1.0),
+            );
+            for reason in ["Error", "OOMKilled"] {
+                // A series for the last reason only: the other one is not there, or 0 when it was.
+                let steps: Vec<(u64, f64)> = ends
+                    .iter()
+                    .map(|(t, why)| (*t, f64::from(u8::from(*why == reason))))
+                    .collect();
+                if steps.iter().any(|(_, value)| *value > 0.0) {
+                    let labels: Vec<_> =
+                        plain.iter().copied().chain([("reason", reason)]).collect();
+                    self.of_pods(
+                        "kube_pod_container_status_last_terminated_reason",
+                        &labels,
+                        Value::Steps(steps),
+                    );
+                }
+            }
+        }
+    }
+
+    fn node(&mut self) {
+        let recording = self.pages.recording();
+        let host = &recording.header.host;
+        let scale = self.pages.size_scale();
+        let total = (host.mem_total as f64 * scale).round();
+        for name in ["kube_node_status_allocatable", "kube_node_status_capacity"] {
+            self.of_pods(
+                name,
+                &[("node", NODE), ("resource", "memory"), ("unit", "byte")],
+                Value::Fixed(total),
+            );
+        }
+        let kubelet = ("kubelet", "10.0.0.1:10250");
+        self.add(
+            "machine_memory_bytes",
+            kubelet,
+            &[("node", NODE), ("metrics_path", "/metrics/cadvisor")],
+            Value::Fixed(total),
+        );
+        self.add(
+            "up",
+            kubelet,
+            &[("node", NODE), ("metrics_path", "/metrics/cadvisor")],
+            Value::Fixed(1.0),
+        );
+        let exporter = ("node-exporter", "10.0.0.1:9100");
+        self.add("up", exporter, &[("node", NODE)], Value::Fixed(1.0));
+        self.add(
+            "node_memory_MemTotal_bytes",
+            exporter,
+            &[("node", NODE)],
+            Value::Fixed(total),
+        );
+        let swap = (host.swap_total as f64 * scale).round();
+        self.add(
+            "node_memory_SwapTotal_bytes",
+            exporter,
+            &[("node", NODE)],
+            Value::Fixed(swap),
+        );
+        if host.swap_total == 0 {
+            self.add(
+                "node_memory_SwapFree_bytes",
+                exporter,
+                &[("node", NODE)],
+                Value::Fixed(0.0),
+            );
+        }
+        let seconds = self.pages.time_scale() / 1e6;
+        for (name, row, factor) in [
+            ("node_memory_MemAvailable_bytes", "node:MemAvailable", scale),
+            (
+                "node_pressure_memory_stalled_seconds_total",
+                "node:pressure.full.total",
+                seconds,
+            ),
+            (
+                "node_pressure_memory_waiting_seconds_total",
+                "node:pressure.some.total",
+                seconds,
+            ),
+        ] {
+            let tables = recording.tables.iter().enumerate();
+            let found = tables
+                .filter_map(|(group, table)| Some((group, table.column(row)?)))
+                .next();
+            if let Some((group, column)) = found {
+                self.add(
+                    name,
+                    exporter,
+                    &[("node", NODE)],
+                    Value::Row(group, column, factor),
+                );
+            }
+        }
+    }
+}
+
+/// When a container ended, and with which reason the kubelet would have shown it: at an OOM kill,
+/// after which it is restarted (`restartPolicy: Always`), or when it was made anew.
+fn ends(recording: &Recording, container: &str) -> Vec<(u64, &'static str)> {
+    let mut ends: Vec<(u64, &'static str)> = Vec::new();
+    let mut killed = false;
+    for event in &recording.events {
+        match &event.kind {
+            EventKind::ActorExit {
+                container: of,
+                oom_killed: true,
+                ..
+            } if of == container && !killed => {
+                killed = true;
+                ends.push((event.t, "OOMKilled"));
+            }
+            EventKind::Restart { container: of, .. } if of == container => {
+                // The restart that follows a kill is the one that was counted with it.
+                if !std::mem::take(&mut killed) {
+                    ends.push((event.t, "Error"));
+                }
+            }
+            _ => {}
+        }
+    }
+    ends
 }
 
 /// Whether one of them has this name.

@@ -176,18 +176,24 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
                 continue;
             }
             all.push(InputSeries {
-                series: series_name(place, labels),
+                series: series_name(place, labels, pages),
                 values: compact(&values),
             });
         }
     }
     all.extend(last_seen(pages, &by_slot, slots));
     for series in orchestrator::series(pages) {
-        let labels = series.labels.iter().map(|(k, v)| (*k, v.as_str()));
-        all.push(InputSeries {
-            series: format!("{}{}", series.name, selector(labels)),
-            values: compact(&vec![Some(series.value); slots]),
-        });
+        let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let at = |slot: usize| pages.nanoseconds(slot as f64 * interval);
+        let values: Vec<Option<f64>> = (0..slots)
+            .map(|slot| series.at(pages.recording(), at(slot)))
+            .collect();
+        if values.iter().any(Option::is_some) {
+            all.push(InputSeries {
+                series: format!("{}{}", series.name, selector(labels)),
+                values: compact(&values),
+            });
+        }
     }
     all
 }
@@ -199,22 +205,23 @@ fn last_seen(pages: &Pages, by_slot: &BTreeMap<usize, &Round>, slots: usize) -> 
         let seen = |slot: usize| Some(by_slot.get(&slot)?.got.get(group)?.as_ref()?.0.floor());
         let values: Vec<Option<f64>> = (0..slots).map(seen).collect();
         values.iter().any(Option::is_some).then(|| InputSeries {
-            series: series_of(LAST_SEEN, &[], labels),
+            series: series_of(LAST_SEEN, &[], labels, pages),
             values: compact(&values),
         })
     };
     pages.labels.iter().enumerate().filter_map(of).collect()
 }
 
-fn series_name(place: usize, labels: &Labels) -> String {
+fn series_name(place: usize, labels: &Labels, pages: &Pages) -> String {
     let metric = &METRICS[place];
-    series_of(metric.name, metric.labels, labels)
+    series_of(metric.name, metric.labels, labels, pages)
 }
 
-fn series_of(name: &str, extra: &[(&str, &str)], labels: &Labels) -> String {
+fn series_of(name: &str, extra: &[(&str, &str)], labels: &Labels, pages: &Pages) -> String {
     // An empty label is the same as none to Prometheus.
     let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
-    let all = own.chain(extra.iter().copied()).chain(Labels::SCRAPED);
+    let scraped = pages.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+    let all = own.chain(extra.iter().copied()).chain(scraped);
     format!("{name}{}", selector(all))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::export::cadvisor::number;
 use crate::export::labels::selector;
 use crate::export::promtool::Round;
-use crate::export::{Naming, Pages};
+use crate::export::{Dress, Naming, Pages};
 use crate::recording::Recording;
 
 use super::realism::{self, Realism};
@@ -19,6 +19,8 @@ pub struct Scraping {
     pub time_scale: Option<f64>,
     /// Jitter, missing scrapes and stale samples; none is an ideal world.
     pub realism: Option<Realism>,
+    /// Labels and sizes to show instead of the recordings' own.
+    pub dress: Dress,
 }
 
 impl Default for Scraping {
@@ -27,6 +29,7 @@ impl Default for Scraping {
             interval_s: 15.0,
             time_scale: None,
             realism: None,
+            dress: Dress::default(),
         }
     }
 }
@@ -46,6 +49,9 @@ pub enum FeedError {
          a smaller --time-scale"
     )]
     TooLong(f64),
+    /// There is no limit to scale from.
+    #[error("no container of it has a limit, so --scale-to has nothing to scale from")]
+    NoLimit,
 }
 
 /// Whether a recording can be scraped so.
@@ -53,6 +59,9 @@ pub fn check(recording: &Recording, scraping: &Scraping) -> Result<(), FeedError
     let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
     if !(scale.is_finite() && scale > 0.0) {
         return Err(FeedError::Scale(scale));
+    }
+    if scraping.dress.size_scale(recording).is_none() {
+        return Err(FeedError::NoLimit);
     }
     let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
     let seconds = last.copied().unwrap_or(0) as f64 / 1e9 * scale;
@@ -76,7 +85,7 @@ impl<'a> Feed<'a> {
     /// Scrapes a recording, at most [`SCRAPES_MAX`] times (see [`check`]). `key` separates the random numbers of one recording from another's.
     pub fn new(recording: &'a Recording, scraping: &Scraping, key: &str) -> Self {
         let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
-        let pages = Pages::new(recording, Naming::Neutral, scale);
+        let pages = Pages::new(recording, Naming::Neutral, scale).dressed(&scraping.dress);
         let groups = recording.tables.len();
         let plan = match &scraping.realism {
             None => ideal(&pages, scraping.interval_s),
@@ -144,6 +153,10 @@ pub fn write(out: &mut impl Write, feed: &Feed) -> io::Result<()> {
                 line.push_str(",\"timestamp_ms\":");
                 line.push_str(&feed.pages.timestamp_ms(*sampled).to_string());
                 for (name, value) in feed.pages.labels[group].exposed() {
+                    push_key(&mut line, name);
+                    line.push_str(&serde_json::Value::from(value).to_string());
+                }
+                for (name, value) in feed.pages.added_labels() {
                     push_key(&mut line, name);
                     line.push_str(&serde_json::Value::from(value).to_string());
                 }

@@ -1,8 +1,8 @@
 //! The latest sample of every group, and who it is about.
 
-use crate::export::cadvisor::{Mapper, Reading};
-use crate::export::labels::{Labels, Naming};
-use crate::recording::{Group, Header, MISSING};
+use crate::export::cadvisor::{Mapper, Metric, Reading, pod_limit};
+use crate::export::labels::{Labels, Naming, WATCHED};
+use crate::recording::{Group, GroupKind, Header, MISSING};
 use crate::rows::{CgroupVersion, View, ViewIndex};
 use crate::truth::COUNTERS;
 
@@ -13,6 +13,8 @@ pub struct Board {
     /// The node's memory, bytes.
     pub(super) capacity: Option<u64>,
     version: Option<CgroupVersion>,
+    /// Whether memtide made the containers, and gives the pod the limit a kubelet would.
+    made: bool,
     /// Labels of the one `memtide_run_info` series.
     pub(super) run: Vec<(&'static str, String)>,
 }
@@ -32,6 +34,8 @@ pub(super) struct Shown {
     started: f64,
     sampled: bool,
     ended: bool,
+    /// The parent of the containers.
+    pod: bool,
 }
 
 impl Board {
@@ -39,6 +43,7 @@ impl Board {
     pub fn begin(&mut self, header: &Header, now: f64) {
         self.capacity = Some(header.host.mem_total);
         self.version = Some(header.host.cgroup);
+        self.made = header.host.placement != WATCHED;
         self.run = vec![
             ("cgroup", header.host.cgroup.to_string()),
             ("kernel", header.host.kernel.clone()),
@@ -103,6 +108,30 @@ impl Board {
         }
     }
 
+    /// What cAdvisor would show of every group that was sampled. The pod's own limit is the sum of
+    /// its containers', as on a node.
+    pub(super) fn readings(&self) -> Vec<(&Shown, Reading)> {
+        let limits = self
+            .groups
+            .iter()
+            .filter(|group| !group.pod && !group.ended);
+        let sum = pod_limit(limits.map(|group| group.reading()?.limit()));
+        let all = self.groups.iter().filter_map(|group| {
+            let mut reading = group.reading()?;
+            if self.made {
+                if group.pod && reading.limit().is_none() {
+                    reading.set(Metric::SpecLimit, Some(sum.unwrap_or(0.0)));
+                }
+                let none = reading.get(Metric::SpecReservation).is_none();
+                if none {
+                    reading.set(Metric::SpecReservation, Some(0.0));
+                }
+            }
+            Some((group, reading))
+        });
+        all.collect()
+    }
+
     /// Takes everything down: between two runs there is no container.
     pub fn clear(&mut self) {
         *self = Board::default();
@@ -115,6 +144,7 @@ impl Shown {
             labels,
             name: group.name.clone(),
             started: now,
+            pod: group.kind == GroupKind::Pod,
             ..Shown::default()
         }
     }

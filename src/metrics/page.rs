@@ -24,11 +24,7 @@ impl Board {
     }
 
     fn containers(&self, page: &mut String) {
-        let readings: Vec<_> = self
-            .groups
-            .iter()
-            .filter_map(|group| Some((group, group.reading()?)))
-            .collect();
+        let readings = self.readings();
         let mut family = "";
         for (place, metric) in METRICS.iter().enumerate() {
             for (group, reading) in &readings {
