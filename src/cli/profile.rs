@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::formula::FORMULAS;
 use crate::recording::Recording;
 use crate::report::{Align, Style, Table};
-use crate::rows::View;
+use crate::rows::{Row, View};
 use crate::units;
 
 /// A moment worth a column.
@@ -30,10 +30,10 @@ pub fn render(recording: &Recording, colour: bool) -> String {
         )
     }));
     let mut table = Table::new(headings);
-    for (name, row) in ROWS {
+    for name in ROWS {
         let values: Vec<Option<i64>> = moments
             .iter()
-            .map(|m| row(&m.view).map(|v| v as i64))
+            .map(|m| m.view.get(name).map(|v| v as i64))
             .collect();
         push(&mut table, name, &values);
     }
@@ -58,10 +58,9 @@ pub fn render(recording: &Recording, colour: bool) -> String {
 fn kernels_peak(recording: &Recording) -> Option<String> {
     let table = &recording.tables[recording.main_group()];
     let last = table.len().checked_sub(1)?;
-    let (column, name) = table.columns.iter().enumerate().find(|(_, name)| {
-        // cgroup v1, and v2 since Linux 5.19.
-        ["memory.max_usage_in_bytes", "memory.peak"].contains(&name.as_str())
-    })?;
+    const PEAK: &Row = Row::named("peak");
+    let column = PEAK.column(recording.version(), &table.columns)?;
+    let name = &table.columns[column];
     // In the last samples of a process that was killed the cgroup may be gone already.
     let bytes = (0..=last).filter_map(|s| table.get(s, column)).max()?;
     Some(format!(
@@ -70,18 +69,16 @@ fn kernels_peak(recording: &Recording) -> Option<String> {
     ))
 }
 
-/// A raw row of a view by its heading.
-type Row = (&'static str, fn(&View) -> Option<u64>);
-
-const ROWS: [Row; 8] = [
-    ("usage", |v| v.usage),
-    ("rss", |v| v.rss),
-    ("inactive_file", |v| v.inactive_file),
-    ("active_file", |v| v.active_file),
-    ("cache", |v| v.cache),
-    ("shmem", |v| v.shmem),
-    ("mapped_file", |v| v.mapped_file),
-    ("kernel", |v| v.kernel),
+/// The raw rows of the table.
+const ROWS: [&str; 8] = [
+    "usage",
+    "rss",
+    "inactive_file",
+    "active_file",
+    "cache",
+    "shmem",
+    "mapped_file",
+    "kernel",
 ];
 
 fn push(table: &mut Table, name: &str, values: &[Option<i64>]) {

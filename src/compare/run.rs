@@ -3,7 +3,6 @@
 use crate::formula;
 use crate::host::HostFacts;
 use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult};
-use crate::rows::View;
 use crate::scenario::{self, Outcome};
 use crate::units;
 
@@ -251,24 +250,7 @@ fn value_at(recording: &Recording, group: usize, sample: usize, name: &str) -> O
         return (formula.eval)(&view);
     }
     let table = &recording.tables[group];
-    counter(&view, name)
+    view.get(name)
         .or_else(|| table.get(sample, table.column(name)?))
         .and_then(|n| i64::try_from(n).ok())
-}
-
-fn counter(view: &View, name: &str) -> Option<u64> {
-    match name {
-        "usage" => view.usage,
-        "rss" => view.rss,
-        "cache" => view.cache,
-        "shmem" => view.shmem,
-        "mapped_file" => view.mapped_file,
-        "inactive_anon" => view.inactive_anon,
-        "active_anon" => view.active_anon,
-        "inactive_file" => view.inactive_file,
-        "active_file" => view.active_file,
-        "slab_reclaimable" => view.slab_reclaimable,
-        "kernel" => view.kernel,
-        _ => None,
-    }
 }

@@ -1,5 +1,6 @@
 //! Claims and amounts in words.
 
+use crate::rows::{Row, Unit};
 use crate::scenario::{Check, Expectation, Moment, Operand, Pick, Scenario, StepRef};
 use crate::units::{self, Size};
 
@@ -59,23 +60,14 @@ pub fn amount(name: &str, value: i64) -> String {
     }
 }
 
-/// Whether a row counts events (or microseconds) rather than bytes.
+/// Whether a value counts events (or microseconds) rather than bytes.
 fn is_count(name: &str) -> bool {
-    const COUNTS: [&str; 8] = [
-        "restarts",
-        "memory.events",
-        "memory.oom_control",
-        "pg",
-        "workingset_",
-        "thp_fault",
-        "thp_collapse",
-        "truth:ops",
-    ];
     let name = name.strip_prefix("row:").unwrap_or(name);
-    let name = name.strip_prefix("total_").unwrap_or(name);
-    COUNTS.iter().any(|start| name.starts_with(start))
-        || name.ends_with("failcnt")
+    let file = name.split(':').next().unwrap_or(name);
+    ["restarts", "truth:ops"].contains(&name)
+        || ["memory.events", "memory.events.local", "memory.oom_control"].contains(&file)
         || name.contains("pressure")
+        || Row::of(name).is_some_and(|row| row.unit != Unit::Bytes)
 }
 
 fn operand(scenario: &Scenario, value: &str, o: &Operand) -> String {

@@ -1,32 +1,18 @@
 //! The names that mean something in a paste: kernel files, their rows, and common spellings.
 
-/// Kernel files that hold one number.
-pub const NUMBER_FILES: [&str; 24] = [
-    "memory.memsw.max_usage_in_bytes",
-    "memory.memsw.usage_in_bytes",
-    "memory.memsw.limit_in_bytes",
-    "memory.memsw.failcnt",
-    "memory.kmem.max_usage_in_bytes",
-    "memory.kmem.tcp.usage_in_bytes",
-    "memory.kmem.usage_in_bytes",
-    "memory.kmem.limit_in_bytes",
-    "memory.kmem.failcnt",
-    "memory.soft_limit_in_bytes",
-    "memory.max_usage_in_bytes",
-    "memory.usage_in_bytes",
-    "memory.limit_in_bytes",
-    "memory.failcnt",
-    "memory.swap.current",
-    "memory.swap.peak",
-    "memory.swap.max",
-    "memory.zswap.current",
-    "memory.current",
-    "memory.peak",
-    "memory.high",
-    "memory.max",
-    "memory.low",
-    "memory.min",
-];
+use crate::rows::{self, ROWS, Row, Unit};
+
+/// A kernel file of that name that holds one number: the rows that are such a file.
+pub fn number_file(name: &str) -> Option<&'static str> {
+    number_files().find(|file| *file == name)
+}
+
+fn number_files() -> impl Iterator<Item = &'static str> {
+    let names = ROWS.iter().flat_map(|row| row.v1.iter().chain(row.v2));
+    names
+        .copied()
+        .filter(|name| name.starts_with("memory.") && !name.contains(':'))
+}
 
 /// Kernel files of several lines. Longer names first: one is another's beginning.
 pub const LINE_FILES: [&str; 10] = [
@@ -42,46 +28,8 @@ pub const LINE_FILES: [&str; 10] = [
     "smaps",
 ];
 
-/// Rows of memory.stat in bytes, both versions, without v1's `total_`.
-pub const STAT_BYTES: [&str; 45] = [
-    "cache",
-    "rss",
-    "rss_huge",
-    "shmem",
-    "mapped_file",
-    "dirty",
-    "writeback",
-    "swap",
-    "swapcached",
-    "inactive_anon",
-    "active_anon",
-    "inactive_file",
-    "active_file",
-    "unevictable",
-    "hierarchical_memory_limit",
-    "hierarchical_memsw_limit",
-    "anon",
-    "file",
-    "kernel",
-    "kernel_stack",
-    "pagetables",
-    "sec_pagetables",
-    "percpu",
-    "sock",
-    "vmalloc",
-    "zswap",
-    "zswapped",
-    "file_mapped",
-    "file_dirty",
-    "file_writeback",
-    "anon_thp",
-    "file_thp",
-    "shmem_thp",
-    "slab_reclaimable",
-    "slab_unreclaimable",
-    "slab",
-    "hugetlb",
-    // Not rows, but what people and APIs call the files.
+/// Not rows, but what people and APIs call the files and formulas; all in bytes.
+const ALIASES: [&str; 8] = [
     "usage",
     "limit",
     "usage_in_bytes",
@@ -90,37 +38,6 @@ pub const STAT_BYTES: [&str; 45] = [
     "max_usage",
     "working_set",
     "kernel_usage",
-];
-
-/// Rows of memory.stat that count events or pages.
-const STAT_COUNTS: [&str; 11] = [
-    "pgpgin",
-    "pgpgout",
-    "pgfault",
-    "pgmajfault",
-    "pgscan",
-    "pgsteal",
-    "pgrefill",
-    "pgactivate",
-    "pgdeactivate",
-    "pglazyfree",
-    "failcnt",
-];
-
-/// Beginnings of counters that kernels keep adding to.
-const EVENTS: [&str; 12] = [
-    "workingset_",
-    "pgscan_",
-    "pgsteal_",
-    "pgdemote_",
-    "pgpromote_",
-    "pglazyfreed",
-    "thp_fault_",
-    "thp_collapse_",
-    "thp_swpout",
-    "zswpin",
-    "zswpout",
-    "zswpwb",
 ];
 
 /// Lines of /proc/meminfo that say something about a node.
@@ -162,17 +79,16 @@ pub const SMAPS: [&str; 4] = ["Rss", "Pss", "Anonymous", "LazyFree"];
 /// The row of memory.stat behind a key (with or without `total_`), known to memtide.
 pub fn is_stat(key: &str) -> bool {
     let base = key.strip_prefix("total_").unwrap_or(key);
-    STAT_BYTES.contains(&base)
-        || STAT_COUNTS.contains(&base)
-        || EVENTS.iter().any(|prefix| base.starts_with(prefix))
+    let row = || rows::is_stat(key) && Row::of(key).is_some();
+    ALIASES.contains(&base) || base == "failcnt" || row()
 }
 
 /// Whether a row is in bytes: counts are not compared with sizes.
 pub fn is_bytes(row: &str) -> bool {
     let base = row.strip_prefix("total_").unwrap_or(row);
-    STAT_BYTES.contains(&base)
-        || (NUMBER_FILES.contains(&row) && !row.ends_with("failcnt"))
+    ALIASES.contains(&base)
         || row.starts_with("node:")
+        || Row::of(row).is_some_and(|row| row.unit == Unit::Bytes)
 }
 
 /// Whether a row is a limit, where "unlimited" is a value.
@@ -195,16 +111,17 @@ pub fn with_unit(key: &str) -> Option<(&str, f64)> {
 /// The first kernel file named in `word` (a path, or a name with an ending), longest first.
 pub fn file_in(word: &str) -> Option<&'static str> {
     let base = word.rsplit('/').next().unwrap_or(word);
-    let dotted = NUMBER_FILES.iter().chain(&LINE_FILES[..6]);
-    dotted
-        .copied()
-        .find(|file| base.contains(file) && !continues(base, file))
-        .or_else(|| {
-            LINE_FILES[6..]
-                .iter()
-                .copied()
-                .find(|file| base.trim_end_matches(':') == *file)
-        })
+    let lines = LINE_FILES[..6].iter().copied();
+    let dotted = number_files()
+        .chain(lines)
+        .filter(|file| base.contains(file) && !continues(base, file))
+        .max_by_key(|file| file.len());
+    dotted.or_else(|| {
+        LINE_FILES[6..]
+            .iter()
+            .copied()
+            .find(|file| base.trim_end_matches(':') == *file)
+    })
 }
 
 /// Whether the name goes on after `file` with more of a name, so that it is another file.

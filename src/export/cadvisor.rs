@@ -6,7 +6,7 @@
 //! v1 the rows that only v2 has. All exports, the detectors' feed and the live endpoint use this
 //! table and nothing else.
 
-use crate::rows::{CgroupVersion, UNLIMITED};
+use crate::rows::{CgroupVersion, Row, UNLIMITED, Unit};
 
 /// How Prometheus treats a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +30,14 @@ impl Kind {
 /// How a metric's value comes from rows.
 #[derive(Debug, Clone, Copy)]
 enum Source {
-    /// The first of these rows that is there.
-    Rows(&'static [&'static str]),
-    /// The row; 0 where the kernel has none, as cAdvisor shows it then.
+    /// A row; microseconds are shown in seconds.
+    Row(&'static Row),
+    /// A row by this very name: that of the cgroup without those below it.
+    Local(&'static str),
+    /// The row of this very name; 0 where the kernel has none, as cAdvisor shows it then.
     RowOrZero(&'static str),
     /// A limit's row: 0 where it is unlimited, or where memtide made the cgroup without one.
-    Spec(&'static [&'static str]),
-    /// A row in microseconds, shown in seconds.
-    Microseconds(&'static str),
+    Spec(&'static Row),
     /// cAdvisor shows 0 whatever the kernel counts.
     Zero,
     /// usage less inactive_file, not below 0.
@@ -141,139 +141,141 @@ const fn counter(name: &'static str, help: &'static str, v1: Source, v2: Source)
 
 const fn failures(
     labels: &'static [(&'static str, &'static str)],
-    v1: &'static [&'static str],
-    v2: &'static [&'static str],
+    v1: Source,
+    v2: Source,
 ) -> Description {
     Description {
         labels,
         ..counter(
             "container_memory_failures_total",
             "Cumulative count of memory allocation failures.",
-            Source::Rows(v1),
-            Source::Rows(v2),
+            v1,
+            v2,
         )
     }
 }
 
-use Source::Rows;
+const fn row(name: &str) -> Source {
+    Source::Row(Row::named(name))
+}
 
 /// All series of a container, sorted by name as on cAdvisor's page.
 pub static METRICS: [Description; COUNT] = [
     gauge(
         "container_memory_cache",
         "Number of bytes of page cache memory.",
-        Rows(&["total_cache", "cache"]),
-        Rows(&["file"]),
+        row("cache"),
+        row("cache"),
     ),
     counter(
         "container_memory_events_high_total",
         "Cumulative count of memory.high throttle events for the container",
         Source::Zero,
-        Rows(&["memory.events:high"]),
+        row("events_high"),
     ),
     counter(
         "container_memory_events_max_total",
         "Cumulative count of memory.max limit hit events for the container",
         Source::Zero,
-        Rows(&["memory.events:max"]),
+        row("events_max"),
     ),
     counter(
         "container_memory_failcnt",
         "Number of memory usage hits limits",
-        Rows(&["memory.failcnt"]),
+        row("failcnt"),
         Source::Zero,
     ),
     failures(
         &[("failure_type", "pgfault"), ("scope", "container")],
-        &["pgfault"],
-        &["pgfault"],
+        Source::Local("pgfault"),
+        row("pgfault"),
     ),
     failures(
         &[("failure_type", "pgfault"), ("scope", "hierarchy")],
-        &["total_pgfault"],
-        &["pgfault"],
+        row("pgfault"),
+        row("pgfault"),
     ),
     failures(
         &[("failure_type", "pgmajfault"), ("scope", "container")],
-        &["pgmajfault"],
-        &["pgmajfault"],
+        Source::Local("pgmajfault"),
+        row("pgmajfault"),
     ),
     failures(
         &[("failure_type", "pgmajfault"), ("scope", "hierarchy")],
-        &["total_pgmajfault"],
-        &["pgmajfault"],
+        row("pgmajfault"),
+        row("pgmajfault"),
     ),
     gauge(
         "container_memory_file_dirty_bytes",
         "Number of bytes of file cache that has been modified but not yet written back to disk.",
         Source::Zero,
-        Rows(&["file_dirty"]),
+        row("dirty"),
     ),
     gauge(
         "container_memory_file_writeback_bytes",
         "Number of bytes of file cache that is currently being written back to disk.",
         Source::Zero,
-        Rows(&["file_writeback"]),
+        row("writeback"),
     ),
     gauge(
         "container_memory_kernel_usage",
         "Size of kernel memory allocated in bytes.",
-        Rows(&["memory.kmem.usage_in_bytes"]),
+        row("kernel"),
         Source::Zero,
     ),
     gauge(
         "container_memory_mapped_file",
         "Size of memory mapped files in bytes.",
-        Rows(&["total_mapped_file", "mapped_file"]),
-        Rows(&["file_mapped"]),
+        row("mapped_file"),
+        row("mapped_file"),
     ),
     gauge(
         "container_memory_max_usage_bytes",
         "Maximum memory usage recorded in bytes",
-        Rows(&["memory.max_usage_in_bytes"]),
-        Rows(&["memory.peak"]),
+        row("peak"),
+        row("peak"),
     ),
     counter(
         "container_memory_pgscan_total",
         "Cumulative number of pages scanned by the page reclaim algorithm.",
         Source::Zero,
-        Rows(&["pgscan"]),
+        row("pgscan"),
     ),
     counter(
         "container_memory_pgsteal_total",
         "Cumulative number of pages reclaimed by the page reclaim algorithm.",
         Source::Zero,
-        Rows(&["pgsteal"]),
+        row("pgsteal"),
     ),
     gauge(
         "container_memory_rss",
         "Size of RSS in bytes.",
-        Rows(&["total_rss", "rss"]),
-        Rows(&["anon"]),
+        row("rss"),
+        row("rss"),
     ),
     gauge(
         "container_memory_swap",
         "Container swap usage in bytes.",
-        Rows(&["total_swap", "swap"]),
-        Rows(&["memory.swap.current"]),
+        row("swap"),
+        row("swap"),
     ),
     gauge(
         "container_memory_total_active_file_bytes",
         "Current total active file in bytes.",
-        Rows(&["total_active_file", "active_file"]),
-        Rows(&["active_file"]),
+        row("active_file"),
+        row("active_file"),
     ),
     gauge(
         "container_memory_total_inactive_file_bytes",
         "Current total inactive file in bytes.",
-        Rows(&["total_inactive_file", "inactive_file"]),
-        Rows(&["inactive_file"]),
+        row("inactive_file"),
+        row("inactive_file"),
     ),
     gauge(
         "container_memory_usage_bytes",
         "Current memory usage in bytes, including all memory regardless of when it was accessed",
-        Rows(&["memory.usage_in_bytes"]),
-        Rows(&["memory.current"]),
+        row("usage"),
+        row("usage"),
     ),
     gauge(
         "container_memory_working_set_bytes",
@@ -285,31 +287,31 @@ pub static METRICS: [Description; COUNT] = [
         "container_memory_workingset_refault_anon_total",
         "Cumulative number of refaults of previously evicted anonymous pages.",
         Source::RowOrZero("workingset_refault_anon"),
-        Rows(&["workingset_refault_anon"]),
+        row("workingset_refault_anon"),
     ),
     counter(
         "container_memory_workingset_refault_file_total",
         "Cumulative number of refaults of previously evicted file pages.",
         Source::RowOrZero("workingset_refault_file"),
-        Rows(&["workingset_refault_file"]),
+        row("workingset_refault_file"),
     ),
     counter(
         "container_oom_events_total",
         "Count of out of memory events observed for the container",
-        Rows(&["memory.oom_control:oom_kill"]),
-        Rows(&["memory.events:oom_kill"]),
+        row("oom_kills"),
+        row("oom_kills"),
     ),
     counter(
         "container_pressure_memory_stalled_seconds_total",
         "Total time duration no tasks in the container could make progress due to memory congestion.",
         Source::None,
-        Source::Microseconds("memory.pressure:full.total"),
+        row("pressure_full"),
     ),
     counter(
         "container_pressure_memory_waiting_seconds_total",
         "Total time duration tasks in the container have waited due to memory congestion.",
         Source::None,
-        Source::Microseconds("memory.pressure:some.total"),
+        row("pressure_some"),
     ),
     gauge(
         "container_spec_memory_limit_bytes",
@@ -320,14 +322,14 @@ pub static METRICS: [Description; COUNT] = [
     gauge(
         "container_spec_memory_reservation_limit_bytes",
         "Memory reservation limit for the container.",
-        Source::Spec(&["memory.soft_limit_in_bytes"]),
-        Source::Spec(&["memory.min"]),
+        Source::Spec(Row::named("soft_limit")),
+        Source::Spec(Row::named("min")),
     ),
     gauge(
         "container_spec_memory_swap_limit_bytes",
         "Memory swap limit for the container.",
-        Source::Spec(&["memory.memsw.limit_in_bytes", "hierarchical_memsw_limit"]),
-        Source::Spec(&["memory.swap.max"]),
+        Source::Spec(Row::named("memsw_limit")),
+        Source::Spec(Row::named("swap_limit")),
     ),
     gauge(
         "container_start_time_seconds",
@@ -420,16 +422,16 @@ impl Mapper {
                 CgroupVersion::V2 => metric.v2,
             };
             *read = match source {
-                Source::Rows(names) => names
-                    .iter()
-                    .find_map(|name| find(name))
-                    .map_or(Read::Absent, Read::Column),
+                Source::Row(row) => match (row.column(version, columns), row.unit) {
+                    (None, _) => Read::Absent,
+                    (Some(column), Unit::Microseconds) => Read::Scaled(column),
+                    (Some(column), _) => Read::Column(column),
+                },
+                Source::Local(name) => find(name).map_or(Read::Absent, Read::Column),
                 Source::RowOrZero(name) => find(name).map_or(Read::Fixed(0.0), Read::Column),
-                Source::Spec(names) => names
-                    .iter()
-                    .find_map(|name| find(name))
+                Source::Spec(row) => row
+                    .column(version, columns)
                     .map_or(Read::Absent, Read::Spec),
-                Source::Microseconds(name) => find(name).map_or(Read::Absent, Read::Scaled),
                 Source::Zero => Read::Fixed(0.0),
                 // Worked out in `read`.
                 Source::WorkingSet | Source::Limit | Source::StartTime | Source::None => {
@@ -437,14 +439,13 @@ impl Mapper {
                 }
             };
         }
-        let limit_row = match version {
-            CgroupVersion::V1 => "memory.limit_in_bytes",
-            CgroupVersion::V2 => "memory.max",
-        };
+        // Its own limit only, not the smallest of its ancestors.
+        const LIMIT: &Row = Row::named("limit");
+        let own = LIMIT.names(version).first();
         Mapper {
             reads,
             limit,
-            limit_column: find(limit_row),
+            limit_column: own.and_then(|name| find(name)),
         }
     }
 

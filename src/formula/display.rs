@@ -131,22 +131,7 @@ pub fn gib_called_gb(value: i64, _: &View) -> String {
 mod tests {
     use super::*;
 
-    const NONE: View = View {
-        usage: None,
-        limit: None,
-        rss: None,
-        cache: None,
-        shmem: None,
-        mapped_file: None,
-        inactive_anon: None,
-        active_anon: None,
-        inactive_file: None,
-        active_file: None,
-        slab_reclaimable: None,
-        sock: None,
-        kernel: None,
-        node_capacity: None,
-    };
+    const NONE: View = View::NONE;
 
     #[test]
     fn as_the_tools_printed_in_public_reports() {

@@ -16,44 +16,15 @@ fn row() -> impl Strategy<Value = Option<u64>> {
 
 prop_compose! {
     fn views()(
-        rows in proptest::collection::vec(row(), 14),
+        rows in proptest::collection::vec(row(), View::NAMES.len()),
     ) -> View {
-        View {
-            usage: rows[0],
-            limit: rows[1],
-            rss: rows[2],
-            cache: rows[3],
-            shmem: rows[4],
-            mapped_file: rows[5],
-            inactive_anon: rows[6],
-            active_anon: rows[7],
-            inactive_file: rows[8],
-            active_file: rows[9],
-            slab_reclaimable: rows[10],
-            sock: rows[11],
-            kernel: rows[12],
-            node_capacity: rows[13],
+        let mut view = View::NONE;
+        for (name, value) in View::NAMES.iter().zip(rows) {
+            *view.counter_mut(name).unwrap() = value;
         }
+        view
     }
 }
-
-/// The fields of a view, so that a test can take each away.
-const FIELDS: [fn(&mut View) -> &mut Option<u64>; 14] = [
-    |v| &mut v.usage,
-    |v| &mut v.limit,
-    |v| &mut v.rss,
-    |v| &mut v.cache,
-    |v| &mut v.shmem,
-    |v| &mut v.mapped_file,
-    |v| &mut v.inactive_anon,
-    |v| &mut v.active_anon,
-    |v| &mut v.inactive_file,
-    |v| &mut v.active_file,
-    |v| &mut v.slab_reclaimable,
-    |v| &mut v.sock,
-    |v| &mut v.kernel,
-    |v| &mut v.node_capacity,
-];
 
 fn eval(name: &str, view: &View) -> Option<i64> {
     (by_name(name).unwrap().eval)(view)
@@ -79,9 +50,9 @@ proptest! {
 
     /// Taking a row away may turn a value into none, but never into another value.
     #[test]
-    fn a_missing_row_gives_none_and_not_a_number(view in views(), field in 0usize..14) {
+    fn a_missing_row_gives_none_and_not_a_number(view in views(), field in 0..View::NAMES.len()) {
         let mut less = view;
-        *FIELDS[field](&mut less) = None;
+        *less.counter_mut(View::NAMES[field]).unwrap() = None;
         for formula in FORMULAS {
             let value = (formula.eval)(&less);
             prop_assert!(value.is_none() || value == (formula.eval)(&view), "{}", formula.name);
@@ -115,6 +86,7 @@ fn full() -> View {
         sock: Some(2_000_000),
         kernel: Some(90_000_000),
         node_capacity: Some(8_000_000_000),
+        ..View::NONE
     }
 }
 

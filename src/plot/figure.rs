@@ -98,7 +98,7 @@ impl Figure {
             return Err(PlotError::Empty(name.into()));
         };
         let limit = samples_max.unwrap_or(SAMPLES_MAX);
-        let samples = thin(table, &peak_columns(table), limit);
+        let samples = thin(table, &peak_columns(table, recording.version()), limit);
         let header = &recording.header;
         let layers = Layers::new(recording, group, &samples);
         Ok(Figure {

@@ -1,6 +1,7 @@
 //! Fewer samples for drawing, without losing a peak.
 
 use crate::recording::Table;
+use crate::rows::{CgroupVersion, Row};
 
 /// At most about `limit` samples of a table, in time order.
 ///
@@ -31,17 +32,12 @@ pub fn thin(table: &Table, columns: &[usize], limit: usize) -> Vec<usize> {
 }
 
 /// The columns whose peaks must not be lost by thinning.
-pub fn peak_columns(table: &Table) -> Vec<usize> {
-    [
-        "memory.usage_in_bytes",
-        "memory.current",
-        "total_inactive_file",
-        "inactive_file",
-    ]
-    .iter()
-    .filter_map(|name| table.column(name))
-    .take(2)
-    .collect()
+pub fn peak_columns(table: &Table, version: CgroupVersion) -> Vec<usize> {
+    const PEAKS: [&Row; 2] = [Row::named("usage"), Row::named("inactive_file")];
+    PEAKS
+        .iter()
+        .filter_map(|row| row.column(version, &table.columns))
+        .collect()
 }
 
 #[cfg(test)]

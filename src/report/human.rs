@@ -4,29 +4,21 @@ use std::fmt::Write;
 
 use super::{Align, RunResult, StepRow, Style, Table, Verdict};
 use crate::formula::FORMULAS;
-use crate::rows::CgroupVersion;
+use crate::rows::{CgroupVersion, Row};
 use crate::units;
 
 /// A formula stands out when it is off the truth by more than this share of the limit: less is
 /// kernel metadata (about 3 % of the page cache) and per-CPU stock.
 const OFF_SHARE: f64 = 0.10;
 
-/// The rows of the first table by heading, for v1 and v2; the first one present counts.
-const ROWS: [(&str, &[&str], &[&str]); 6] = [
-    ("usage", &["memory.usage_in_bytes"], &["memory.current"]),
-    ("rss", &["total_rss", "rss"], &["anon"]),
-    (
-        "inactive_file",
-        &["total_inactive_file", "inactive_file"],
-        &["inactive_file"],
-    ),
-    (
-        "active_file",
-        &["total_active_file", "active_file"],
-        &["active_file"],
-    ),
-    ("cache", &["total_cache", "cache"], &["file"]),
-    ("shmem", &["total_shmem", "shmem"], &["shmem"]),
+/// The rows of the first table.
+const ROWS: [&Row; 6] = [
+    Row::named("usage"),
+    Row::named("rss"),
+    Row::named("inactive_file"),
+    Row::named("active_file"),
+    Row::named("cache"),
+    Row::named("shmem"),
 ];
 
 /// The formulas people look at first; the others are for who asks for them.
@@ -143,24 +135,21 @@ fn rows_table(run: &RunResult) -> Table {
         .any(|s| s.container != run.steps[0].container);
     let headings = ["step", "t"]
         .into_iter()
-        .chain(ROWS.iter().map(|(name, _, _)| *name))
+        .chain(ROWS.iter().map(|row| row.name))
         .chain(["| heap", "leaked", "files"]);
     let mut table = Table::new(headings.map(|name| match name {
         "step" => (name, Align::Left),
         _ => (name, Align::Right),
     }));
-    let v1 = run
-        .host
-        .as_ref()
-        .is_some_and(|h| h.cgroup == CgroupVersion::V1);
+    let host = run.host.as_ref();
+    let version = host.map_or(CgroupVersion::V2, |host| host.cgroup);
     for step in &run.steps {
         let mut cells = vec![
             (step_name(step, several), Style::Plain),
             (format!("{:.1} s", step.t), Style::Dim),
         ];
-        for (_, first, second) in ROWS {
-            let names = if v1 { first } else { second };
-            let value = names.iter().find_map(|name| step.rows.get(name).copied());
+        for row in ROWS {
+            let value = row.value(version, |name| step.rows.get(name).copied());
             cells.push((mib_or_dash(value), Style::Plain));
         }
         for name in ["live", "leaked", "file_live"] {

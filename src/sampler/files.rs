@@ -10,7 +10,7 @@ use super::kept::{Descriptors, Kept};
 use super::keyed::Keyed;
 use super::picked::Pressure;
 use super::text::whole_value;
-use crate::rows::CgroupVersion;
+use crate::rows::{CgroupVersion, ROWS, Read, is_stat};
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy)]
@@ -35,60 +35,53 @@ pub enum Reads {
     Moving,
 }
 
-const MOVING: [&str; 4] = [
-    "memory.stat",
-    "memory.usage_in_bytes",
-    "memory.current",
-    "memory.swap.current",
-];
-
-/// Whether a column's file is left out by [`Reads::Moving`].
-pub fn is_left_out(column: &str) -> bool {
-    let file = column.split(':').next().unwrap_or(column);
-    table(CgroupVersion::V1)
-        .iter()
-        .chain(table(CgroupVersion::V2))
-        .any(|(name, _)| *name == file && !MOVING.contains(name))
-}
-
-/// `memory.stat` comes before usage, as libcontainer reads them: where the two disagree because
-/// pages moved in between, working_set is clamped here as it is in production.
-const V1: [(&str, Form); 9] = [
-    ("memory.stat", Form::Stat),
-    ("memory.usage_in_bytes", Form::Number),
-    ("memory.max_usage_in_bytes", Form::Number),
-    ("memory.limit_in_bytes", Form::Number),
-    ("memory.failcnt", Form::Number),
-    ("memory.kmem.usage_in_bytes", Form::Number),
-    ("memory.memsw.usage_in_bytes", Form::Number),
+/// The files that are read as a whole, after `memory.stat` and those of one number.
+const V1: [(&str, Form); 2] = [
     ("memory.oom_control", Form::Keyed),
     // Only on some v1 kernels of cloud distributions.
     ("memory.pressure", Form::Pressure),
 ];
 
-const V2: [(&str, Form); 10] = [
-    ("memory.stat", Form::Stat),
-    ("memory.current", Form::Number),
-    ("memory.peak", Form::Number),
-    ("memory.max", Form::Number),
-    ("memory.high", Form::Number),
-    ("memory.swap.current", Form::Number),
-    ("memory.swap.max", Form::Number),
+const V2: [(&str, Form); 3] = [
     ("memory.events", Form::Keyed),
     ("memory.events.local", Form::Keyed),
     ("memory.pressure", Form::Pressure),
 ];
 
-/// The names of the files that would be read, for benchmarks that read them bare.
-pub fn file_names(version: CgroupVersion) -> impl Iterator<Item = &'static str> {
-    table(version).iter().map(|(name, _)| *name)
-}
+/// A file: its name, its form, and whether [`Reads::Moving`] leaves it out.
+type File = (&'static str, Form, bool);
 
-fn table(version: CgroupVersion) -> &'static [(&'static str, Form)] {
-    match version {
+/// `memory.stat` comes before usage, as libcontainer reads them: where the two disagree because
+/// pages moved in between, working_set is clamped here as it is in production.
+fn table(version: CgroupVersion) -> impl Iterator<Item = File> {
+    let numbers = ROWS
+        .iter()
+        .filter(|row| row.read != Read::Never)
+        .filter_map(move |row| {
+            let file = row.names(version).iter().find(|name| !is_stat(name))?;
+            Some((*file, Form::Number, row.read == Read::Still))
+        });
+    let whole: &[(&str, Form)] = match version {
         CgroupVersion::V1 => &V1,
         CgroupVersion::V2 => &V2,
-    }
+    };
+    let whole = whole.iter().map(|(name, form)| (*name, *form, true));
+    std::iter::once(("memory.stat", Form::Stat, false))
+        .chain(numbers)
+        .chain(whole)
+}
+
+/// Whether a column's file is left out by [`Reads::Moving`].
+pub fn is_left_out(column: &str) -> bool {
+    let file = column.split(':').next().unwrap_or(column);
+    table(CgroupVersion::V1)
+        .chain(table(CgroupVersion::V2))
+        .any(|(name, _, left_out)| name == file && left_out)
+}
+
+/// The names of the files that would be read, for benchmarks that read them bare.
+pub fn file_names(version: CgroupVersion) -> impl Iterator<Item = &'static str> {
+    table(version).map(|(name, ..)| name)
 }
 
 #[derive(Debug)]
@@ -124,11 +117,10 @@ impl Files {
     ) -> io::Result<Files> {
         let mut files = Vec::new();
         let mut error = None;
-        for (name, form) in table(version) {
-            let left_out = !MOVING.contains(name);
+        for (name, form, left_out) in table(version) {
             match Kept::open(&folder.join(name), left_out, fds, buffer) {
-                Ok(kept) => files.push((kept, Parser::new(name, *form, columns), left_out)),
-                Err(e) => error = error.or(Some((*name, e))),
+                Ok(kept) => files.push((kept, Parser::new(name, form, columns), left_out)),
+                Err(e) => error = error.or(Some((name, e))),
             }
         }
         let mut files = Files { files };

@@ -10,6 +10,7 @@ use super::kept::Descriptors;
 use super::node::Node;
 use super::truth::{self, Sums};
 use super::worker::Worker;
+use crate::rows::Row;
 
 pub(super) struct GroupReader {
     pub source: GroupSource,
@@ -120,8 +121,9 @@ impl GroupReader {
     }
 
     pub fn find_rows(&mut self) {
-        let first = |names: [&str; 2]| names.iter().find_map(|name| self.columns.find(name));
-        self.usage = first(["memory.usage_in_bytes", "memory.current"]);
-        self.inactive_file = first(["total_inactive_file", "inactive_file"]);
+        const USAGE: &Row = Row::named("usage");
+        const INACTIVE_FILE: &Row = Row::named("inactive_file");
+        let find = |row: &Row| row.column(self.source.version, &self.columns.names);
+        (self.usage, self.inactive_file) = (find(USAGE), find(INACTIVE_FILE));
     }
 }

@@ -76,6 +76,28 @@ mod tests {
         assert_eq!(all().count(), ENTRIES.len());
     }
 
+    /// A row that a kernel gave is in the table of rows, which doesn't say that a later kernel
+    /// brought it.
+    #[test]
+    fn every_recorded_row_is_in_the_table_and_not_before_its_kernel() {
+        use crate::host::parse_kernel_version as parse;
+        use crate::rows::{CgroupVersion, Row, is_stat};
+        for setup in setups() {
+            let recording = all().find(|s| s.setup == setup).unwrap().read().unwrap();
+            let kernel = recording.header.host.kernel_version();
+            let at = usize::from(recording.version() == CgroupVersion::V2);
+            let columns = &recording.tables[recording.main_group()].columns;
+            let rows = |c: &&String| is_stat(c) || (c.starts_with("memory.") && !c.contains(':'));
+            assert!(columns.iter().filter(rows).count() > 20, "{setup}");
+            for column in columns.iter().filter(rows) {
+                let row = Row::of(column);
+                let since = row.map_or("", |row| row.since[at]);
+                assert!(!since.is_empty(), "{setup}: {column} is not in the table");
+                assert!(parse(since) <= kernel, "{setup}: {column} since {since}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_listed_is_found() {
         for shipped in all() {

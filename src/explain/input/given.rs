@@ -44,7 +44,7 @@ pub fn read(
 
 fn is_known(name: &str) -> bool {
     names::is_stat(name)
-        || names::NUMBER_FILES.contains(&name)
+        || names::number_file(name).is_some()
         || ["memory.events:", "memory.oom_control:", "node:", "smaps:"]
             .iter()
             .any(|file| name.starts_with(file))

@@ -131,7 +131,7 @@ impl Collector {
     fn heading_files(&mut self, files: &[&str]) {
         self.pending.clear();
         for file in files {
-            match names::NUMBER_FILES.iter().find(|name| *name == file) {
+            match names::number_file(file) {
                 Some(name) => self.pending.push_back(name),
                 None => self.section = names::LINE_FILES.iter().copied().find(|n| n == file),
             }
@@ -144,7 +144,7 @@ impl Collector {
             .trim()
             .trim_start_matches([':', '=', '|', ',', '"', ' '])
             .trim_end_matches(['|', ',', ';', '"', ' ']);
-        if names::NUMBER_FILES.contains(&file) {
+        if names::number_file(file).is_some() {
             let value = lone_number(rest).or_else(|| leading_number(rest));
             return value.map(|value| self.set(file, value)).is_some();
         }
@@ -353,7 +353,7 @@ fn leading_number(line: &str) -> Option<u64> {
 fn not_a_number(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     let (key, value) = (words.next()?.trim_end_matches([':', '=']), words.next()?);
-    let known = names::is_stat(key) || names::NUMBER_FILES.contains(&key);
+    let known = names::is_stat(key) || names::number_file(key).is_some();
     let digits = value.strip_prefix('-').unwrap_or(value);
     let like = digits.starts_with(|c: char| c.is_ascii_digit());
     let more = words.next().is_some();

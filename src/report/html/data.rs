@@ -132,7 +132,11 @@ fn band(band: &StepBand) -> Band {
 
 fn group(recording: &Recording, index: usize) -> GroupData {
     let table = &recording.tables[index];
-    let samples = thin(table, &peak_columns(table), SAMPLES_MAX);
+    let samples = thin(
+        table,
+        &peak_columns(table, recording.version()),
+        SAMPLES_MAX,
+    );
     let layers = Layers::new(recording, index, &samples);
     let view_index = recording.view_index(index);
     let views: Vec<_> = samples

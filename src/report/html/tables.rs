@@ -12,16 +12,14 @@ use crate::recording::{Recording, StepResult};
 use crate::rows::View;
 use crate::units;
 
-type Counter = fn(&View) -> Option<u64>;
-
-/// The columns of the step table beside the formulas: a heading and the counter it reads.
-const COUNTERS: [(&str, Counter); 6] = [
-    ("rss", |v| v.rss),
-    ("cache", |v| v.cache),
-    ("active_file", |v| v.active_file),
-    ("inactive_file", |v| v.inactive_file),
-    ("shmem", |v| v.shmem),
-    ("kernel", |v| v.kernel),
+/// The columns of the step table beside the formulas.
+const COUNTERS: [&str; 6] = [
+    "rss",
+    "cache",
+    "active_file",
+    "inactive_file",
+    "shmem",
+    "kernel",
 ];
 const TRUTH: [&str; 2] = ["live", "file_live"];
 
@@ -32,7 +30,7 @@ pub fn steps(recording: &Recording, bands: &[StepBand]) -> String {
          <thead><tr><th scope=col>step<th scope=col>by<th scope=col class=n>at\
          <th scope=col class=n>usage<th scope=col class=n>working_<wbr>set",
     );
-    for name in COUNTERS.iter().map(|(n, _)| *n) {
+    for name in COUNTERS {
         // A narrow page may break a long name after its underscore.
         let name = name.replace('_', "_<wbr>");
         let _ = write!(out, "<th scope=col class=n>{name}");
@@ -86,8 +84,8 @@ fn step(out: &mut String, recording: &Recording, band: &StepBand) {
     let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
     out.push_str(&mib_cell(signed(view.usage)));
     out.push_str(&mib_cell(working_set(&view)));
-    for (_, counter) in COUNTERS {
-        out.push_str(&mib_cell(signed(counter(&view))));
+    for name in COUNTERS {
+        out.push_str(&mib_cell(signed(view.get(name))));
     }
     for name in TRUTH {
         let column = table.column(&format!("truth:{name}"));
