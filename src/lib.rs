@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod cluster;
 pub mod compare;
+pub mod composition;
 pub mod demo;
 pub mod detector;
 pub mod expect;

@@ -110,9 +110,7 @@ fn moments(recording: &Recording) -> Vec<Moment> {
             .unwrap_or(0)
     };
     let working_set = |v: &View| {
-        crate::formula::by_name("cadvisor_working_set")
-            .and_then(|f| (f.eval)(v))
-            .and_then(|bytes| u64::try_from(bytes).ok())
+        crate::formula::cadvisor::working_set(v).and_then(|bytes| u64::try_from(bytes).ok())
     };
     [
         ("start", 0),

@@ -137,9 +137,8 @@ impl Lines {
                 "      t     usage       rss  inactive_f  active_f     cache  working_set   MiB\n",
             );
         }
-        let working_set = crate::formula::by_name("cadvisor_working_set")
-            .and_then(|f| (f.eval)(view))
-            .and_then(|v| u64::try_from(v).ok());
+        let working_set =
+            crate::formula::cadvisor::working_set(view).and_then(|v| u64::try_from(v).ok());
         let cell = |value: Option<u64>| value.map_or("-".to_string(), units::mib);
         line.push_str(&format!(
             "{:>7.1}{:>10}{:>10}{:>12}{:>10}{:>10}{:>13}\n",

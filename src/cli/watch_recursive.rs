@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::common::Terminal;
 use crate::cgroup::{container_id, kubelet_name};
+use crate::formula::cadvisor;
 use crate::harness::{self, Fleet, Observer};
 use crate::recording::{self, Group, Header, MISSING};
 use crate::rows::{CgroupVersion, ViewIndex};
@@ -156,14 +157,9 @@ impl Observer for Sums {
             return;
         };
         let view = index.view(|c| values.get(c).copied().filter(|v| *v != MISSING));
-        let usage = view.usage.unwrap_or(0);
-        let inactive = view.inactive_file.unwrap_or(0);
-        let add = [
-            1,
-            usage,
-            view.rss.unwrap_or(0),
-            usage.saturating_sub(inactive),
-        ];
+        let working_set = cadvisor::working_set(&view).unwrap_or(0);
+        let (usage, rss) = (view.usage.unwrap_or(0), view.rss.unwrap_or(0));
+        let add = [1, usage, rss, working_set.cast_unsigned()];
         for (sum, more) in self.sums.iter_mut().zip(add) {
             *sum = sum.saturating_add(more);
         }

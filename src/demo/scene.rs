@@ -2,27 +2,14 @@
 //! the kernel did.
 
 use super::tape::Tape;
-use crate::formula::{self, FORMULAS};
+use crate::formula::{FORMULAS, Kind, cadvisor};
 use crate::plot::steps::StepBand;
 use crate::recording::EventKind;
 use crate::rows::View;
 use crate::units;
 
-/// What stands for "memory used" somewhere: these are compared. Estimates of a part, what is left of
-/// a node, and the values of a node's root are not.
-const USED: [&str; 11] = [
-    "cadvisor_working_set",
-    "cadvisor_working_set_2016",
-    "docker_cli_17_06",
-    "usage",
-    "usage_minus_file_lru",
-    "rss",
-    "max_working_set_rss",
-    "working_set_minus_mapped",
-    "rss_plus_mapped",
-    "working_set_minus_slab",
-    "anon_sock_kernel",
-];
+/// These say what another one says, or the same in other steps.
+const SAME: [&str; 2] = ["docker_stats", "kubectl_top"];
 
 /// The truth's counters that the show tells of, in words.
 const TRUTH: [(&str, &str); 8] = [
@@ -101,7 +88,7 @@ pub fn truth(tape: &Tape, group: usize, t: f64) -> Vec<(&'static str, u64)> {
 
 /// `working_set = usage 210.5 MiB - inactive_file 209.6 MiB = 0.9 MiB`.
 pub fn working_set(view: &View) -> Option<String> {
-    let value = (formula::by_name("cadvisor_working_set")?.eval)(view)?;
+    let value = cadvisor::working_set(view)?;
     let (usage, inactive) = (view.usage?, view.inactive_file?);
     let clamped = if inactive > usage {
         " (not below 0)"
@@ -120,7 +107,7 @@ pub fn working_set(view: &View) -> Option<String> {
 pub fn furthest(view: &View, count: usize) -> Vec<(&'static str, i64)> {
     let mut values: Vec<(&str, i64)> = FORMULAS
         .iter()
-        .filter(|f| USED.contains(&f.name))
+        .filter(|f| f.kind == Kind::Used && !SAME.contains(&f.name))
         .filter_map(|f| Some((f.name, (f.eval)(view)?)))
         .collect();
     values.sort_by_key(|(_, value)| std::cmp::Reverse(*value));
@@ -206,14 +193,13 @@ fn said(tape: &Tape, group: usize, t: f64) -> Option<String> {
         .filter(|s| *s < table.len())
         .map(|s| tape.recording.view(group, &index, s))
         .max_by_key(|v| v.usage)?;
-    let of = |words: &str, name: &str| {
-        let value = (formula::by_name(name)?.eval)(&view)?;
-        Some(format!("{words} {}", units::signed_bytes(value)))
-    };
+    let of =
+        |words: &str, value: Option<i64>| Some(format!("{words} {}", units::signed_bytes(value?)));
+    let signed = |bytes: u64| i64::try_from(bytes).ok();
     let said = [
-        of("working_set said", "cadvisor_working_set"),
-        of("rss", "rss"),
-        of("usage", "usage"),
+        of("working_set said", cadvisor::working_set(&view)),
+        of("rss", view.rss.and_then(signed)),
+        of("usage", view.usage.and_then(signed)),
     ];
     Some(said.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

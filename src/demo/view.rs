@@ -12,7 +12,7 @@ use super::player::Player;
 use super::scene;
 use super::tape::Tape;
 use super::timeline::Timeline;
-use crate::formula;
+use crate::formula::cadvisor;
 use crate::plot::layers::{self, Line as DrawnLine};
 use crate::units;
 
@@ -135,7 +135,7 @@ fn beside(frame: &mut Frame, player: &Player, ui: &Ui, area: Rect) {
         frame.render_widget(Line::from(format!(" {}", tape.label)).bold(), name);
         let view = moment(player, (tape, timeline));
         let short = view.and_then(|v| {
-            let ws = (formula::by_name("cadvisor_working_set")?.eval)(&v)?;
+            let ws = cadvisor::working_set(&v)?;
             Some(format!(" working_set {}", units::signed_bytes(ws)))
         });
         frame.render_widget(Line::from(short.unwrap_or_default()).bold(), formula);

@@ -1,11 +1,11 @@
 //! What a container's memory is made of, as far as one cAdvisor scrape can tell.
 //!
-//! cAdvisor shows neither shmem nor what was freed lazily, but both follow from two sums that the
-//! kernel keeps: pages of files and lazily freed pages stand on the file lists, pages of files and
-//! shmem count as cache. So `active_file + inactive_file - cache` is what was freed lazily (or was,
-//! and is in use again), and the same below zero is shmem.
+//! cAdvisor shows neither shmem nor what was freed lazily, but [`Composition`](parts::Composition)
+//! tells both from the two sums it does show: the file lists, and the cache.
 
+use crate::composition as parts;
 use crate::export::{Metric, Reading};
+use crate::rows::View;
 use crate::scenario::Class;
 
 /// Bytes of each kind.
@@ -28,19 +28,23 @@ pub struct Anatomy {
 impl Anatomy {
     /// Takes a reading apart; none where one of the five rows is missing.
     pub fn of(reading: &Reading) -> Option<Anatomy> {
-        let usage = reading.get(Metric::Usage)?;
-        let rss = reading.get(Metric::Rss)?;
-        let cache = reading.get(Metric::Cache)?;
-        let lists = reading.get(Metric::ActiveFile)? + reading.get(Metric::InactiveFile)?;
-        let lazy = (lists - cache).clamp(0.0, rss);
-        let shmem = (cache - lists).max(0.0);
+        let bytes = |metric| reading.get(metric).map(|bytes| bytes as u64);
+        let view = View {
+            usage: bytes(Metric::Usage),
+            rss: bytes(Metric::Rss),
+            cache: bytes(Metric::Cache),
+            active_file: bytes(Metric::ActiveFile),
+            inactive_file: bytes(Metric::InactiveFile),
+            ..View::NONE
+        };
+        let parts = parts::Composition::of(&view);
         Some(Anatomy {
-            usage,
-            rss,
-            lazy,
-            file: (cache - shmem).max(0.0),
-            shmem,
-            rest: (usage - rss - cache).max(0.0),
+            usage: view.usage? as f64,
+            rss: view.rss? as f64,
+            lazy: parts.lazily_freed? as f64,
+            file: parts.file_cache() as f64,
+            shmem: parts.shmem? as f64,
+            rest: parts.unexplained? as f64,
         })
     }
 

@@ -116,10 +116,14 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The counters of a [`View`] by name, and `anon_lru`.
+/// The counters of a [`View`] by name, and sums of lists that are reclaimed alike.
 fn counter(name: &str) -> Option<fn(&View) -> Option<u64>> {
     match name {
         "anon_lru" => Some(|v| Some(v.inactive_anon?.saturating_add(v.active_anon?))),
+        "anon_or_unevictable_lru" => Some(|v| {
+            v.unevictable?
+                .checked_add(v.inactive_anon?.checked_add(v.active_anon?)?)
+        }),
         _ => View::counter(name),
     }
 }

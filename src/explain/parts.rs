@@ -1,6 +1,7 @@
 //! What the memory of one reading is made of, and what of it the kernel could take back.
 
 use super::{Reading, derive};
+use crate::composition::Composition;
 use crate::formula;
 use crate::rows::{CgroupVersion, View};
 
@@ -57,7 +58,7 @@ impl Parts {
         let version = reading.version.unwrap_or(CgroupVersion::V1);
         let bound = derive::usage_lower_bound(&reading.rows, version);
         let lazy_free = estimate("lazyfree_estimate", &view);
-        let thp_hidden = estimate("thp_hidden_estimate", &view);
+        let thp_hidden = Composition::of(&view).hidden.unwrap_or(0);
         let in_lists = |list: Option<u64>, lazy: u64| list.map(|bytes| bytes.saturating_sub(lazy));
         // MADV_FREE puts pages on the inactive list; only what does not fit there is elsewhere.
         let lazy_inactive = lazy_free.min(view.inactive_file.unwrap_or(0));

@@ -6,6 +6,7 @@
 //! v1 the rows that only v2 has. All exports, the detectors' feed and the live endpoint use this
 //! table and nothing else.
 
+use crate::formula::cadvisor;
 use crate::rows::{CgroupVersion, Row, UNLIMITED, Unit};
 
 /// How Prometheus treats a series.
@@ -465,7 +466,9 @@ impl Mapper {
         let working_set = reading
             .get(Metric::Usage)
             .zip(reading.get(Metric::InactiveFile))
-            .map(|(usage, inactive)| (usage - inactive).max(0.0));
+            .map(|(usage, inactive)| {
+                cadvisor::less_inactive_file(usage as u64, inactive as u64) as f64
+            });
         reading.set(Metric::WorkingSet, working_set);
         let limit = self.limit_column.and_then(&get).or(self.limit);
         let shown = limit.map_or(0.0, shown_limit);

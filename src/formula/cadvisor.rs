@@ -1,6 +1,6 @@
 //! cAdvisor, and with it the kubelet and most dashboards.
 
-use super::{Formula, Tool, clamped, display};
+use super::{Formula, Kind, Tool, clamped, display, signed};
 use crate::rows::View;
 
 /// `usage - inactive_file`, not below 0.
@@ -13,6 +13,7 @@ use crate::rows::View;
 pub const WORKING_SET: Formula = Formula {
     name: "cadvisor_working_set",
     expression: "usage - inactive_file, not below 0",
+    kind: Kind::Used,
     used_by: "cAdvisor, kubelet, CRI stats, podman stats on v2",
     eval: working_set,
     tools: &[
@@ -37,16 +38,22 @@ pub const WORKING_SET: Formula = Formula {
 
 /// The value of [`WORKING_SET`], which other formulas start from.
 pub fn working_set(view: &View) -> Option<i64> {
-    clamped(view.usage? as i128 - view.inactive_file? as i128)
+    signed(less_inactive_file(view.usage?, view.inactive_file?).into())
+}
+
+/// The computation itself, in bytes.
+pub fn less_inactive_file(usage: u64, inactive_file: u64) -> u64 {
+    usage.saturating_sub(inactive_file)
 }
 
 /// `usage - inactive_anon - inactive_file`, each step not below 0.
 ///
 /// cAdvisor before July 2016: tmpfs and idle heap were invisible (tmpfs pages are on the anonymous
-/// lists), so the kubelet overstated what was available.
+/// lists, unless the mount is noswap), so the kubelet overstated what was available.
 pub const WORKING_SET_2016: Formula = Formula {
     name: "cadvisor_working_set_2016",
     expression: "usage - inactive_anon - inactive_file, not below 0",
+    kind: Kind::Used,
     used_by: "cAdvisor before July 2016",
     eval: |view| {
         let rest = (view.usage? as i128 - view.inactive_anon? as i128).max(0);
@@ -63,6 +70,7 @@ pub const WORKING_SET_2016: Formula = Formula {
 pub const NODE_ROOT_USAGE: Formula = Formula {
     name: "node_root_usage",
     expression: "anon + file",
+    kind: Kind::Node,
     used_by: "kubelet and cAdvisor for the node's root cgroup on v2",
     eval: |view| clamped(view.rss? as i128 + view.cache? as i128),
     tools: &[],
@@ -72,6 +80,7 @@ pub const NODE_ROOT_USAGE: Formula = Formula {
 pub const NODE_ROOT_WORKING_SET: Formula = Formula {
     name: "node_root_working_set",
     expression: "anon + file - inactive_file, not below 0",
+    kind: Kind::Node,
     used_by: "kubectl top node and kubelet eviction on v2",
     eval: |view| clamped(view.rss? as i128 + view.cache? as i128 - view.inactive_file? as i128),
     tools: &[],

@@ -1,6 +1,6 @@
 //! What `docker stats` printed over the years. The API gives raw rows; the client subtracts.
 
-use super::{Formula, Tool, display, signed};
+use super::{Formula, Kind, Tool, display, signed};
 
 /// `usage - inactive_file` where that is below usage, else usage.
 ///
@@ -11,6 +11,7 @@ use super::{Formula, Tool, display, signed};
 pub const STATS: Formula = Formula {
     name: "docker_stats",
     expression: "usage - inactive_file if that row is below usage, else usage",
+    kind: Kind::Used,
     used_by: "docker stats 20.10 and later",
     eval: |view| {
         let (usage, inactive) = (view.usage?, view.inactive_file?);
@@ -34,6 +35,7 @@ pub const STATS: Formula = Formula {
 pub const CLI_17_06: Formula = Formula {
     name: "docker_cli_17_06",
     expression: "usage - cache",
+    kind: Kind::Used,
     used_by: "docker stats 17.06 to 19.03",
     eval: |view| signed(view.usage? as i128 - view.cache? as i128),
     tools: &[Tool {

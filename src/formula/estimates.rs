@@ -3,7 +3,7 @@
 //! Both compare the LRU lists, which count pages, with `rss`/`cache`, which count mappings and the
 //! page cache. memory.stat is summed from per-CPU batches: values up to 256 KiB a CPU mean nothing.
 
-use super::{Formula, clamped};
+use super::{Formula, Kind, clamped};
 
 /// `active_file + inactive_file + shmem - cache`, not below 0: lazily freed anonymous memory.
 ///
@@ -14,6 +14,7 @@ use super::{Formula, clamped};
 pub const LAZYFREE: Formula = Formula {
     name: "lazyfree_estimate",
     expression: "active_file + inactive_file + shmem - cache, not below 0",
+    kind: Kind::Part,
     used_by: "memtide",
     eval: |view| {
         let lists = view.active_file? as i128 + view.inactive_file? as i128;
@@ -22,17 +23,22 @@ pub const LAZYFREE: Formula = Formula {
     tools: &[],
 };
 
-/// `inactive_anon + active_anon - rss - shmem`, not below 0: huge pages that are mapped in part.
+/// All pages on lists less `rss` and `cache`, not below 0: huge pages that are mapped in part.
 ///
 /// MADV_DONTNEED of part of a huge page lowers rss at once; the page stays whole on the list, and
-/// charged, until the kernel splits it. v1 kernels too old for the row `shmem` give none.
+/// charged, until the kernel splits it. All lists count: lazily freed
+/// pages are on the file lists, mlocked ones and a tmpfs of noswap on the unevictable one. Pages in
+/// swap cache make it too small.
 pub const THP_HIDDEN: Formula = Formula {
     name: "thp_hidden_estimate",
-    expression: "inactive_anon + active_anon - rss - shmem, not below 0",
+    expression: "inactive_anon + active_anon + inactive_file + active_file + unevictable - rss - cache, not below 0",
+    kind: Kind::Part,
     used_by: "memtide",
     eval: |view| {
-        let lists = view.inactive_anon? as i128 + view.active_anon? as i128;
-        clamped(lists - view.rss? as i128 - view.shmem? as i128)
+        let anon = view.inactive_anon? as i128 + view.active_anon? as i128;
+        let file = view.inactive_file? as i128 + view.active_file? as i128;
+        let lists = anon + file + view.unevictable? as i128;
+        clamped(lists - view.rss? as i128 - view.cache? as i128)
     },
     tools: &[],
 };

@@ -1,6 +1,6 @@
 //! The kubelet's eviction signal and what `kubectl top` shows.
 
-use super::{Formula, Tool, cadvisor, display, signed};
+use super::{Formula, Kind, Tool, cadvisor, display, signed};
 
 const MIB: i64 = 1 << 20;
 
@@ -12,6 +12,7 @@ const MIB: i64 = 1 << 20;
 pub const MEMORY_AVAILABLE: Formula = Formula {
     name: "kubelet_memory_available",
     expression: "node capacity - (usage - inactive_file), signed",
+    kind: Kind::Available,
     used_by: "kubelet eviction (memory.available)",
     eval: |view| {
         let capacity = view.node_capacity? as i128;
@@ -30,6 +31,7 @@ pub const MEMORY_AVAILABLE: Formula = Formula {
 pub const TOP: Formula = Formula {
     name: "kubectl_top",
     expression: "cadvisor_working_set, truncated to Mi",
+    kind: Kind::Used,
     used_by: "kubectl top pod, kubectl top node",
     eval: |view| Some(cadvisor::working_set(view)? / MIB * MIB),
     tools: &[Tool {

@@ -26,12 +26,27 @@ pub struct Formula {
     pub name: &'static str,
     /// The expression for people: `usage - inactive_file, not below 0`.
     pub expression: &'static str,
+    /// What its value claims to be.
+    pub kind: Kind,
     /// Who computes it so.
     pub used_by: &'static str,
     /// Bytes, or none where a row is missing. Signed: some formulas may be below zero.
     pub eval: fn(&View) -> Option<i64>,
     /// The tools that print it, each with its own way to write a number.
     pub tools: &'static [Tool],
+}
+
+/// What a formula's value claims to be. Only [`Kind::Used`] can be off from what a program holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Memory used by the container.
+    Used,
+    /// An estimate of one kind of memory.
+    Part,
+    /// What a node has left.
+    Available,
+    /// A node's root cgroup.
+    Node,
 }
 
 /// A tool that prints a formula's value.

@@ -1,6 +1,6 @@
 //! One row as it is.
 
-use super::{Formula, Tool, display, signed};
+use super::{Formula, Kind, Tool, display, signed};
 
 /// `memory.usage_in_bytes` or `memory.current`: everything charged, page cache included.
 ///
@@ -8,6 +8,7 @@ use super::{Formula, Tool, display, signed};
 pub const USAGE: Formula = Formula {
     name: "usage",
     expression: "usage",
+    kind: Kind::Used,
     used_by: "container_memory_usage_bytes, docker before 17.06, podman 4.6 and earlier, nomad",
     eval: |view| signed(view.usage? as i128),
     tools: &[
@@ -37,6 +38,7 @@ pub const USAGE: Formula = Formula {
 pub const RSS: Formula = Formula {
     name: "rss",
     expression: "total_rss (v1) or anon (v2)",
+    kind: Kind::Used,
     used_by: "container_memory_rss, many alert rules, nomad",
     eval: |view| signed(view.rss? as i128),
     tools: &[

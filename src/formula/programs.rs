@@ -1,14 +1,15 @@
 //! Programs that read their own cgroup to decide when they have used too much.
 
-use super::{Formula, Tool, display, signed};
+use super::{Formula, Kind, Tool, display, signed};
 
 /// `usage - inactive_file - active_file`, signed.
 ///
 /// Ray's memory monitor (and others that found active page cache counted as theirs). shmem stays
-/// in: it is on the anonymous lists.
+/// in: it is on the anonymous lists, or on the unevictable one.
 pub const USAGE_MINUS_FILE_LRU: Formula = Formula {
     name: "usage_minus_file_lru",
     expression: "usage - inactive_file - active_file",
+    kind: Kind::Used,
     used_by: "Ray and others",
     eval: |view| {
         let file_lru = view.inactive_file? as i128 + view.active_file? as i128;
@@ -27,6 +28,7 @@ pub const USAGE_MINUS_FILE_LRU: Formula = Formula {
 pub const ANON_SOCK_KERNEL: Formula = Formula {
     name: "anon_sock_kernel",
     expression: "anon + sock + kernel - slab_reclaimable (v2)",
+    kind: Kind::Used,
     used_by: "ClickHouse",
     eval: |view| {
         // `sock` exists on v2 only, so v1's kernel memory never gets here.

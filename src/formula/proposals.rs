@@ -1,6 +1,6 @@
 //! What people who watch memory use or proposed instead of working_set alone.
 
-use super::{Formula, cadvisor, clamped, signed};
+use super::{Formula, Kind, cadvisor, clamped, signed};
 
 /// The larger of `cadvisor_working_set` and `rss`: the safe reading beside MADV_FREE.
 ///
@@ -9,6 +9,7 @@ use super::{Formula, cadvisor, clamped, signed};
 pub const MAX_WORKING_SET_RSS: Formula = Formula {
     name: "max_working_set_rss",
     expression: "max(cadvisor_working_set, rss)",
+    kind: Kind::Used,
     used_by: "guards of mail servers",
     eval: |view| {
         let rss = signed(view.rss? as i128)?;
@@ -21,6 +22,7 @@ pub const MAX_WORKING_SET_RSS: Formula = Formula {
 pub const WORKING_SET_MINUS_MAPPED: Formula = Formula {
     name: "working_set_minus_mapped",
     expression: "cadvisor_working_set - mapped_file (v1) or file_mapped (v2)",
+    kind: Kind::Used,
     used_by: "dashboards of programs that map their data files",
     eval: |view| signed(cadvisor::working_set(view)? as i128 - view.mapped_file? as i128),
     tools: &[],
@@ -30,6 +32,7 @@ pub const WORKING_SET_MINUS_MAPPED: Formula = Formula {
 pub const RSS_PLUS_MAPPED: Formula = Formula {
     name: "rss_plus_mapped",
     expression: "rss + mapped_file (v1) or file_mapped (v2)",
+    kind: Kind::Used,
     used_by: "dashboards of programs that map their data files",
     eval: |view| signed(view.rss? as i128 + view.mapped_file? as i128),
     tools: &[],
@@ -42,6 +45,7 @@ pub const RSS_PLUS_MAPPED: Formula = Formula {
 pub const WORKING_SET_MINUS_SLAB: Formula = Formula {
     name: "working_set_minus_slab",
     expression: "cadvisor_working_set - slab_reclaimable (v2), not below 0",
+    kind: Kind::Used,
     used_by: "proposals to cAdvisor",
     eval: |view| clamped(cadvisor::working_set(view)? as i128 - view.slab_reclaimable? as i128),
     tools: &[],

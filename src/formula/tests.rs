@@ -86,6 +86,7 @@ fn full() -> View {
         sock: Some(2_000_000),
         kernel: Some(90_000_000),
         node_capacity: Some(8_000_000_000),
+        unevictable: Some(5_000_000),
         ..View::NONE
     }
 }
@@ -106,7 +107,7 @@ fn each_formula_is_what_the_design_says() {
         ("working_set_minus_slab", 579_000_000),
         ("anon_sock_kernel", 381_000_000),
         ("lazyfree_estimate", 20_000_000),
-        ("thp_hidden_estimate", 10_000_000),
+        ("thp_hidden_estimate", 35_000_000),
         ("kubelet_memory_available", 7_410_000_000),
         ("kubectl_top", 562 << 20),
         ("node_root_usage", 800_000_000),

@@ -55,8 +55,7 @@ impl Live<'_> {
         let values = self.parts.sampler.values(group);
         let index = ViewIndex::new(self.parts.version, &self.parts.groups[group].columns);
         let view = index.view(|c| values.get(c).copied().filter(|v| *v != MISSING));
-        let working_set =
-            crate::formula::by_name("cadvisor_working_set").and_then(|f| (f.eval)(&view));
+        let working_set = crate::formula::cadvisor::working_set(&view);
         controller.due |=
             controller.left > 0 && working_set.is_some_and(|bytes| bytes > controller.above as i64);
     }

@@ -1,18 +1,21 @@
 //! What a chart of one cgroup shows: five areas that add up to its usage, and three lines.
 //!
-//! | area | bytes |
+//! | area | bytes ([`Composition`]) |
 //! |---|---|
-//! | anon | active_anon + inactive_anon - shmem: anonymous pages on the anonymous lists |
-//! | active_file, inactive_file, shmem | the rows of that name |
+//! | anon | anonymous pages in use, and the hidden parts of huge pages |
+//! | active_file | page cache on the active list, and mlocked files |
+//! | inactive_file | page cache on the inactive list, and lazily freed pages |
+//! | shmem | files in memory |
 //! | kernel | the kernel's own row, or what usage has beyond the others where there is none |
 //!
-//! The area `anon` is read from the lists and not from the row `rss` (v1) or `anon` (v2): lazily
-//! freed pages stay in that row but move to the inactive *file* list, and partly unmapped huge pages
-//! leave the row but not the list. So the areas add up to usage, and the line `rss` parts from
-//! the area where the kernel's two ways of counting do.
+//! The area `anon` is not the row `rss` (v1) or `anon` (v2): lazily freed pages stay in that row
+//! but move to the inactive *file* list, and partly unmapped huge pages leave the row but stay
+//! charged. So the areas add up to usage, and the line `rss` parts from the area where the kernel's
+//! two ways of counting do.
 
 use super::palette::{self, Rgb};
-use crate::formula;
+use crate::composition::Composition;
+use crate::formula::cadvisor;
 use crate::recording::Recording;
 use crate::rows::{UNLIMITED, View};
 
@@ -72,7 +75,7 @@ impl Area {
             Area::Anon => "heap and stacks",
             Area::Shmem => "files in tmpfs",
             Area::Kernel => "kernel objects",
-            Area::ActiveFile => "cache, read again",
+            Area::ActiveFile => "cache, read again or locked",
             Area::InactiveFile => "cache or lazily freed, reclaimed first",
         }
     }
@@ -90,32 +93,18 @@ impl Area {
 
     /// Its bytes in one sample; none where the kernel did not give the rows.
     pub fn bytes(self, view: &View) -> Option<u64> {
+        let parts = Composition::of(view);
+        let with = |bytes: Option<u64>, more: Option<u64>| {
+            bytes.map(|bytes| bytes.saturating_add(more.unwrap_or(0)))
+        };
         match self {
-            Area::Anon => anon(view),
-            Area::Shmem => view.shmem,
-            Area::Kernel => view.kernel.or_else(|| rest(view)),
-            Area::ActiveFile => view.active_file,
-            Area::InactiveFile => view.inactive_file,
+            Area::Anon => with(parts.anon, parts.hidden),
+            Area::Shmem => parts.shmem,
+            Area::Kernel => parts.kernel.or(parts.unexplained),
+            Area::ActiveFile => with(parts.cache_active, parts.unevictable),
+            Area::InactiveFile => with(parts.cache_inactive, parts.lazily_freed),
         }
     }
-}
-
-fn anon(view: &View) -> Option<u64> {
-    match (view.active_anon, view.inactive_anon) {
-        (Some(active), Some(inactive)) => {
-            Some((active + inactive).saturating_sub(view.shmem.unwrap_or(0)))
-        }
-        _ => view.rss,
-    }
-}
-
-/// What usage has beyond the pages on the lists.
-fn rest(view: &View) -> Option<u64> {
-    let known = [anon(view), view.shmem, view.active_file, view.inactive_file];
-    Some(
-        view.usage?
-            .saturating_sub(known.into_iter().flatten().sum()),
-    )
 }
 
 impl Line {
@@ -149,10 +138,7 @@ impl Line {
     /// Its bytes in one sample of a group whose limit is `limit`.
     pub fn bytes(self, view: &View, limit: Option<u64>) -> Option<u64> {
         match self {
-            Line::WorkingSet => {
-                let value = (formula::by_name("cadvisor_working_set")?.eval)(view)?;
-                u64::try_from(value).ok()
-            }
+            Line::WorkingSet => u64::try_from(cadvisor::working_set(view)?).ok(),
             Line::Rss => view.rss,
             Line::Limit => limit,
         }
@@ -244,6 +230,7 @@ mod tests {
         let view = View {
             usage: Some(128 * MIB),
             rss: Some(128 * MIB),
+            cache: Some(0),
             inactive_anon: Some(0),
             active_anon: Some(0),
             inactive_file: Some(128 * MIB),
@@ -261,6 +248,7 @@ mod tests {
         let view = View {
             usage: Some(160 * MIB),
             rss: Some(5 * MIB),
+            cache: Some(153 * MIB),
             inactive_anon: Some(150 * MIB),
             active_anon: Some(5 * MIB),
             inactive_file: Some(2 * MIB),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Align, RunResult, StepRow, Style, Table, Verdict};
-use crate::formula::FORMULAS;
+use crate::formula::{FORMULAS, Kind};
 use crate::rows::{CgroupVersion, Row};
 use crate::units;
 
@@ -202,7 +202,7 @@ fn formula_table(run: &RunResult, common: bool) -> Table {
                 *value,
                 held(step),
                 limit,
-                is_estimate(formula.name),
+                formula.kind != Kind::Used,
             ));
         }
         table.row(cells);
@@ -214,11 +214,6 @@ fn formula_table(run: &RunResult, common: bool) -> Table {
 fn held(step: &StepRow) -> Option<f64> {
     let part = |name| step.truth.get(name).map(|v| *v as f64);
     Some(part("live")? + part("shmem_live").unwrap_or(0.0))
-}
-
-/// These don't claim to say what the program holds, so they can't be off.
-fn is_estimate(name: &str) -> bool {
-    name.ends_with("_estimate") || name.ends_with("_available")
 }
 
 fn formula_cell(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Entry;
 use super::text::{escape, mib_cell};
 use crate::expect::{CheckResult, Checked};
-use crate::formula;
+use crate::formula::cadvisor;
 use crate::plot::layers;
 use crate::plot::steps::StepBand;
 use crate::recording::{Recording, StepResult};
@@ -96,7 +96,7 @@ fn step(out: &mut String, recording: &Recording, band: &StepBand) {
 
 /// cAdvisor's working set.
 pub fn working_set(view: &View) -> Option<i64> {
-    (formula::by_name("cadvisor_working_set")?.eval)(view)
+    cadvisor::working_set(view)
 }
 
 /// Expected and seen.

@@ -7,9 +7,13 @@ use crate::truth;
 
 /// Counters under one name for both cgroup versions, so that one expectation holds on v1 and v2:
 /// `cache` is `total_cache` on v1 and `file` on v2. `anon_lru` is inactive_anon + active_anon: which
-/// of the two lists holds anonymous memory depends on the reclaim order.
+/// of the two lists holds anonymous memory depends on the reclaim order. `anon_or_unevictable_lru` has
+/// the unevictable list too: where tmpfs is depends on whether it is mounted with noswap.
 pub fn counters() -> impl Iterator<Item = &'static str> {
-    View::NAMES.iter().copied().chain(["anon_lru"])
+    View::NAMES
+        .iter()
+        .copied()
+        .chain(["anon_lru", "anon_or_unevictable_lru"])
 }
 
 /// How often the container was restarted up to the moment.
