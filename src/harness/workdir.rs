@@ -7,7 +7,7 @@ use super::environment::existing;
 use crate::run_id::RunId;
 use crate::scenario::Scenario;
 use crate::units;
-use crate::workload::Workload;
+use crate::workload::{Needs, SHM};
 
 /// A run's own folder below the work directory; removed when dropped.
 #[derive(Debug)]
@@ -25,10 +25,15 @@ impl WorkDir {
     /// When the file system is in memory and the scenario writes logs (its cache would be shmem,
     /// another thing entirely), when there is too little room, or when it can't be written.
     pub fn create(base: &Path, id: &RunId, scenario: &Scenario) -> Result<Self, HarnessError> {
-        let bytes = disk_bytes(scenario);
-        if bytes > 0 {
+        let needs = needs(scenario);
+        if needs.disk > 0 {
             check_file_system(base)?;
-            check_room(existing(base), bytes)?;
+            check_room(existing(base), needs.disk, RESERVE)?;
+        }
+        // Where there is no tmpfs the step that wants one is skipped and says so.
+        let shm = Path::new(SHM);
+        if needs.tmpfs > 0 && crate::host::filesystem_of(shm).as_deref() == Some("tmpfs") {
+            check_room(shm, needs.tmpfs, 0)?;
         }
         let path = base.join(id.to_string());
         std::fs::create_dir_all(&path).map_err(|source| HarnessError::WorkDir {
@@ -86,12 +91,12 @@ fn check_file_system(base: &Path) -> Result<(), HarnessError> {
     }
 }
 
-fn check_room(base: &Path, needed: u64) -> Result<(), HarnessError> {
+fn check_room(base: &Path, needed: u64, reserve: u64) -> Result<(), HarnessError> {
     // A file system that can't be asked is found out by the first write that fails.
     let Some(free) = crate::host::free_space(base) else {
         return Ok(());
     };
-    if free < needed.saturating_add(RESERVE) {
+    if free < needed.saturating_add(reserve) {
         return Err(HarnessError::NoRoom {
             path: base.to_path_buf(),
             free: units::bytes(free),
@@ -101,29 +106,11 @@ fn check_room(base: &Path, needed: u64) -> Result<(), HarnessError> {
     Ok(())
 }
 
-/// The most bytes a scenario can have on disk: all it writes, as if nothing were deleted.
-fn disk_bytes(scenario: &Scenario) -> u64 {
-    scenario
-        .containers
-        .iter()
-        .flat_map(|c| &c.actors)
+/// The most a scenario can have in files: all it writes, as if nothing were deleted.
+fn needs(scenario: &Scenario) -> Needs {
+    let actors = scenario.containers.iter().flat_map(|c| &c.actors);
+    actors
         .flat_map(|a| &a.steps)
-        .map(|step| match &step.workload {
-            Workload::LogWrite(log) => log_bytes(log),
-            _ => 0,
-        })
-        .fold(0, u64::saturating_add)
-}
-
-fn log_bytes(log: &crate::workload::LogWrite) -> u64 {
-    let by_time = match (log.rate, log.duration_ms) {
-        (Some(rate), Some(ms)) => Some(rate.saturating_mul(ms) / 1000),
-        _ => None,
-    };
-    let written = log.total.or(by_time).unwrap_or(0);
-    match &log.rotate {
-        // The current file, those kept, and a copy under way.
-        Some(rotate) => written.min(rotate.size.saturating_mul(rotate.keep + 2)),
-        None => written,
-    }
+        .map(|step| step.workload.work().needs())
+        .fold(Needs::NOTHING, Needs::and)
 }

@@ -2,9 +2,39 @@
 
 use super::pace::Pace;
 use super::region::State;
-use super::{Anon, Context, Huge, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
+use serde::{Deserialize, Serialize};
+
+/// See [`Workload::Anon`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Anon {
+    /// The region's name; a second step on it makes it larger.
+    pub region: String,
+    /// Bytes to map and touch, every page of it.
+    pub size: u64,
+    /// Bytes a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+    /// Bytes mapped and touched at a time.
+    pub chunk: u64,
+    /// Whether the program has lost it: counted as leaked.
+    pub leak: bool,
+    /// Which pages it asks for.
+    pub huge: Huge,
+}
+
+/// Which page size an anonymous region asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Huge {
+    /// MADV_NOHUGEPAGE: numbers add up in 4 KiB pages.
+    Never,
+    /// MADV_HUGEPAGE.
+    Always,
+    /// What the system does by itself.
+    System,
+}
 
 /// Mapped at a time at least. Not the whole step: where the system grants no more address space than
 /// there is memory, a leak that is to end in an OOM kill could not even begin.
@@ -57,5 +87,9 @@ impl Work for Anon {
             done += part;
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

@@ -1,11 +1,21 @@
 //! `dentries`: looks up names that do not exist. The kernel remembers each as a negative dentry.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::io;
 
 use super::pace::Pace;
-use super::{Context, Dentries, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
+
+/// See [`Workload::Dentries`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dentries {
+    /// How many names are looked up, each another one.
+    pub lookups: u64,
+    /// Look-ups a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+}
 
 /// Look-ups between two updates of the truth and two looks at the clock.
 const BATCH: u64 = 256;
@@ -47,6 +57,10 @@ impl Work for Dentries {
             context.truth.add(Counter::Ops, batch);
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

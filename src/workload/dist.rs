@@ -2,8 +2,21 @@
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp, LogNormal};
+use serde::{Deserialize, Serialize};
 
-use super::Dist;
+/// Numbers drawn for each line, object or lifetime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dist {
+    /// Always the same.
+    Fixed(u64),
+    /// Any of `lo..=hi` alike.
+    Uniform(u64, u64),
+    /// Exponential with this mean.
+    Exponential(f64),
+    /// Log-normal by median and sigma of the logarithm.
+    LogNormal(f64, f64),
+}
 
 /// A [`Dist`] ready to draw from: its parameters were checked.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::exec_output::Outputs;
-use super::{Context, Exec, Reached, Unit, Work, WorkError, clock};
+use super::{Context, Exec, Needs, Reached, Unit, Work, WorkError, clock};
 use crate::sys::process;
 
 /// Between SIGTERM and SIGKILL.
@@ -62,6 +62,11 @@ impl Work for Exec {
                 Err(nothing.failed(format_args!("{program:?} {}{tail}", why(status))))
             }
         }
+    }
+
+    fn needs(&self) -> Needs {
+        // What a command writes can't be known: that is what stays free beside all the rest.
+        Needs::NOTHING
     }
 }
 

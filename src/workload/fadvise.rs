@@ -1,10 +1,30 @@
 //! `fadvise`: tells the kernel that a file's cache is not needed, or will be.
 
+use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::{Context, Fadvise, FileAdvice, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
+
+/// See [`Workload::Fadvise`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fadvise {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// What is said about all of it.
+    pub advice: FileAdvice,
+}
+
+/// What posix_fadvise(2) is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAdvice {
+    /// POSIX_FADV_DONTNEED: drop what is clean and mapped by nobody.
+    Dontneed,
+    /// POSIX_FADV_WILLNEED: read it in.
+    Willneed,
+}
 
 impl Work for Fadvise {
     /// Dirty pages can't be dropped, so the file is synced first: that is what programs that care
@@ -28,5 +48,9 @@ impl Work for Fadvise {
         posix_fadvise(&file, 0, 0, advice)
             .map_err(|error| trouble("posix_fadvise on", error.into()))?;
         Ok(Reached::new(1, 1, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

@@ -1,14 +1,30 @@
 //! `file_read`: reads a file with read(2), in passes, or follows it as it grows.
 
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Context, FileRead, Reached, Unit, Work, WorkError, clock};
+use super::{Context, Needs, Reached, Unit, Work, WorkError, clock};
 use crate::truth::{Counter, Page};
 use crate::units;
+
+/// See [`Workload::FileRead`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileRead {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// How many times it is read from start to end.
+    pub passes: u64,
+    /// Bytes a read(2).
+    pub chunk: u64,
+    /// Go on at the end as the file grows, until this many bytes were read.
+    pub follow: Option<u64>,
+    /// Bytes a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+}
 
 /// How long a follower waits for a file to appear or to grow before it gives up.
 const PATIENCE_NS: u64 = 30_000_000_000;
@@ -52,6 +68,10 @@ impl Work for FileRead {
                 Err(reached.failed(format_args!("{reason} after {far} read")))
             }
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

@@ -1,6 +1,7 @@
 //! `heap_churn`: allocates and frees objects of random sizes and lifetimes around a steady live
 //! set, as a healthy service does.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -8,8 +9,23 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::arena::{Arena, Object};
 use super::dist::Draw;
 use super::pace::Pace;
-use super::{Context, Dist, HeapChurn, Reached, Unit, Work, WorkError};
+use super::{Context, Dist, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
+
+/// See [`Workload::HeapChurn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeapChurn {
+    /// Bytes live at a time, about.
+    pub live: u64,
+    /// Bytes an object.
+    pub size: Dist,
+    /// Allocations an object lives through.
+    pub lifetime: Dist,
+    /// Stop after this many bytes were allocated in all.
+    pub total: u64,
+    /// Bytes a second allocated; none is as fast as it goes.
+    pub rate: Option<u64>,
+}
 
 /// Memory in use is at most the live set and this part of it more, and [`SPARE`].
 const ROOM: u64 = 2;
@@ -52,6 +68,10 @@ impl Work for HeapChurn {
         context.heap = Some(heap);
         result.map_err(|error| reached(done).failed(error))?;
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

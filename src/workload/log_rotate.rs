@@ -1,12 +1,34 @@
 //! Rotation of a log, as loggers and logrotate do it.
 
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use super::Context;
 use super::files::{Open, copies, copy_path};
-use super::{Context, Rotate, RotateMode};
 use crate::truth::Counter;
+
+/// Rotation by size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rotate {
+    /// When the file has reached this size, bytes.
+    pub size: u64,
+    /// How.
+    pub mode: RotateMode,
+    /// How many old files are kept (`app.log.1` is the youngest).
+    pub keep: u64,
+}
+
+/// How a log is rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RotateMode {
+    /// `rename(2)` and a new file.
+    Rename,
+    /// Copy to the side and truncate in place.
+    CopyTruncate,
+}
 
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 64 << 10;

@@ -1,5 +1,6 @@
 //! `log_write`: appends lines to a log, as a service does.
 
+use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,44 @@ use super::files::Open;
 use super::log_lines::Lines;
 use super::log_rotate::rotate;
 use super::pace::{Pace, bytes_in};
-use super::{Context, Fsync, LogWrite, Reached, Unit, Work, WorkError};
+use super::{Context, Dist, Needs, Reached, Rotate, Unit, Work, WorkError};
 use crate::truth::Counter;
 use crate::units;
+
+/// See [`Workload::LogWrite`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogWrite {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// Bytes a line, its newline included.
+    pub line: Dist,
+    /// Bytes collected before one write(2); 0 writes every line by itself.
+    pub buffer: u64,
+    /// Bytes a second; none is as fast as it goes.
+    pub rate: Option<u64>,
+    /// Stop after these bytes (the last line may be cut to fit).
+    pub total: Option<u64>,
+    /// Stop after this time, milliseconds.
+    pub duration_ms: Option<u64>,
+    /// When fsync(2) is called.
+    pub fsync: Fsync,
+    /// When and how the log is rotated.
+    pub rotate: Option<Rotate>,
+    /// Keep the file open for the next step of this actor instead of closing it at the end.
+    pub keep_open: bool,
+}
+
+/// When fsync(2) is called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fsync {
+    /// Never.
+    Never,
+    /// Once, at the step's end.
+    End,
+    /// After every so many bytes.
+    Every(u64),
+}
 
 /// Without a rate the clock is read once in so many writes: a read costs a tenth of the write of a
 /// short line.
@@ -38,6 +74,19 @@ impl Work for LogWrite {
         let mut writer = Writer::new(self, context, path, log);
         let result = writer.write_all(lines);
         writer.finish(result)
+    }
+
+    fn needs(&self) -> Needs {
+        let by_time = match (self.rate, self.duration_ms) {
+            (Some(rate), Some(ms)) => Some(rate.saturating_mul(ms) / 1000),
+            _ => None,
+        };
+        let written = self.total.or(by_time).unwrap_or(0);
+        Needs::disk(match &self.rotate {
+            // The current file, those kept, and a copy under way.
+            Some(rotate) => written.min(rotate.size.saturating_mul(rotate.keep.saturating_add(2))),
+            None => written,
+        })
     }
 }
 

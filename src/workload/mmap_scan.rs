@@ -1,10 +1,22 @@
 //! `mmap_scan`: maps a file and touches every page of it, in passes.
 
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 
-use super::{Context, MmapScan, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::file_map::FileMap;
 use crate::truth::Counter;
+
+/// See [`Workload::MmapScan`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MmapScan {
+    /// File name in the pod's work directory.
+    pub file: String,
+    /// How many times every page is touched.
+    pub passes: u64,
+    /// Keep it mapped until the actor ends.
+    pub keep: bool,
+}
 
 /// Bytes touched between two updates of the truth.
 const PART: usize = 1 << 20;
@@ -44,5 +56,9 @@ impl Work for MmapScan {
             context.truth.sub(Counter::MappedFileLive, mapped);
         }
         Ok(Reached::new(target, done, Unit::Bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

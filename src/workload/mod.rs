@@ -1,7 +1,7 @@
 //! Workloads: what a step does. One file each, behind one small trait.
 //!
-//! To add one: its parameters in `spec.rs` with an arm in [`Workload`], a file here that implements
-//! [`Work`] for them, and an arm in [`Workload::work`].
+//! To add one: a file here with its parameters and [`Work`] for them (what it does, what it does to
+//! the truth, what it needs on disk), an arm in [`Workload`] and in [`Workload::work`].
 //!
 //! Measured memory never comes from the allocator; see [`crate::sys::memory::Anon`].
 
@@ -16,6 +16,7 @@ mod exec_output;
 mod fadvise;
 mod file_read;
 mod files;
+mod from_outside;
 mod heap_churn;
 mod log_lines;
 mod log_rotate;
@@ -33,10 +34,25 @@ mod thp_release;
 mod tmpfs;
 mod unlink;
 
+pub use anon::{Anon, Huge};
 pub use context::Context;
+pub use dentries::Dentries;
+pub use dist::Dist;
+pub use fadvise::{Fadvise, FileAdvice};
+pub use file_read::FileRead;
+pub use from_outside::{CgroupChurn, RestartContainer};
+pub use heap_churn::HeapChurn;
+pub use log_rotate::{Rotate, RotateMode};
+pub use log_write::{Fsync, LogWrite};
+pub use mmap_scan::MmapScan;
 pub use reached::{Reached, Unit, WorkError};
+pub use reclaim::Reclaim;
+pub use release::{Advice, Release};
+pub use rewrite::Rewrite;
 pub use spec::*;
+pub use thp_release::ThpRelease;
 pub use tmpfs::{SHM, folder as tmpfs_folder};
+pub use unlink::Unlink;
 
 /// What a step does.
 pub trait Work {
@@ -46,14 +62,38 @@ pub trait Work {
     /// # Errors
     /// [`WorkError::Failed`] with how far it came, [`WorkError::Skipped`] where the kernel can't.
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError>;
+
+    /// What must be free before the run begins.
+    fn needs(&self) -> Needs;
 }
 
-/// Steps that only the harness can do; a worker is never ordered to.
-struct NotHere;
+/// What a step can fill up at the most, as if nothing were deleted: bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// In files of the work directory.
+    pub disk: u64,
+    /// In files on the tmpfs.
+    pub tmpfs: u64,
+}
 
-impl Work for NotHere {
-    fn run(&self, _: &mut Context) -> Result<Reached, WorkError> {
-        Err(Reached::new(1, 0, Unit::Ops).failed("only the harness can do this step"))
+impl Needs {
+    /// It writes no files.
+    pub const NOTHING: Needs = Needs { disk: 0, tmpfs: 0 };
+
+    /// So much in the work directory.
+    pub fn disk(disk: u64) -> Needs {
+        Needs {
+            disk,
+            ..Needs::NOTHING
+        }
+    }
+
+    /// Both.
+    pub fn and(self, other: Needs) -> Needs {
+        Needs {
+            disk: self.disk.saturating_add(other.disk),
+            tmpfs: self.tmpfs.saturating_add(other.tmpfs),
+        }
     }
 }
 
@@ -77,7 +117,51 @@ impl Workload {
             Workload::ThpRelease(work) => work,
             Workload::Reclaim(work) => work,
             Workload::Fadvise(work) => work,
-            Workload::RestartContainer(_) | Workload::CgroupChurn(_) => &NotHere,
+            Workload::RestartContainer(work) => work,
+            Workload::CgroupChurn(work) => work,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_writes_says_how_much() {
+        let churn = CgroupChurn {
+            count: 1000,
+            file: 1 << 20,
+        };
+        let fill = TmpfsFill {
+            file: "data".into(),
+            size: 3 << 20,
+            rate: None,
+        };
+        let log = |rotate| LogWrite {
+            file: "app.log".into(),
+            line: Dist::Fixed(128),
+            buffer: 0,
+            rate: Some(1 << 20),
+            total: None,
+            duration_ms: Some(10_000),
+            fsync: Fsync::Never,
+            rotate,
+            keep_open: false,
+        };
+        let rotated = Rotate {
+            size: 1 << 20,
+            mode: RotateMode::Rename,
+            keep: 2,
+        };
+        let steps = [
+            Workload::CgroupChurn(churn),
+            Workload::TmpfsFill(fill),
+            Workload::LogWrite(log(None)),
+            Workload::LogWrite(log(Some(rotated))),
+        ];
+        let needs = steps.map(|step| step.work().needs());
+        assert_eq!(needs.map(|n| n.disk >> 20), [1000, 0, 10, 4]);
+        assert_eq!(needs.map(|n| n.tmpfs >> 20), [0, 3, 0, 0]);
     }
 }

@@ -1,11 +1,19 @@
 //! `reclaim`: asks the kernel to take back what it can of the container's memory, now.
 
+use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Context, Reached, Reclaim, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::cgroup::Hierarchy;
 use crate::rows::CgroupVersion;
+
+/// See [`Workload::Reclaim`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reclaim {
+    /// Bytes to ask for (v2); v1 knows only "all".
+    pub amount: u64,
+}
 
 /// Asks again while memory is on its way to disk: dirty pages can only go once they are written.
 const TRIES: usize = 5;
@@ -30,6 +38,10 @@ impl Work for Reclaim {
         }
         // All that could be had was had.
         Ok(Reached::new(1, 1, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

@@ -1,12 +1,42 @@
 //! `release`: gives memory of a region back to the kernel, in one of the ways programs do.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
 use nix::sys::mman::MmapAdvise;
 
 use super::region::{Region, State, Were};
-use super::{Advice, Context, Reached, Release, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
+
+/// See [`Workload::Release`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    /// The region's name.
+    pub region: String,
+    /// How it is given back.
+    pub advice: Advice,
+    /// How much of it, percent from its start, in whole pages.
+    pub share: f64,
+}
+
+/// How memory is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// MADV_FREE: the kernel may take it, later.
+    Free,
+    /// MADV_DONTNEED: gone now.
+    Dontneed,
+    /// MADV_COLD: first in line for reclaim.
+    Cold,
+    /// MADV_PAGEOUT: reclaimed now where there is somewhere to put it.
+    Pageout,
+    /// munmap(2).
+    Unmap,
+    /// Nothing is said to the kernel: the program's allocator keeps it for its next allocations.
+    Keep,
+}
 
 impl Work for Release {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
@@ -33,6 +63,10 @@ impl Work for Release {
             Advice::Pageout | Advice::Unmap => {}
         }
         Ok(reached(bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

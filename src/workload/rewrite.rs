@@ -1,8 +1,18 @@
 //! `rewrite`: writes to memory of a region again, whatever became of it.
 
 use super::region::State;
-use super::{Context, Reached, Rewrite, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
+use serde::{Deserialize, Serialize};
+
+/// See [`Workload::Rewrite`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// The region's name.
+    pub region: String,
+    /// How much of it, percent from its start, in whole pages.
+    pub share: f64,
+}
 
 /// Bytes written between two updates of the truth.
 const CHUNK: u64 = 1 << 20;
@@ -23,5 +33,9 @@ impl Work for Rewrite {
             done += part;
         }
         Ok(Reached::new(bytes, done, Unit::Bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

@@ -2,11 +2,21 @@
 //! small objects and keeps a few.
 
 use nix::sys::mman::MmapAdvise;
+use serde::{Deserialize, Serialize};
 
 use super::region::{HUGE_BYTES, State};
-use super::{Context, Reached, ThpRelease, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
+
+/// See [`Workload::ThpRelease`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThpRelease {
+    /// The region's name; it must have been mapped with huge pages.
+    pub region: String,
+    /// Bytes at the start of each huge page that stay in use, in whole pages.
+    pub keep: u64,
+}
 
 impl Work for ThpRelease {
     /// The kernel unmaps the released part at once, but a huge page of which one small page is still
@@ -41,5 +51,9 @@ impl Work for ThpRelease {
             done += len;
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Context, Reached, TmpfsFill, TmpfsRemove, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, TmpfsFill, TmpfsRemove, Unit, Work, WorkError};
 use crate::truth::Counter;
 
 /// Where every Linux with a `/dev` has one; container runtimes mount one here too.
@@ -61,6 +61,13 @@ impl Work for TmpfsFill {
         }
         Ok(reached(done))
     }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            tmpfs: self.size,
+            ..Needs::NOTHING
+        }
+    }
 }
 
 impl Work for TmpfsRemove {
@@ -75,5 +82,9 @@ impl Work for TmpfsRemove {
         let mine = context.truth.get(Counter::ShmemLive).min(size);
         context.truth.sub(Counter::ShmemLive, mine);
         Ok(Reached::new(1, 1, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

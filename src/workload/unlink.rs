@@ -1,7 +1,15 @@
 //! `unlink`: deletes a file and its rotated copies.
 
-use super::{Context, Reached, Unit, Unlink, Work, WorkError, files};
+use super::{Context, Needs, Reached, Unit, Work, WorkError, files};
 use crate::truth::Counter;
+use serde::{Deserialize, Serialize};
+
+/// See [`Workload::Unlink`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unlink {
+    /// File name in the pod's work directory; its rotated copies (`NAME.N`) go too.
+    pub file: String,
+}
 
 impl Work for Unlink {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
@@ -28,5 +36,9 @@ impl Work for Unlink {
             done += 1;
         }
         Ok(Reached::new(target, done, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
