@@ -369,3 +369,40 @@ fn an_index_that_was_completed_by_a_pod_that_is_gone_is_no_pass() {
         ],
     );
 }
+
+#[test]
+fn verdicts_are_published_where_teams_look() {
+    let cluster = Cluster::new();
+    three_done(&cluster);
+    let output = cluster.collect(&["--publish", "configmap", "--publish", "events"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let given = std::fs::read(cluster.dir.path().join("given")).unwrap();
+    let given: Vec<Value> = serde_json::Deserializer::from_slice(&given)
+        .into_iter()
+        .map(|object| object.unwrap())
+        .collect();
+    assert_eq!(given[0]["kind"], "ConfigMap");
+    let verdicts = given[0]["data"]["verdicts.json"].as_str().unwrap();
+    let verdicts: Value = serde_json::from_str(verdicts).unwrap();
+    assert_eq!(verdicts.as_array().unwrap().len(), 3);
+    assert_eq!(verdicts[0]["result"], "pass");
+    assert!(
+        given[0]["data"]["summary.md"]
+            .as_str()
+            .unwrap()
+            .contains("3 passed")
+    );
+    let events = given[1]["items"].as_array().unwrap();
+    assert_eq!(events.len(), 3);
+    for event in events {
+        assert_eq!(event["involvedObject"]["uid"], FIRST);
+        assert_eq!(
+            event["involvedObject"]["namespace"],
+            event["metadata"]["namespace"]
+        );
+        assert_eq!(
+            (event["reason"].as_str(), event["type"].as_str()),
+            (Some("MemtidePass"), Some("Normal"))
+        );
+    }
+}

@@ -262,3 +262,40 @@ fn a_completion_index_picks_its_scenario() {
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0]["scenario"], "two");
 }
+
+#[test]
+fn the_watch_on_every_node_has_no_rights_and_reads_only() {
+    let Some(bin) = validator("kind-watch") else {
+        return;
+    };
+    let objects = jobs(&bin, "overlays/watch");
+    let watch = objects.iter().find(|o| o["kind"] == "DaemonSet").unwrap();
+    let pod = &watch["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(
+        container["securityContext"]["capabilities"]["drop"],
+        serde_json::json!(["ALL"])
+    );
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert!(pod["hostPID"].is_null() && pod["hostNetwork"].is_null());
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    assert!(mounts.len() == 2 && mounts.iter().all(|mount| mount["readOnly"] == true));
+    assert_eq!(
+        watch["spec"]["selector"]["matchLabels"],
+        watch["spec"]["template"]["metadata"]["labels"]
+    );
+    // Its arguments are ones that memtide takes.
+    let mut args: Vec<&str> = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    args.push("--help");
+    let output = common::memtide().args(args).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let monitor = jobs(&bin, "overlays/watch-servicemonitor");
+    assert!(monitor.iter().any(|o| o["kind"] == "ServiceMonitor"));
+    assert_eq!(monitor.len(), objects.len() + 1);
+}

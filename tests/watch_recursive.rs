@@ -334,3 +334,61 @@ fn every_sample_has_what_moves_and_every_few_seconds_one_has_all() {
         assert_eq!(seldom[0], table.t[0]);
     }
 }
+
+#[test]
+fn a_container_that_was_there_before_its_link_is_named_once_it_has_one() {
+    let (own, pause) = ("d4".repeat(32), "e5".repeat(32));
+    let uid = "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f";
+    let children = [
+        format!("pod{uid}"),
+        format!("pod{uid}/{own}"),
+        format!("pod{uid}/{pause}"),
+        "pod11111111-0a1b-0a1b-0a1b-0a1b2c3d4e5f".to_string(),
+    ];
+    let Some((_tree, top)) = Tree::new("watch-named", &children) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (links, out) = (dir.path().join("containers"), dir.path().join("out.jsonl"));
+    std::fs::create_dir(&links).unwrap();
+    let watch = Watch::start(&top, &links, &out);
+    let series = |page: &str, id: &str| {
+        let of =
+            |line: &&str| line.starts_with("container_memory_usage_bytes") && line.contains(id);
+        page.lines().find(of).unwrap_or_default().to_string()
+    };
+    watch.until("it is there without a name", |page| {
+        !series(page, &own).is_empty()
+    });
+    std::fs::write(
+        links.join(format!("watch-x_monitoring_memtide-{own}.log")),
+        "",
+    )
+    .unwrap();
+    let page = watch.until("it has its name", |page| {
+        series(page, &own).contains("container=\"memtide\"")
+    });
+    assert!(!series(&page, &own).contains("image=\"\""), "{page}");
+    // The sandbox beside it is the same pod's, and no container.
+    let page = watch.until("the sandbox is the pod's", |page| {
+        series(page, &pause).contains("pod=\"watch-x\"")
+    });
+    let sandbox = series(&page, &pause);
+    assert!(
+        sandbox.contains("container=\"\"") && sandbox.contains("namespace=\"monitoring\""),
+        "{sandbox}"
+    );
+    // A pod without containers is no container.
+    assert!(!page.contains("pod11111111"), "{page}");
+    watch.stop();
+    let recording = recording::read_path(&out).unwrap();
+    let names: Vec<&str> = recording
+        .header
+        .groups
+        .iter()
+        .map(|g| g.name.as_str())
+        .collect();
+    assert!(
+        names.contains(&"watch-x_monitoring_memtide") && names.contains(&"watch-x_monitoring_")
+    );
+}

@@ -25,7 +25,7 @@ mod sweep;
 pub mod v1;
 pub mod v2;
 
-pub use below::{container_id, kubelet_name};
+pub use below::{container_id, is_only_a_parent, kubelet_name, on_the_node};
 pub use discover::{Located, Own, discover_in};
 pub use error::CgroupError;
 pub use files::Pids;

@@ -10,7 +10,7 @@ use super::run::Format;
 use super::{Exit, Failure, common};
 use crate::cluster::{
     self, CollectError, Collected, Collection, Ended, Kept, Kubectl, Pace, Refusal, RefusalKind,
-    evaluate,
+    Snapshot, evaluate,
 };
 use crate::compare::{self, Comparison, Run, Show};
 use crate::report::{self, Document, RunResult, Verdict};
@@ -52,9 +52,22 @@ pub struct Args {
     /// this long.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::parse_duration)]
     patience: Duration,
+    /// Put the verdicts into the Jobs' namespace, too: a ConfigMap `memtide-results`, or an event for
+    /// each index (needs `create` of events, or `create`, `get` and `patch` of configmaps).
+    #[arg(long, value_enum, value_name = "AS", requires = "job")]
+    publish: Vec<Publish>,
     /// How results are written to stdout.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+}
+
+/// As what verdicts are put into the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Publish {
+    /// One ConfigMap with the summary and every verdict.
+    Configmap,
+    /// An event about each Job for each of its indexes.
+    Events,
 }
 
 /// Fetches what there is, judges it, writes results, recordings and JUnit.
@@ -77,6 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut collected = evaluate(&snapshot, |pod| kept.log(pod));
     keep_recordings(&dir, &kept, &mut collected)?;
     write_results(&dir, &args, &collected)?;
+    args.publish(&collected, &snapshot)?;
     if let Ended::Refused(refusal) = ended {
         return Err(failure(refusal));
     }
@@ -85,11 +99,31 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 impl Args {
-    fn fetch(&self, kept: &Kept) -> anyhow::Result<Ended> {
-        let kubectl = Kubectl {
+    fn kubectl(&self) -> Kubectl {
+        Kubectl {
             namespace: self.namespace.clone(),
             context: self.context.clone(),
-        };
+        }
+    }
+
+    fn publish(&self, collected: &[Collected], snapshot: &Snapshot) -> anyhow::Result<()> {
+        for what in &self.publish {
+            let kubectl = self.kubectl();
+            let put = match what {
+                Publish::Configmap => kubectl.put("apply", &cluster::config_map(collected)),
+                Publish::Events => {
+                    let now = jiff::Timestamp::now().to_string();
+                    let events = cluster::verdict_events(collected, snapshot, &now);
+                    kubectl.put("create", &events)
+                }
+            };
+            put.map_err(failure)?;
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, kept: &Kept) -> anyhow::Result<Ended> {
+        let kubectl = self.kubectl();
         let pace = Pace {
             timeout: self.timeout,
             patience: self.patience,

@@ -27,4 +27,11 @@ impl Listen {
         writeln!(std::io::stderr(), "metrics: {url}")?;
         Ok(Some(Publisher::new(board)))
     }
+
+    /// The same for what runs in this pod, if the downward API tells which it is.
+    pub fn start_in_pod(&self) -> anyhow::Result<Option<Publisher>> {
+        let told = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let publisher = self.start()?;
+        Ok(publisher.map(|p| p.in_pod(told("MEMTIDE_POD"), told("MEMTIDE_NAMESPACE"))))
+    }
 }

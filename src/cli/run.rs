@@ -95,7 +95,7 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     };
     let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
     let environment = args.placed.environment()?;
-    let mut publisher = args.listen.start()?;
+    let mut publisher = args.listen.start_in_pod()?;
     let mut results = Vec::new();
     for (i, scenario) in scenarios.iter().enumerate() {
         let result = one(

@@ -16,7 +16,8 @@ use crate::units;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A cgroup's directory, or the id of a process in it.
+    /// A cgroup's directory, or the id of a process in it. With --recursive also the folder where a
+    /// node's cgroups are mounted (/sys/fs/cgroup): its pods are found below it.
     #[arg(value_name = "PATH|PID")]
     target: String,
     /// Watch every container below PATH, a node's `kubepods` cgroup for example, those that come
@@ -47,7 +48,14 @@ pub struct Args {
 
 /// Prints a line a sample and a summary at the end. Nothing in the cgroup is changed.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let path = resolve(&args.target)?;
+    let path = match args
+        .recursive
+        .then(|| kubepods(Path::new(&args.target)))
+        .flatten()
+    {
+        Some(path) => path,
+        None => resolve(&args.target)?,
+    };
     let mut publisher = args.listen.start()?;
     let mut nobody = Nobody;
     let other: &mut dyn Observer = match &mut publisher {
@@ -93,6 +101,25 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let colour = common::colour(to.is_terminal());
     to.write(&format!("\n{}", profile::render(&recording, colour)))?;
     Ok(Exit::Ok)
+}
+
+/// Where the kubelet has its pods, below the mounts of cgroups: its two drivers, on v1 and on v2, and
+/// with a cgroup of its own above them (Kind).
+const KUBEPODS: [&str; 4] = [
+    "kubepods.slice",
+    "kubepods",
+    "kubelet.slice/kubelet-kubepods.slice",
+    "kubelet/kubepods",
+];
+
+/// The pods' cgroup of a node, if `top` is where its cgroups are mounted.
+fn kubepods(top: &Path) -> Option<PathBuf> {
+    let tops = [top.join("memory"), top.to_path_buf()];
+    let all = tops
+        .iter()
+        .flat_map(|top| KUBEPODS.map(|pods| top.join(pods)));
+    let mut pods = all.filter(|path| path.join("memory.stat").is_file());
+    pods.next()
 }
 
 fn resolve(target: &str) -> anyhow::Result<PathBuf> {

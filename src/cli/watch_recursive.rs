@@ -1,6 +1,7 @@
 //! `memtide watch --recursive`: every container below a cgroup, a line a sample for all.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -8,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::common::Terminal;
 use crate::cgroup::{container_id, kubelet_name};
 use crate::formula::cadvisor;
-use crate::harness::{self, Fleet, Observer};
+use crate::harness::{self, NodeWatch, Observer};
 use crate::recording::{self, Group, Header, MISSING};
 use crate::rows::{CgroupVersion, ViewIndex};
 use crate::units;
@@ -24,14 +25,14 @@ pub fn run(
     raise_descriptors();
     let mut names = Names::new(top, logs);
     let mut name = |path: &Path| names.of(path);
-    let fleet = Fleet {
+    let node = NodeWatch {
         top,
         name: &mut name,
         interval,
         duration,
         out,
     };
-    Ok(harness::watch_all(fleet, observer)?)
+    Ok(harness::watch_all(node, observer)?)
 }
 
 /// Names of containers: as the kubelet has them where it links their logs, else by their path.
@@ -41,10 +42,14 @@ struct Names<'a> {
     /// The links' names; none on a node without Kubernetes.
     links: Option<Vec<String>>,
     read: Instant,
+    /// When a container was first asked for whose name was not there.
+    unnamed: HashMap<PathBuf, Instant>,
 }
 
 /// Between readings of the links, which are as many as the containers.
 const READ_AGAIN: Duration = Duration::from_millis(500);
+/// A container that has no link for so long, beside one that has, is the pod's sandbox.
+const SANDBOX: Duration = Duration::from_secs(2);
 
 impl<'a> Names<'a> {
     fn new(top: &'a Path, logs: &'a Path) -> Self {
@@ -53,23 +58,38 @@ impl<'a> Names<'a> {
             logs,
             links: links_of(logs),
             read: Instant::now(),
+            unnamed: HashMap::new(),
         }
     }
 
-    /// None where the kubelet may still give one: sandboxes never get one, and what is not named by
-    /// a runtime's id may be a pod whose containers are not made yet.
+    /// None where the kubelet may still give one, and for what is not named by a runtime's id: that
+    /// may be a pod whose containers are not made yet. A sandbox is `POD_NAMESPACE_`, as the kubelet's
+    /// page has its pod and namespace, and no container.
     fn of(&mut self, path: &Path) -> Option<String> {
         let id = container_id(path)?;
+        if self.read.elapsed() >= READ_AGAIN {
+            (self.links, self.read) = (links_of(self.logs), Instant::now());
+        }
         let Some(links) = &self.links else {
             let below = path.strip_prefix(self.top).unwrap_or(path);
             return Some(below.display().to_string());
         };
-        let known = kubelet_name(links, id);
-        if known.is_some() || self.read.elapsed() < READ_AGAIN {
-            return known;
+        if let Some(name) = kubelet_name(links, id) {
+            self.unnamed.remove(path);
+            return Some(name);
         }
-        (self.links, self.read) = (links_of(self.logs), Instant::now());
-        kubelet_name(self.links.as_deref().unwrap_or_default(), id)
+        let first = self.unnamed.entry(path.to_path_buf());
+        let first = *first.or_insert_with(Instant::now);
+        if first.elapsed() < SANDBOX {
+            return None;
+        }
+        let neighbours = std::fs::read_dir(path.parent()?).ok()?.flatten();
+        let named = neighbours
+            .map(|entry| entry.path())
+            .filter(|other| other != path)
+            .find_map(|other| kubelet_name(links, container_id(&other)?))?;
+        let (pod, _) = named.rsplit_once('_')?;
+        Some(format!("{pod}_"))
     }
 }
 

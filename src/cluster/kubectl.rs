@@ -121,6 +121,13 @@ impl Kubectl {
                  `kubectl get jobs --all-namespaces` lists what there is"
             ),
             RefusalKind::NoContext => "`kubectl config get-contexts` lists them".into(),
+            RefusalKind::Forbidden
+                if arguments
+                    .first()
+                    .is_some_and(|verb| *verb != "get" && *verb != "logs") =>
+            {
+                format!("--publish needs more rights in namespace {namespace}; see its help")
+            }
             RefusalKind::Forbidden => format!(
                 "collect needs `get` and `list` of jobs, pods and events and `get` of pods/log in \
                  namespace {namespace}"

@@ -18,6 +18,7 @@ mod log;
 mod object;
 mod pods;
 mod progress;
+mod publish;
 mod summary;
 
 pub use api::{Api, Following, Refusal, RefusalKind, Source};
@@ -30,4 +31,5 @@ pub use kubectl::Kubectl;
 pub use log::{Extract, extract};
 pub use object::{CONTAINER, ObjectError};
 pub use pods::{Pod, parse_pods};
+pub use publish::{config_map, events as verdict_events};
 pub use summary::{markdown, text};

@@ -41,6 +41,10 @@ const MOUNTS: [&str; 3] = [
     "/sys/fs/cgroup",
 ];
 
+/// The image of a watched container: the kernel does not know it. It is not empty, since rules tell
+/// containers from pods by `image!=""`.
+const UNKNOWN_IMAGE: &str = "unknown";
+
 impl Labels {
     /// The labels of a recording's groups, in their order.
     pub fn of(recording: &Recording, naming: Naming) -> Vec<Labels> {
@@ -109,6 +113,7 @@ impl Labels {
                 container: (*container).to_owned(),
                 pod: (*pod).to_owned(),
                 namespace: (*namespace).to_owned(),
+                image: UNKNOWN_IMAGE.to_owned(),
                 ..self
             },
             _ => self,
@@ -198,6 +203,11 @@ mod tests {
         let named = named.named("web-7d_shop_app");
         let names = [&named.pod, &named.namespace, &named.container].map(String::as_str);
         assert_eq!(names, ["web-7d", "shop", "app"]);
+        assert!(!named.image.is_empty());
+        let sandbox = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/kubepods/pod6d/{id}"));
+        let sandbox = sandbox.named("web-7d_shop_");
+        let names = [&sandbox.pod, &sandbox.namespace, &sandbox.container].map(String::as_str);
+        assert_eq!(names, ["web-7d", "shop", ""]);
         let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice").named("a_b_c");
         assert_eq!(
             (plain.id.as_str(), plain.name.as_str()),

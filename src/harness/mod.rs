@@ -10,8 +10,8 @@ mod ad_hoc;
 mod environment;
 mod error;
 mod evidence;
-mod fleet;
 mod live;
+mod node_watch;
 mod observer;
 mod restart;
 mod schedule;
@@ -22,7 +22,7 @@ mod workdir;
 
 pub use environment::{Environment, Options, Sink, can_run, existing, watch};
 pub use error::HarnessError;
-pub use fleet::{Fleet, watch_all};
 pub use live::Finished;
+pub use node_watch::{NodeWatch, watch_all};
 pub use observer::{Both, Nobody, Observer};
 pub use site::fits_ambient;

@@ -59,6 +59,19 @@ impl Board {
         self.columns(&header.groups);
     }
 
+    /// The pod, and its namespace, that the groups are in, where they are known.
+    pub fn in_pod(&mut self, pod: Option<&str>, namespace: Option<&str>) {
+        for shown in self.groups.iter_mut().filter(|_| self.made) {
+            let labels = &mut shown.labels;
+            if let Some(pod) = pod {
+                labels.pod = pod.to_string();
+            }
+            if let Some(namespace) = namespace {
+                labels.namespace = namespace.to_string();
+            }
+        }
+    }
+
     /// Takes over columns that have grown.
     pub fn columns(&mut self, groups: &[Group]) {
         let Some(version) = self.version else { return };

@@ -22,12 +22,25 @@ impl Shared {
 #[derive(Debug, Clone, Default)]
 pub struct Publisher {
     board: Shared,
+    /// The pod that the run is in and its namespace, where it was told them.
+    pod: Option<String>,
+    namespace: Option<String>,
 }
 
 impl Publisher {
     /// Puts what it is told on `board`.
     pub fn new(board: Shared) -> Self {
-        Publisher { board }
+        Publisher {
+            board,
+            ..Publisher::default()
+        }
+    }
+
+    /// The run is in this pod of this namespace: its series are named as the kubelet names the pod's.
+    #[must_use]
+    pub fn in_pod(mut self, pod: Option<String>, namespace: Option<String>) -> Self {
+        (self.pod, self.namespace) = (pod, namespace);
+        self
     }
 
     /// The run is over and its containers are gone.
@@ -38,7 +51,9 @@ impl Publisher {
 
 impl Observer for Publisher {
     fn begin(&mut self, header: &Header) {
-        self.board.lock().begin(header, now());
+        let mut board = self.board.lock();
+        board.begin(header, now());
+        board.in_pod(self.pod.as_deref(), self.namespace.as_deref());
     }
 
     fn groups(&mut self, groups: &[Group]) {

@@ -23,6 +23,7 @@ image_orders() {
 name=$setup
 cgroup=$cgroup
 lru=$lru
+shm=$shm
 scenario_timeout=$scenario_timeout
 END
     for scenario in "${scenarios[@]}"; do

@@ -6,6 +6,8 @@
 #   modules=DIR          its modules, if it needs any (default: ../lib/modules/VERSION beside it)
 #   cgroup=v1|v2|auto    where the memory controller is mounted (auto: v2 if the kernel has it there)
 #   lru=classic|mglru|auto   what to write to /sys/kernel/mm/lru_gen/enabled (auto: leave it)
+#   shm=OPTIONS          how /dev/shm is mounted: noswap (since Linux 6.4) as the kubelet mounts an
+#                        emptyDir of medium Memory
 #   append=WORDS         more words for the kernel's command line
 #
 # A new kernel needs a new file here and no code.
@@ -25,7 +27,7 @@ setup_names() {
 # setup_load NAME: sets the variables above from NAME's file.
 setup_load() {
     local file=$here/setups/$1
-    where=vm package='' kernel='' modules='' cgroup=auto lru=auto append=''
+    where=vm package='' kernel='' modules='' cgroup=auto lru=auto append='' shm=''
     if [ -n "$kernel_option" ] && [ "$1" = "$(setup_of_kernel "$kernel_option")" ]; then
         kernel=$kernel_option
         return

@@ -1,4 +1,4 @@
-//! Many cgroups of others at once: sampled in turn, followed as they come and go.
+//! Many cgroups of others at once, those of a node: sampled in turn, followed as they come and go.
 //!
 //! What a sample costs is the kernel's work for each file. So every tick reads what moves, and the
 //! limits, peaks and counts of events are read every few seconds, another share of the cgroups
@@ -16,7 +16,7 @@ use super::error::{HarnessError, doing};
 use super::live::own_rss;
 use super::observer::Observer;
 use super::verdicts::Verdicts;
-use crate::cgroup::{Change, Follower, Hierarchy};
+use crate::cgroup::{Change, Follower, Hierarchy, container_id, is_only_a_parent, on_the_node};
 use crate::host;
 use crate::recording::{self, Event, EventKind, Footer, Group, GroupKind, MISSING, Writer};
 use crate::sampler::{Clock, GroupSource, Reads, Sampler, is_left_out};
@@ -25,13 +25,15 @@ use crate::sys::process::Signals;
 
 /// All rows of a cgroup are read this often, at least. cAdvisor reads every 10 to 15 s.
 const ALL_ROWS: Duration = Duration::from_secs(5);
+/// Names that were not there yet are looked for this often.
+const NAMES: Duration = Duration::from_secs(1);
 /// How long a new cgroup may stay without a name, or without a process, before it is sampled all
 /// the same: the kubelet links a container's log shortly after the runtime has made its cgroup,
 /// and makes a pod's cgroup shortly before those of its containers.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is to be watched.
-pub struct Fleet<'a> {
+pub struct NodeWatch<'a> {
     /// Every container below it.
     pub top: &'a Path,
     /// A container's name; none where it may still get one.
@@ -49,15 +51,18 @@ pub struct Fleet<'a> {
 ///
 /// # Errors
 /// When the cgroup can't be read, or the recording not written.
-pub fn watch_all<'a>(fleet: Fleet<'a>, observer: &'a mut dyn Observer) -> Result<(), HarnessError> {
+pub fn watch_all<'a>(
+    node: NodeWatch<'a>,
+    observer: &'a mut dyn Observer,
+) -> Result<(), HarnessError> {
     let signals = take_signals()?;
     let hierarchy = Hierarchy::discover()?;
     let host = host::detect(&hierarchy, &std::env::temp_dir(), "watch");
     let (follower, found) =
-        Follower::start(fleet.top).map_err(doing("looking for containers below the cgroup"))?;
+        Follower::start(node.top).map_err(doing("looking for containers below the cgroup"))?;
     let sampler = Sampler::open(Vec::new(), false)?;
-    let mut header = header(&ad_hoc::watch(fleet.top, fleet.interval), &host, Vec::new());
-    let clock = Clock::start(fleet.interval).map_err(doing("starting the clock"))?;
+    let mut header = header(&ad_hoc::watch(node.top, node.interval), &host, Vec::new());
+    let clock = Clock::start(node.interval).map_err(doing("starting the clock"))?;
     let mut watch = Watch {
         hierarchy,
         follower,
@@ -67,11 +72,12 @@ pub fn watch_all<'a>(fleet: Fleet<'a>, observer: &'a mut dyn Observer) -> Result
         observer,
         members: Vec::new(),
         waiting: Vec::new(),
-        turns: turns(fleet.interval),
+        turns: turns(node.interval),
+        named: Instant::now(),
         stop: false,
-        fleet,
+        node,
     };
-    for path in found {
+    for path in found.into_iter().filter(|path| is_a_container(path)) {
         watch.open(path)?;
     }
     header.groups = watch
@@ -82,7 +88,7 @@ pub fn watch_all<'a>(fleet: Fleet<'a>, observer: &'a mut dyn Observer) -> Result
         .collect();
     watch.observer.begin(&header);
     watch.observer.groups(&header.groups);
-    if let Some(output) = watch.fleet.out.take() {
+    if let Some(output) = watch.node.out.take() {
         let mut writer = Writer::tee(vec![output], &header)?;
         writer.hold();
         watch.writer = Some(writer);
@@ -99,6 +105,8 @@ fn turns(interval: Duration) -> usize {
 /// A container that is being sampled.
 struct Member {
     path: PathBuf,
+    /// Whether its name may still be told.
+    provisional: bool,
     group: Group,
     verdicts: Verdicts,
     /// By column: whether it keeps its last value in a sample that did not read it.
@@ -127,7 +135,7 @@ impl Member {
 }
 
 struct Watch<'a> {
-    fleet: Fleet<'a>,
+    node: NodeWatch<'a>,
     hierarchy: Hierarchy,
     follower: Follower,
     sampler: Sampler,
@@ -139,6 +147,8 @@ struct Watch<'a> {
     /// Cgroups that came and have no name or process yet.
     waiting: Vec<(PathBuf, Instant)>,
     turns: usize,
+    /// When names were looked for the last time.
+    named: Instant,
     stop: bool,
 }
 
@@ -175,6 +185,10 @@ impl Watch<'_> {
 
     fn tick(&mut self, round: usize) -> Result<(), HarnessError> {
         self.follow()?;
+        if self.named.elapsed() >= NAMES {
+            self.named = Instant::now();
+            self.name_again()?;
+        }
         for place in 0..self.members.len() {
             let reads = match (round.wrapping_add(place)).is_multiple_of(self.turns) {
                 true => Reads::All,
@@ -186,9 +200,9 @@ impl Watch<'_> {
             writer.flush()?;
         }
         let over = |end: Duration| u128::from(self.clock.now_ns()) > end.as_nanos();
-        self.stop |= self.fleet.duration.is_some_and(over);
+        self.stop |= self.node.duration.is_some_and(over);
         self.stop |= self.observer.wants_stop();
-        self.stop |= !self.fleet.top.is_dir();
+        self.stop |= !self.node.top.is_dir();
         Ok(())
     }
 
@@ -214,11 +228,11 @@ impl Watch<'_> {
         }
         let waiting = std::mem::take(&mut self.waiting);
         for (path, since) in waiting {
-            if !path.is_dir() {
+            if !path.is_dir() || !is_a_container(&path) {
                 continue;
             }
-            let ready = since.elapsed() >= PATIENCE || (self.fleet.name)(&path).is_some();
-            if ready || (crate::cgroup::container_id(&path).is_none() && holds_process(&path)) {
+            let ready = since.elapsed() >= PATIENCE || (self.node.name)(&path).is_some();
+            if ready || (container_id(&path).is_none() && holds_process(&path)) {
                 self.join(path)?;
             } else {
                 self.waiting.push((path, since));
@@ -227,12 +241,36 @@ impl Watch<'_> {
         Ok(())
     }
 
+    /// A container that was there before the kubelet had named it gets its name once there is one: a
+    /// series, and a group of the recording, has one name, so it ends and another begins.
+    fn name_again(&mut self) -> Result<(), HarnessError> {
+        for place in 0..self.members.len() {
+            let Some(member) = &self.members[place] else {
+                continue;
+            };
+            if !member.provisional {
+                continue;
+            }
+            let path = member.path.clone();
+            let name = (self.node.name)(&path);
+            if name.is_some_and(|name| name != member.group.name) {
+                self.end(place, "it has its name now")?;
+                self.join(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Opens a container; gives its place, none if it has gone meanwhile.
     fn open(&mut self, path: PathBuf) -> Result<Option<usize>, HarnessError> {
-        let below = path.strip_prefix(self.fleet.top).unwrap_or(&path);
+        let below = path.strip_prefix(self.node.top).unwrap_or(&path);
         let below = below.display().to_string();
+        let name = (self.node.name)(&path);
+        // What has no name yet, or is taken for a sandbox since its neighbours have one, may get one.
+        let provisional =
+            container_id(&path).is_some() && name.as_ref().is_none_or(|name| name.ends_with('_'));
         let source = GroupSource {
-            name: (self.fleet.name)(&path).unwrap_or(below),
+            name: name.unwrap_or(below),
             kind: GroupKind::Container,
             path: path.clone(),
             version: self.hierarchy.version,
@@ -256,9 +294,12 @@ impl Watch<'_> {
                 return Ok(None);
             }
         };
+        let mut group = self.sampler.group(place);
+        group.path = on_the_node(&path).display().to_string();
         let mut member = Member {
             path,
-            group: self.sampler.group(place),
+            provisional,
+            group,
             verdicts: Verdicts::default(),
             kept: Vec::new(),
             latest: Vec::new(),
@@ -367,6 +408,11 @@ impl Watch<'_> {
         };
         Ok(writer.finish(&footer)?)
     }
+}
+
+/// Whether it is, or may become, a container's: pods and classes of them are cgroups, too.
+fn is_a_container(path: &Path) -> bool {
+    !is_only_a_parent(path) || holds_process(path)
 }
 
 /// A pod's own cgroup has none, before its containers are made and after they have ended.
