@@ -51,6 +51,41 @@ fn verdicts(detector: &str, more: &[&str]) -> (Vec<(String, String)>, Duration) 
     (rows.collect(), took)
 }
 
+/// After three recordings in a row a detector that hangs is given up, and the rest says so.
+#[test]
+fn one_that_hangs_is_given_up_unless_asked_to_go_on() {
+    let dir = suite();
+    for name in ["three", "four", "five"] {
+        for end in ["jsonl", "truth.toml"] {
+            let to = dir.path().join(format!("{name}.{end}"));
+            std::fs::copy(dir.path().join(format!("one.{end}")), to).unwrap();
+        }
+    }
+    let verdicts = |more: &[&str]| {
+        let limits = ["--jobs", "1", "--timeout", "300ms"];
+        let output = judge(dir.path(), "sleep 1000", &[&limits[..], more].concat());
+        let card: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = card["detectors"][0]["rows"].as_array().unwrap().clone();
+        let totals = card["detectors"][0]["totals"].clone();
+        (rows, totals)
+    };
+    let (rows, totals) = verdicts(&[]);
+    assert_eq!(
+        (&totals["errors"], &totals["not_judged"]),
+        (&3.into(), &2.into())
+    );
+    let reason = rows[4]["not_judged"].as_str().unwrap();
+    assert!(
+        reason.contains("3 recordings in a row") && reason.contains("--keep-going"),
+        "{reason}"
+    );
+    let (_, totals) = verdicts(&["--keep-going"]);
+    assert_eq!(
+        (&totals["errors"], &totals["not_judged"]),
+        (&5.into(), &0.into())
+    );
+}
+
 fn all_errors(detector: &str, more: &[&str], word: &str) -> Duration {
     let (rows, took) = verdicts(detector, more);
     assert_eq!(rows.len(), 2, "the rest went on");

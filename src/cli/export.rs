@@ -12,7 +12,7 @@ use crate::export::promtool::{Expected, TestFile, checks};
 use crate::export::{Naming, Pages, csv, jsonl, openmetrics};
 use crate::judge::corpus::{Case, Corpus};
 use crate::judge::feed::{self, Feed};
-use crate::judge::manifest;
+use crate::judge::rulefile::RuleFile;
 use crate::judge::verdict::Window;
 use crate::recording::{self, Recording};
 use crate::shipped;
@@ -198,9 +198,13 @@ fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
     common::tell_skipped(&corpus.skipped)?;
     let rules = dir.join(&args.rules);
     let step = match fs::read_to_string(&rules) {
-        Ok(text) if manifest::groups(&text).is_some() => format!(
-            "{} is a PrometheusRule manifest, which promtool does not read: keep the groups of its spec beside \
-             it, then",
+        // promtool reads `groups` at the first column and nothing else.
+        Ok(text) if text.lines().any(|line| line.starts_with("groups:")) => {
+            format!("they test {}", rules.display())
+        }
+        Ok(text) if RuleFile::parse(&text, "").is_ok() => format!(
+            "{} has its rules in a frame (a manifest, a bare list) that promtool does not read: keep its groups \
+             beside it, then",
             rules.display()
         ),
         Ok(_) => format!("they test {}", rules.display()),

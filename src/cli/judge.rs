@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
@@ -11,7 +12,8 @@ use crate::export::dress::{self, Dress};
 use crate::judge::baseline;
 use crate::judge::corpus::Corpus;
 use crate::judge::feed::Scraping;
-use crate::judge::panel::{self, Candidate, PanelError};
+use crate::judge::panel::{self, Candidate, Manner, PanelError};
+use crate::judge::patience::Progress;
 use crate::judge::program::Program;
 use crate::judge::realism::Realism;
 use crate::judge::render;
@@ -42,8 +44,9 @@ pub struct Args {
     /// A built-in detector's name, `all` for all of them, or a command that reads samples on stdin.
     #[arg(long, value_name = "NAME|COMMAND")]
     detector: Vec<String>,
-    /// A Prometheus alert rules file, judged by promtool.
-    #[arg(long, value_name = "FILE")]
+    /// Prometheus alert rules, judged by promtool: a file in any frame (groups, a bare list, a
+    /// PrometheusRule, a ConfigMap, a page with code blocks), a folder of them, `-` for standard input.
+    #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Of the rules only the alerts whose whole name this regular expression matches.
     #[arg(long, value_name = "REGEX", requires = "rules")]
@@ -52,7 +55,11 @@ pub struct Args {
     suite: Suite,
     #[command(flatten)]
     scrape: Scrape,
-    /// Time a detector program may take for one recording.
+    /// Ask on, however often a detector hangs; otherwise it is given up after three recordings in a
+    /// row on which it had not ended in time.
+    #[arg(long)]
+    keep_going: bool,
+    /// Time a detector may take for one recording.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::parse_duration)]
     timeout: Duration,
     /// Memory a detector program may hold, all its processes together.
@@ -189,10 +196,19 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     // Should a detector kill its own supervisor, its orphans come to us.
     let subreaper = nix::sys::prctl::set_child_subreaper(true);
     log::debug!("child subreaper: {subreaper:?}");
-    let told = |name: &str| log::info!("judged {name}");
-    let card = panel::judge(&candidates, &corpus, &scraping, threads, &told);
+    let teller = Teller::default();
+    let manner = Manner {
+        scraping: &scraping,
+        threads,
+        keep_going: args.keep_going,
+        progress: &|progress| teller.tell(progress),
+    };
+    let card = panel::judge(&candidates, &corpus, &manner);
     let _ = judge::descendants::end_all(Duration::from_secs(5));
     let card = card.map_err(environment)?;
+    for note in card.detectors.iter().flat_map(|detector| &detector.notes) {
+        log::warn!("{note}");
+    }
     if let Some(path) = save {
         let text = serde_json::to_string_pretty(&card)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -202,6 +218,42 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Some((old, path)) => compare(&old, &card, &path),
         None if card.detectors.iter().all(|d| d.totals.all_right()) => Ok(Exit::Ok),
         None => Ok(Exit::FellShort),
+    }
+}
+
+/// Says on stderr how far a detector is, from when that is worth saying.
+#[derive(Default)]
+struct Teller(Mutex<Option<Instant>>);
+
+impl Teller {
+    /// The first words come after, and then at most every so often.
+    const EVERY: Duration = Duration::from_secs(5);
+
+    fn tell(&self, progress: &Progress) {
+        if progress.elapsed < Teller::EVERY || progress.done == progress.of {
+            return;
+        }
+        // What the lock guards is whole whatever its last user did.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|at| at.elapsed() < Teller::EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let left = progress.left().map_or_else(String::new, |left| {
+            let left = left.as_secs().max(1);
+            match left {
+                ..120 => format!(", about {left} s left"),
+                _ => format!(", about {} min left", left.div_ceil(60)),
+            }
+        });
+        let Progress {
+            detector, done, of, ..
+        } = progress;
+        // Whoever closed stderr does not want to know.
+        let _ = writeln!(
+            io::stderr(),
+            "judge: {detector}: {done} of {of} recordings{left}"
+        );
     }
 }
 
@@ -229,14 +281,9 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
             }
         }
     }
-    for path in &args.rules {
-        let rules = Rules::open(path, args.alert.as_deref()).map_err(|e| environment(e.into()))?;
-        for metric in &rules.unknown_metrics {
-            let path = path.display();
-            let so = rules.consequence(metric);
-            log::warn!("{path}: no recording has {metric}: {so}");
-        }
-        all.push(Candidate::Rules(path.display().to_string(), rules));
+    let opened = Rules::open(&args.rules, args.alert.as_deref(), args.timeout);
+    for rules in opened.map_err(|e| environment(e.into()))? {
+        all.push(Candidate::Rules(rules.shown.clone(), rules));
     }
     if all.is_empty() {
         bail!(

@@ -57,6 +57,18 @@ pub struct ExprTest {
     pub exp_samples: Vec<Sample>,
 }
 
+impl ExprTest {
+    /// An expression that is expected to give nothing `at` this moment, seconds: what it gives
+    /// instead, promtool says.
+    pub fn none(expr: String, at: f64) -> Self {
+        ExprTest {
+            expr,
+            eval_time: duration(at),
+            exp_samples: Vec::new(),
+        }
+    }
+}
+
 /// A sample that is expected.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sample {
@@ -111,6 +123,31 @@ impl TestFile {
                 input_series: input_series(pages, rounds, interval),
                 promql_expr_test: checks,
             }],
+        }
+    }
+
+    /// A file without rules: in each test series by their names and labels, of the value 1, and what
+    /// is asked of them at their only moment.
+    pub fn of_names(tests: Vec<(Vec<String>, Vec<String>)>) -> Self {
+        let test = |(series, expressions): (Vec<String>, Vec<String>)| Test {
+            name: "names".to_owned(),
+            interval: "1m".to_owned(),
+            input_series: series
+                .into_iter()
+                .map(|series| InputSeries {
+                    series,
+                    values: "1".to_owned(),
+                })
+                .collect(),
+            promql_expr_test: expressions
+                .into_iter()
+                .map(|e| ExprTest::none(e, 0.0))
+                .collect(),
+        };
+        TestFile {
+            rule_files: Vec::new(),
+            evaluation_interval: "1m".to_owned(),
+            tests: tests.into_iter().map(test).collect(),
         }
     }
 
@@ -193,6 +230,42 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
                 series: format!("{}{}", series.name, selector(labels)),
                 values: compact(&values),
             });
+        }
+    }
+    all
+}
+
+/// The series of a recording by their names and labels, without values.
+pub fn names(pages: &Pages, rounds: &[Round]) -> Vec<String> {
+    let some: Vec<&Round> = [0, rounds.len() / 2, rounds.len().saturating_sub(1)]
+        .iter()
+        .filter_map(|at| rounds.get(*at))
+        .collect();
+    let mut all = Vec::new();
+    for (group, labels) in pages.labels.iter().enumerate() {
+        let has = |place: usize| {
+            let readings = some
+                .iter()
+                .filter_map(|round| round.got.get(group)?.as_ref());
+            readings
+                .into_iter()
+                .any(|(_, reading)| reading.nth(place).is_some())
+        };
+        all.extend(
+            (0..METRICS.len())
+                .filter(|place| has(*place))
+                .map(|place| series_name(place, labels, pages)),
+        );
+        let got = |round: &&Round| round.got.get(group).is_some_and(Option::is_some);
+        if some.iter().any(got) {
+            all.push(series_of(LAST_SEEN, &[], labels, pages));
+        }
+    }
+    let end = pages.nanoseconds(pages.end());
+    for series in orchestrator::series(pages) {
+        if series.at(pages.recording(), end).is_some() {
+            let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+            all.push(format!("{}{}", series.name, selector(labels)));
         }
     }
     all

@@ -62,6 +62,9 @@ pub fn compare(old: &Scorecard, new: &Scorecard) -> (Vec<Worse>, usize) {
         for row in &card.rows {
             let same = before.rows.iter().find(|r| r.recording == row.recording);
             if let Some(was) = same {
+                if !(was.verdict.counts() && row.verdict.counts()) {
+                    continue;
+                }
                 compared += 1;
                 if let Some(change) = change(was, row, new.scrape_interval_s) {
                     worse.push(Worse {
@@ -115,7 +118,7 @@ fn rank(verdict: Judgement) -> u8 {
         Judgement::Late => 3,
         Judgement::Miss => 2,
         Judgement::Early | Judgement::FalseAlarm => 1,
-        Judgement::Error => 0,
+        Judgement::Error | Judgement::NotJudged => 0,
     }
 }
 
@@ -141,6 +144,8 @@ mod tests {
             fired_at_s: None,
             said,
             error: None,
+            not_judged: None,
+            why: None,
             verdict,
             lead_s,
         }

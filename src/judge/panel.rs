@@ -9,9 +9,11 @@ use crate::detector::BuiltIn;
 use super::builtin;
 use super::corpus::{Case, Corpus};
 use super::feed::{self, Feed, Scraping};
+use super::patience::{Patience, Progress};
+use super::prepare::Prepared;
 use super::program::Program;
 use super::rules::{Rules, RulesError};
-use super::scorecard::{DetectorCard, FORMAT, Row, Scorecard, row};
+use super::scorecard::{DetectorCard, FORMAT, Scorecard, row};
 use super::verdict::Answer;
 
 /// A detector to be judged.
@@ -53,22 +55,31 @@ pub enum PanelError {
     },
 }
 
-/// Judges all candidates on all cases. `progress` is told each finished piece of work.
+/// How to judge.
+pub struct Manner<'a> {
+    /// How recordings are scraped.
+    pub scraping: &'a Scraping,
+    /// Recordings at a time.
+    pub threads: usize,
+    /// Ask on, however often a detector hangs.
+    pub keep_going: bool,
+    /// Is told how far each detector is.
+    pub progress: &'a (dyn Fn(&Progress) + Sync),
+}
+
+/// Judges all candidates on all cases.
 pub fn judge(
     candidates: &[Candidate],
     corpus: &Corpus,
-    scraping: &Scraping,
-    threads: usize,
-    progress: &(dyn Fn(&str) + Sync),
+    manner: &Manner,
 ) -> Result<Scorecard, PanelError> {
-    let feeds = spread(&corpus.cases, threads, |case| {
+    let scraping = manner.scraping;
+    let feeds = spread(&corpus.cases, manner.threads, |case| {
         Ok::<_, PanelError>(Feed::new(&case.recording, scraping, &case.name))
     })?;
     let mut detectors = Vec::new();
     for candidate in candidates {
-        let rows = rows(candidate, &corpus.cases, &feeds, scraping, threads)?;
-        progress(&candidate.name());
-        detectors.push(DetectorCard::new(candidate.name(), rows));
+        detectors.push(card(candidate, &corpus.cases, &feeds, manner)?);
     }
     Ok(Scorecard {
         format: FORMAT.to_owned(),
@@ -76,6 +87,8 @@ pub fn judge(
         scrape_interval_s: scraping.interval_s,
         realism_seed: scraping.realism.map(|r| r.seed),
         time_scale: scraping.time_scale,
+        set: scraping.dress.labels.clone(),
+        scale_to: scraping.dress.scale_to,
         detectors,
         skipped: corpus
             .skipped
@@ -85,36 +98,88 @@ pub fn judge(
     })
 }
 
-fn rows(
+fn card(
     candidate: &Candidate,
     cases: &[Case],
     feeds: &[Feed],
-    scraping: &Scraping,
-    threads: usize,
-) -> Result<Vec<Row>, PanelError> {
+    manner: &Manner,
+) -> Result<DetectorCard, PanelError> {
     let pairs: Vec<(&Case, &Feed)> = cases.iter().zip(feeds).collect();
+    let name = candidate.name();
+    let patience = Patience::new(
+        name.clone(),
+        pairs.len(),
+        manner.keep_going,
+        manner.progress,
+    );
+    let mut notes = Vec::new();
     let answers = match candidate {
-        Candidate::BuiltIn(detector) => spread(&pairs, threads, |(_, feed)| {
-            Ok::<_, PanelError>(builtin::run(&detector.new, feed))
+        Candidate::BuiltIn(detector) => spread(&pairs, manner.threads, |(_, feed)| {
+            let answer = builtin::run(&detector.new, feed);
+            patience.saw(std::slice::from_ref(&answer));
+            Ok::<_, PanelError>(answer)
         })?,
-        Candidate::Program(program) => {
-            spread(&pairs, threads, |(case, feed)| ask(program, case, feed))?
-        }
+        Candidate::Program(program) => spread(&pairs, manner.threads, |(case, feed)| {
+            if let Some(given_up) = patience.given_up() {
+                return Ok(given_up);
+            }
+            let answer = ask(program, case, feed)?;
+            patience.saw(std::slice::from_ref(&answer));
+            Ok::<_, PanelError>(answer)
+        })?,
         Candidate::Rules(_, rules) => {
-            // One promtool a batch: few starts, and still every thread has something to do.
-            let size = feeds.len().div_ceil(threads.max(1)).clamp(1, 32);
-            let batches: Vec<&[Feed]> = feeds.chunks(size).collect();
-            let answers = spread(&batches, threads, |batch| {
-                rules.run(batch, scraping.interval_s)
-            })?;
-            answers.into_iter().flatten().collect()
+            let prepared = Prepared::new(rules, feeds, manner.scraping.interval_s)?;
+            notes = prepared.notes(feeds);
+            rule_answers(&prepared, feeds, manner.threads, &patience)?
         }
     };
-    Ok(pairs
+    let rows = pairs
         .into_iter()
         .zip(answers)
         .map(|((case, feed), answer)| row(case, feed.pages.time_scale(), feed.pages.end(), answer))
-        .collect())
+        .collect();
+    Ok(DetectorCard::new(name, rows, notes))
+}
+
+/// More recordings are not given to one promtool.
+const BATCH_MAX: usize = 16;
+
+/// One promtool a batch: few starts, and still every thread has something to do. The first
+/// recording goes alone, as the next does where it hung: rules that take forever are found out soon.
+fn rule_answers(
+    prepared: &Prepared,
+    feeds: &[Feed],
+    threads: usize,
+    patience: &Patience,
+) -> Result<Vec<Answer>, PanelError> {
+    let run = |from: usize, batch: &[Feed]| -> Result<Vec<Answer>, PanelError> {
+        if let Some(given_up) = patience.given_up() {
+            return Ok(vec![given_up; batch.len()]);
+        }
+        let answers = prepared.run(from, batch)?;
+        patience.saw(&answers);
+        Ok(answers)
+    };
+    let mut answers: Vec<Answer> = Vec::new();
+    while answers.len() < feeds.len().min(3) {
+        let at = answers.len();
+        let one = run(at, &feeds[at..=at])?;
+        let hung = one.iter().any(|answer| answer.hung);
+        answers.extend(one);
+        if !hung {
+            break;
+        }
+    }
+    let rest = &feeds[answers.len()..];
+    let size = rest.len().div_ceil(threads.max(1)).clamp(1, BATCH_MAX);
+    let batches: Vec<(usize, &[Feed])> = rest
+        .chunks(size)
+        .enumerate()
+        .map(|(nth, batch)| (answers.len() + nth * size, batch))
+        .collect();
+    let more = spread(&batches, threads, |(from, batch)| run(*from, batch))?;
+    answers.extend(more.into_iter().flatten());
+    Ok(answers)
 }
 
 fn ask(program: &Program, case: &Case, feed: &Feed) -> Result<Answer, PanelError> {

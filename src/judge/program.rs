@@ -78,7 +78,9 @@ impl Program {
             let unread = unread?;
             let quit = answer.fired_at.is_none() && unread > 0;
             let unread = quit.then_some((unread, feed.len()));
-            answer.error = self.complaint(&ended?, flooded, unread, &said);
+            let ended = ended?;
+            answer.hung = ended == Ended::OutOfTime;
+            answer.error = self.complaint(&ended, flooded, unread, &said);
         }
         Ok(answer)
     }

@@ -1,24 +1,20 @@
 //! Prometheus alert rules, judged by the real engine: promtool's unit tests are asked when each
 //! alert was firing.
 //!
-//! Every recording becomes one test file whose only check expects *no* firing alert; what promtool
-//! then says it got instead is when alerts first fired. A check that passes means quiet.
+//! Every recording becomes one test file whose checks expect *no* firing alert; what promtool then
+//! says it got instead is when alerts first fired. A check that passes means quiet. A second file
+//! for each recording that fired asks on what.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-use crate::export::cadvisor;
-use crate::export::orchestrator;
-use crate::export::promtool::{ExprTest, LAST_SEEN, TestFile, duration};
-use crate::scenario::Class;
-
-use super::feed::Feed;
-use super::manifest;
+use super::engine::{self, promtool};
+use super::promql::{Expr, parse};
+use super::rulefile::{self, Group, Rule, RuleFile, RuleFileError};
 use super::scratch;
-use super::verdict::Answer;
 
 /// Why a rules file could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +25,26 @@ pub enum RulesError {
          (Debian and Ubuntu: `apt-get install prometheus`) and try again"
     )]
     NoPromtool,
+    /// The file is wrong.
+    #[error(transparent)]
+    File(#[from] RuleFileError),
     /// promtool refused the rules.
-    #[error("{path}: promtool refuses these rules:\n{message}")]
-    Invalid {
-        /// The rules file.
+    #[error("{0}")]
+    Invalid(String),
+    /// Nothing in it fires.
+    #[error(
+        "{0}: it has recording rules only: give the file with the alerts that read them as well"
+    )]
+    NoAlert(String),
+    /// No alert has such a name.
+    #[error("{path}: no alert's whole name matches --alert {alert:?}; there are: {names}")]
+    NotSelected {
+        /// The file.
         path: String,
-        /// What promtool said.
-        message: String,
+        /// The expression.
+        alert: String,
+        /// Those it has.
+        names: String,
     },
     /// promtool gave an answer that is not understood.
     #[error("promtool said something unexpected about {path}: {message}")]
@@ -61,156 +70,79 @@ pub enum RulesError {
     Yaml(#[from] serde_saphyr::SerializeError),
 }
 
-/// A rules file that promtool accepts.
+/// Rules that promtool accepts.
 #[derive(Debug)]
 pub struct Rules {
-    /// The file promtool reads.
-    path: PathBuf,
     /// The file that was given, for messages.
-    shown: String,
-    /// Holds the groups of a manifest, which `path` then names.
-    _groups: Option<File>,
-    text: String,
+    pub shown: String,
+    /// Its groups, and the recording rules of other files that they read.
+    pub(super) groups: Vec<Group>,
     /// Which alerts count, a regular expression.
-    alert: String,
-    /// Metrics its text names that no recording has: alerts on them can't fire here.
-    pub unknown_metrics: Vec<String>,
+    pub(super) alert: String,
+    /// How long promtool may take for one recording.
+    pub(super) time: Duration,
+    /// What is to know before the card is read.
+    pub(super) notes: Vec<String>,
 }
 
-/// promtool over one batch may take this long.
-const PROMTOOL_TIME: Duration = Duration::from_secs(300);
+/// promtool's check of a file may take this long.
+const CHECK_TIME: Duration = Duration::from_secs(60);
 
-/// So many evaluations are asked about at once: 10,000 samples are enough for 33 alert series.
-const STRETCH: usize = 300;
+/// So many errors of a file are told.
+const ERRORS_SHOWN: usize = 5;
 
 impl Rules {
-    /// Checks a rules file with promtool. Of its alerts those count whose name `alert` matches, a
-    /// regular expression; none for all.
-    pub fn open(path: &Path, alert: Option<&str>) -> Result<Rules, RulesError> {
-        let io = |source| RulesError::Io {
-            context: path.display().to_string(),
-            source,
-        };
-        let text = fs::read_to_string(path).map_err(io)?;
-        let shown = path.display().to_string();
-        let groups = manifest::groups(&text)
-            .map(|groups| scratch::file_with(groups.as_bytes()))
-            .transpose()
-            .map_err(io)?;
-        // promtool reads rule files relative to the test file, which is elsewhere.
-        let path = match &groups {
-            Some(file) => PathBuf::from(scratch::path(file)),
-            None => path.canonicalize().map_err(io)?,
-        };
-        let (ok, said) = promtool(&["check".as_ref(), "rules".as_ref(), path.as_os_str()])?;
-        if !ok {
-            let said = said.replace(&path.display().to_string(), &shown);
-            let advice = manifest::advice(&text).map_or(String::new(), |do_| format!("\n{do_}"));
-            return Err(RulesError::Invalid {
-                path: shown,
-                message: said.trim().to_owned() + &advice,
+    /// Reads and checks all that `paths` name: files, folders, `-` for standard input. Every file
+    /// with alerts is judged by itself; recording rules of the others are there for it to read. Of
+    /// the alerts those count whose name `alert` matches, a regular expression; none for all.
+    pub fn open(
+        paths: &[impl AsRef<Path>],
+        alert: Option<&str>,
+        time: Duration,
+    ) -> Result<Vec<Rules>, RulesError> {
+        let mut files = Vec::new();
+        for path in paths {
+            files.extend(RuleFile::open(path.as_ref())?);
+        }
+        let judged: Vec<usize> = (0..files.len())
+            .filter(|n| files[*n].has_alerts())
+            .collect();
+        if let (Some(only), true) = (files.first(), judged.is_empty()) {
+            return Err(RulesError::NoAlert(only.shown.clone()));
+        }
+        let mut all = Vec::new();
+        for nth in judged {
+            let mut groups = library(&files, nth);
+            groups.extend(files[nth].groups.iter().cloned());
+            check(&files[nth], &groups)?;
+            all.push(Rules {
+                shown: files[nth].shown.clone(),
+                groups,
+                alert: alert.unwrap_or(".+").to_owned(),
+                time,
+                notes: files[nth].notes.clone(),
             });
         }
-        Ok(Rules {
-            path,
-            shown,
-            _groups: groups,
-            alert: alert.unwrap_or(".+").to_owned(),
-            unknown_metrics: unknown_metrics(&text),
-            text,
-        })
+        Ok(all)
     }
 
-    /// What an unknown metric means for the alerts that read it.
-    pub fn consequence(&self, metric: &str) -> &'static str {
-        let absent = |function: &str| self.text.contains(&format!("{function}({metric}"));
-        if absent("absent") || absent("absent_over_time") {
-            "absent() of it fires on every one: leave that alert out, or read the card without it"
-        } else {
-            "what reads it can't fire here"
-        }
+    /// All rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.groups.iter().flat_map(|group| &group.rules)
     }
 
-    /// Judges the rules on each feed in one call of promtool.
-    pub fn run(&self, feeds: &[Feed], interval_s: f64) -> Result<Vec<Answer>, RulesError> {
-        let mut files = Vec::new();
-        for feed in feeds {
-            let yaml = self.question(feed, interval_s).to_yaml()?;
-            let file = scratch::file_with(yaml.as_bytes()).map_err(|source| RulesError::Io {
-                context: "cannot write a temporary file".to_owned(),
-                source,
-            })?;
-            files.push((scratch::path(&file), file));
-        }
-        let mut args = vec!["test".as_ref(), "rules".as_ref()];
-        args.extend(files.iter().map(|(path, _)| path.as_os_str()));
-        let (_, said) = promtool(&args)?;
-        let per_file = said.split("Unit Testing:").skip(1);
-        let answers: Vec<Answer> = per_file
-            .map(|part| self.answer(part))
-            .collect::<Result<_, _>>()?;
-        if answers.len() == feeds.len() {
-            Ok(answers)
-        } else {
-            Err(self.unexpected(&said))
-        }
-    }
-
-    /// "Which alerts fired, and when first?", put as checks that expect none: one for each stretch
-    /// of the recording, since promtool holds no more than 10,000 samples at a time.
-    fn question(&self, feed: &Feed, interval_s: f64) -> TestFile {
-        let end = feed.pages.end().max(interval_s);
-        let step = duration(interval_s);
-        let stretch = interval_s * STRETCH as f64;
-        // PromQL's strings have JSON's escapes.
-        let alert = serde_json::Value::from(self.alert.as_str());
-        let count = (end / stretch).ceil().max(1.0) as usize;
-        let checks = (1..=count).map(|nth| {
-            let until = (nth as f64 * stretch).min(end);
-            let since = (nth - 1) as f64 * stretch;
-            // Both ends are in it, so an evaluation on the seam is seen twice and none is lost.
-            let range = duration(until - since + interval_s);
-            ExprTest {
-                expr: format!(
-                    "min_over_time(timestamp(ALERTS{{alertname=~{alert},alertstate=\"firing\"}})[{range}:{step}])"
-                ),
-                eval_time: duration(until),
-                exp_samples: Vec::new(),
+    /// The expressions behind each recorded name.
+    pub(super) fn recorded(&self) -> BTreeMap<String, Vec<Expr>> {
+        let mut all: BTreeMap<String, Vec<Expr>> = BTreeMap::new();
+        for rule in self.rules() {
+            if let (Some(name), Some(expr)) = (&rule.record, parse(&rule.expr)) {
+                all.entry(name.clone()).or_default().push(expr);
             }
-        });
-        let rule_file = self.path.display().to_string();
-        let source = (&feed.pages, feed.rounds.as_slice());
-        let mut test = TestFile::new("judge", &rule_file, interval_s, source, checks.collect());
-        // Reading series that no rule names is most of promtool's work.
-        let by_pattern = self.text.contains("__name__");
-        test.keep(|metric| by_pattern || self.text.contains(metric));
-        test
+        }
+        all
     }
 
-    /// Reads promtool's words about one file.
-    fn answer(&self, said: &str) -> Result<Answer, RulesError> {
-        if said.contains("SUCCESS") {
-            return Ok(Answer::default());
-        }
-        let fired = said.lines().filter_map(firing);
-        let first = fired.min_by(|a, b| a.0.total_cmp(&b.0));
-        // A rule that can't be evaluated on these series is wrong about this recording only.
-        let failed = said.lines().find_map(|line| line.split_once("err: "));
-        match (first, failed) {
-            (_, Some((rule, error))) => Ok(Answer {
-                error: Some(evaluation_error(rule, error)),
-                ..Answer::default()
-            }),
-            (Some((at, class)), None) => Ok(Answer {
-                fired_at: Some(at),
-                class,
-                error: None,
-            }),
-            (None, None) => Err(self.unexpected(said)),
-        }
-    }
-
-    fn unexpected(&self, said: &str) -> RulesError {
+    pub(super) fn unexpected(&self, said: &str) -> RulesError {
         RulesError::Unexpected {
             path: self.shown.clone(),
             message: said.trim().chars().take(2000).collect(),
@@ -218,87 +150,155 @@ impl Rules {
     }
 }
 
+/// Recording rules of the other files that this one's rules read, and those that these read.
+fn library(files: &[RuleFile], nth: usize) -> Vec<Group> {
+    let own: Vec<&str> = files[nth]
+        .rules()
+        .filter_map(|r| r.record.as_deref())
+        .collect();
+    let others = files.iter().enumerate().filter(|(other, _)| *other != nth);
+    let mut there: Vec<&Rule> = others
+        .flat_map(|(_, file)| file.rules())
+        .filter(|rule| {
+            rule.record
+                .as_deref()
+                .is_some_and(|name| !own.contains(&name))
+        })
+        .collect();
+    let mut texts: Vec<&str> = files[nth].rules().map(|rule| rule.expr.as_str()).collect();
+    let mut taken: Vec<&Rule> = Vec::new();
+    loop {
+        let read = |rule: &&Rule| texts.iter().any(|text| names(text, rule.name()));
+        let (new, rest): (Vec<&Rule>, Vec<&Rule>) = there.into_iter().partition(read);
+        if new.is_empty() {
+            break;
+        }
+        texts = new.iter().map(|rule| rule.expr.as_str()).collect();
+        taken.extend(new);
+        there = rest;
+    }
+    // What is read last was found last: it must be evaluated first.
+    let rules: Vec<Rule> = taken.into_iter().rev().cloned().collect();
+    let name = "library".to_owned();
+    if rules.is_empty() {
+        Vec::new()
+    } else {
+        vec![Group { name, rules }]
+    }
+}
+
+/// Whether a text has a word.
+fn names(text: &str, word: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    text.split(|c| !is_word(c)).any(|own| own == word)
+}
+
+/// Groups in a file that promtool can open while it is held.
+pub(super) fn written(text: &str) -> Result<File, RulesError> {
+    scratch::file_with(text.as_bytes()).map_err(|source| RulesError::Io {
+        context: "cannot write a temporary file".to_owned(),
+        source,
+    })
+}
+
+/// Lets promtool check groups; what it refuses is told with file and line.
+fn check(file: &RuleFile, groups: &[Group]) -> Result<(), RulesError> {
+    let scratch = written(&rulefile::promtool_text(groups))?;
+    let path = scratch::path(&scratch);
+    let (ok, said) = promtool(
+        &["check".as_ref(), "rules".as_ref(), path.as_os_str()],
+        CHECK_TIME,
+    )?;
+    if ok {
+        return Ok(());
+    }
+    let own = path.to_string_lossy().into_owned();
+    let errors = said
+        .lines()
+        .filter_map(|line| refused(file, groups, line.strip_prefix(&own)?));
+    let mut errors: Vec<String> = errors.collect();
+    if errors.is_empty() {
+        errors.push(format!(
+            "{}: promtool refuses these rules:\n{}",
+            file.shown,
+            said.trim()
+        ));
+    }
+    let more = errors.len().saturating_sub(ERRORS_SHOWN);
+    errors.truncate(ERRORS_SHOWN);
+    if more > 0 {
+        errors.push(format!("and {more} more"));
+    }
+    Err(RulesError::Invalid(errors.join("\n")))
+}
+
+/// One of promtool's errors, `: 1:2: group "g0", rule 1, "X": could not parse ...: 1:6: parse error: ...`,
+/// with the place in the file that was given.
+fn refused(file: &RuleFile, groups: &[Group], said: &str) -> Option<String> {
+    let (_, after) = said.split_once("group \"g")?;
+    let (group, after) = after.split_once("\", rule ")?;
+    let (nth, after) = after.split_once(',')?;
+    let rule = groups
+        .get(group.parse::<usize>().ok()?)?
+        .rules
+        .get(nth.parse::<usize>().ok()?.checked_sub(1)?)?;
+    let (_, message) = after.split_once("\": ")?;
+    let message = message.trim();
+    let place = message
+        .split_once("could not parse expression: ")
+        .and_then(|(_, rest)| {
+            let mut parts = rest.splitn(3, ':');
+            let (line, column) = (
+                parts.next()?.trim().parse::<usize>().ok()?,
+                parts.next()?.trim().parse::<usize>().ok()?,
+            );
+            Some((
+                line,
+                column,
+                parts
+                    .next()?
+                    .trim()
+                    .trim_start_matches("parse error: ")
+                    .to_owned(),
+            ))
+        });
+    let (shown, name) = (&file.shown, rule.name());
+    Some(match place {
+        Some((line, column, problem)) => {
+            let at = rule.expr_line + line - 1;
+            let remedy = engine_remedy(&problem);
+            format!(
+                "{shown}:{at}: {name}: at column {column} of line {line} of its expression: {problem}; {remedy}"
+            )
+        }
+        None => format!("{shown}:{}: {name}: {message}", rule.line),
+    })
+}
+
+/// What to do about what the engine does not take.
+fn engine_remedy(problem: &str) -> &'static str {
+    if problem.contains("unknown function") {
+        "a misspelling, or a function newer than this promtool (`promtool --version`): install a newer Prometheus"
+    } else if problem.contains("expected type range vector") {
+        "give it a range, for example [5m]"
+    } else if problem.contains("end of input") {
+        "something is missing at its end"
+    } else {
+        "mend the expression there; `promtool check rules` shows the same"
+    }
+}
+
 /// `rule: X, time: 45s, ` and what the engine says, without the series it lists.
-fn evaluation_error(rule: &str, error: &str) -> String {
+pub(super) fn evaluation_error(line: &str) -> Option<String> {
+    let (rule, error) = line.split_once("err: ")?;
     let rule = rule.trim().split(", time:").next().unwrap_or("");
     let error = error.split(": [{").next().unwrap_or(error);
-    format!("{rule}: {}", error.trim())
+    Some(format!("{rule}: {}", error.trim()))
 }
 
-/// One alert of a line like `got: {alertname="X", class="leak", ...} 1.95E+02`: when it first
-/// fired and the class in its labels.
-fn firing(line: &str) -> Option<(f64, Option<Class>)> {
-    let (labels, value) = line.rsplit_once("} ")?;
-    let labels = labels.split_once('{')?.1;
-    let at: f64 = value.trim().trim_end_matches(',').parse().ok()?;
-    let class = labels.split(", ").find_map(|label| {
-        let name = label.strip_prefix("class=\"")?.strip_suffix('"')?;
-        serde_json::from_value(name.into()).ok()
-    });
-    labels.contains("alertname=").then_some((at, class))
-}
-
-/// Runs promtool; gives whether it was content and all it said.
-fn promtool(args: &[&std::ffi::OsStr]) -> Result<(bool, String), RulesError> {
-    let io = |context: &str| {
-        let context = context.to_owned();
-        move |source| RulesError::Io { context, source }
-    };
-    // One file for both streams keeps the order of what it says, and never fills up.
-    let said = scratch::file().map_err(io("cannot make a temporary file"))?;
-    let stream = || said.try_clone().map_err(io("cannot open a temporary file"));
-    let (stdout, stderr) = (stream()?, stream()?);
-    let mut child = Command::new("promtool")
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr)
-        .spawn()
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => RulesError::NoPromtool,
-            _ => RulesError::Io {
-                context: "cannot start promtool".to_owned(),
-                source,
-            },
-        })?;
-    let deadline = Instant::now() + PROMTOOL_TIME;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(io("cannot wait for promtool"))? {
-            break status;
-        }
-        if Instant::now() > deadline {
-            // Either it is gone already or it goes now; both are waited for.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(RulesError::TimedOut(PROMTOOL_TIME));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let text = scratch::read(&said).map_err(io("cannot read what promtool said"))?;
-    Ok((status.success(), text))
-}
-
-/// Words of the rules that look like metrics of containers or pods and that no recording has.
-fn unknown_metrics(text: &str) -> Vec<String> {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let code = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or(""));
-    let words = code.flat_map(|line| line.split(|c| !is_word(c)));
-    let mut unknown: Vec<String> = words
-        .filter(|w| {
-            ["container_", "kube_", "machine_", "node_"]
-                .iter()
-                .any(|p| w.starts_with(p))
-        })
-        .filter(|w| !cadvisor::knows(w) && !orchestrator::knows(w) && *w != LAST_SEEN)
-        .map(str::to_owned)
-        .collect();
-    unknown.sort();
-    unknown.dedup();
-    // A recording rule of the same file defines what others read.
-    unknown.retain(|name| !text.contains(&format!("record: {name}")));
-    unknown
+/// The class in an alert's labels.
+pub(super) fn class_of(alert: &engine::Sample) -> Option<crate::scenario::Class> {
+    serde_json::from_value(alert.label("class").into()).ok()
 }
 
 #[cfg(test)]
@@ -306,23 +306,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_promtool_is_read() {
-        let line = r#"        got: {alertname="WS", alertstate="firing", class="leak", pod="app-0"} 1.95E+02"#;
-        assert_eq!(firing(line), Some((195.0, Some(Class::Leak))));
-        assert_eq!(firing("        exp: nil"), None);
+    fn what_promtool_refuses_is_told_with_its_line() {
+        let text = "# a comment\n- alert: X\n  expr: |\n    up and\n    rate(up)\n";
+        let file = RuleFile::parse(text, "a/b.yaml").unwrap();
+        let said = ": 1:60: group \"g0\", rule 1, \"X\": could not parse expression: 2:6: parse error: expected type range vector in call to function \"rate\", got instant vector";
+        let told = refused(&file, &file.groups, said).unwrap();
+        assert!(
+            told.starts_with("a/b.yaml:5: X: at column 6 of line 2"),
+            "{told}"
+        );
+        assert!(told.contains("[5m]"), "{told}");
+        assert_eq!(
+            refused(&file, &file.groups, ": group \"g9\", rule 7, \"X\": no"),
+            None
+        );
     }
 
     #[test]
-    fn metrics_nobody_has_are_named() {
-        let text = "expr: container_memory_rss / node_memory_MemTotal_bytes # container_foo\n";
-        assert_eq!(unknown_metrics(text), ["node_memory_MemTotal_bytes"]);
+    fn recording_rules_of_other_files_are_there_to_be_read() {
+        let file = |text: &str, name: &str| RuleFile::parse(text, name).unwrap();
+        let files = [
+            file("- alert: A\n  expr: b:c > 1\n", "alerts"),
+            file(
+                "- record: d:e\n  expr: up\n- record: b:c\n  expr: sum(d:e)\n- record: f\n  expr: up\n",
+                "records",
+            ),
+        ];
+        let groups = library(&files, 0);
+        let names: Vec<&str> = groups[0].rules.iter().map(Rule::name).collect();
+        assert_eq!(names, ["d:e", "b:c"]);
     }
 
     proptest::proptest! {
         #[test]
-        fn any_words_of_promtool_are_read_without_panic(line in ".{0,80}") {
-            let _ = firing(&line);
-            let _ = unknown_metrics(&line);
+        fn any_words_of_promtool_are_read_without_panic(line in "(group \"g|0|\", rule |1|,| \"X\": |could not parse expression: |:|err: |é){0,12}") {
+            let file = RuleFile::parse("- alert: X\n  expr: up\n", "a").unwrap();
+            let _ = (refused(&file, &file.groups, &line), evaluation_error(&line));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::scenario::Class;
 
 use super::corpus::Case;
 use super::verdict::{Answer, Judgement, Window, judge, lead};
+use super::why::Why;
 
 /// The format's name and version.
 pub const FORMAT: &str = "memtide.scorecard/1";
@@ -27,6 +28,12 @@ pub struct Scorecard {
     pub realism_seed: Option<u64>,
     /// The time scale that replaced the recordings' own, where one did.
     pub time_scale: Option<f64>,
+    /// Labels that all series were given (`--set`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<(String, String)>,
+    /// The limit, bytes, that all recordings were scaled to (`--scale-to`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_to: Option<u64>,
     /// One a detector, in the order they were asked for.
     pub detectors: Vec<DetectorCard>,
     /// Recordings that could not be judged, with the reason.
@@ -38,6 +45,9 @@ pub struct Scorecard {
 pub struct DetectorCard {
     /// A built-in's name, the command line, or the rules file.
     pub detector: String,
+    /// What to know before reading the rows: alerts that can't fire here, and the like.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// One a recording, in the suite's order.
     pub rows: Vec<Row>,
     /// Over all recordings.
@@ -69,6 +79,12 @@ pub struct Row {
     pub said: Option<Class>,
     /// What went wrong with it.
     pub error: Option<String>,
+    /// Why it was not judged, with the remedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<String>,
+    /// On what it first fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// How right it was.
     pub verdict: Judgement,
     /// From a hit to the OOM kill.
@@ -92,6 +108,9 @@ pub struct Totals {
     pub false_alarms: usize,
     /// Did not work.
     pub errors: usize,
+    /// Could not fire here, or were not asked: in none of the shares.
+    #[serde(default)]
+    pub not_judged: usize,
     /// Of all times it fired in time or for nothing, the share that was right; none if it never did.
     pub precision: Option<f64>,
     /// Of all recordings in which firing was right, the share of hits; none if there were none.
@@ -130,20 +149,25 @@ pub fn row(case: &Case, scale: f64, end_s: f64, answer: Answer) -> Row {
         fired_at_s: answer.fired_at,
         said: answer.class,
         error: answer.error,
+        not_judged: answer.not_judged,
+        why: answer.why,
     }
 }
 
 impl DetectorCard {
     /// Adds the rows up.
-    pub fn new(detector: String, rows: Vec<Row>) -> Self {
+    pub fn new(detector: String, rows: Vec<Row>, notes: Vec<String>) -> Self {
         let mut setups: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
         let mut confused: BTreeMap<(Class, Option<Class>), usize> = BTreeMap::new();
         for row in &rows {
             setups.entry(row.setup.clone()).or_default().push(row);
-            *confused.entry((row.class, row.said)).or_default() += 1;
+            if row.verdict.counts() {
+                *confused.entry((row.class, row.said)).or_default() += 1;
+            }
         }
         DetectorCard {
             detector,
+            notes,
             totals: Totals::of(rows.iter()),
             by_setup: setups
                 .into_iter()
@@ -173,8 +197,9 @@ impl Totals {
                 Judgement::Early => &mut totals.early,
                 Judgement::FalseAlarm => &mut totals.false_alarms,
                 Judgement::Error => &mut totals.errors,
+                Judgement::NotJudged => &mut totals.not_judged,
             } += 1;
-            positives += usize::from(row.expected.fire);
+            positives += usize::from(row.expected.fire && row.verdict.counts());
             leads.extend(row.lead_s);
         }
         let fired = totals.hits + totals.early + totals.false_alarms;
@@ -192,9 +217,10 @@ impl Totals {
         totals
     }
 
-    /// Whether every verdict was right.
+    /// Whether every verdict was right, and there was one.
     pub fn all_right(&self) -> bool {
         self.late + self.misses + self.early + self.false_alarms + self.errors == 0
+            && self.hits + self.quiet > 0
     }
 }
 
@@ -218,9 +244,28 @@ mod tests {
             fired_at_s: None,
             said: None,
             error: None,
+            not_judged: None,
+            why: None,
             verdict,
             lead_s,
         }
+    }
+
+    /// What was not judged is in no share.
+    #[test]
+    fn what_could_not_fire_is_no_miss() {
+        let rows = [
+            row(true, Judgement::Hit, None),
+            row(true, Judgement::NotJudged, None),
+            row(false, Judgement::NotJudged, None),
+        ];
+        let totals = Totals::of(rows.iter());
+        assert_eq!((totals.recall, totals.not_judged), (Some(1.0), 2));
+        assert!(totals.all_right());
+        assert!(
+            !Totals::of(rows[1..].iter()).all_right(),
+            "nothing was judged"
+        );
     }
 
     #[test]

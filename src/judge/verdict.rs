@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::Class;
 
 use super::truth::Truth;
+use super::why::Why;
 
 /// What a detector did with one recording. Times are in detector seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +16,12 @@ pub struct Answer {
     pub class: Option<Class>,
     /// Why its answer can't be taken for one.
     pub error: Option<String>,
+    /// Whether that is because it had not ended in time.
+    pub hung: bool,
+    /// Why it was not asked, or could not have fired whatever happened.
+    pub not_judged: Option<String>,
+    /// On what it fired.
+    pub why: Option<Why>,
 }
 
 /// How right that was.
@@ -35,11 +42,13 @@ pub enum Judgement {
     FalseAlarm,
     /// Died, hung, flooded or wrote something that is no answer.
     Error,
+    /// It could not have fired here, or was not asked: says nothing about it.
+    NotJudged,
 }
 
 impl Judgement {
     /// All of them, best first.
-    pub const ALL: [Judgement; 7] = [
+    pub const ALL: [Judgement; 8] = [
         Judgement::Hit,
         Judgement::Quiet,
         Judgement::Late,
@@ -47,6 +56,7 @@ impl Judgement {
         Judgement::Early,
         Judgement::FalseAlarm,
         Judgement::Error,
+        Judgement::NotJudged,
     ];
 
     /// For people.
@@ -59,7 +69,13 @@ impl Judgement {
             Judgement::Early => "false alarm (early)",
             Judgement::FalseAlarm => "false alarm",
             Judgement::Error => "error",
+            Judgement::NotJudged => "not judged",
         }
+    }
+
+    /// Whether it counts for or against the detector.
+    pub fn counts(self) -> bool {
+        self != Judgement::NotJudged
     }
 
     /// Whether the detector was right.
@@ -105,6 +121,9 @@ impl Window {
 
 /// Judges an answer. The first fire decides: a person who was woken for nothing was woken.
 pub fn judge(window: &Window, answer: &Answer) -> Judgement {
+    if answer.not_judged.is_some() {
+        return Judgement::NotJudged;
+    }
     if answer.error.is_some() {
         return Judgement::Error;
     }

@@ -35,8 +35,23 @@ pub(super) fn scraped(card: &Scorecard) -> String {
         Some(seed) => format!("; jitter, lost scrapes and stale samples with seed {seed}"),
         None => String::new(),
     };
+    let labels: Vec<String> = card
+        .set
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let set = match labels.is_empty() {
+        true => String::new(),
+        false => format!("; every series has {}", labels.join(", ")),
+    };
+    let size = card.scale_to.map_or_else(String::new, |size| {
+        format!(
+            "; all sizes are scaled to a limit of {}",
+            crate::units::bytes(size)
+        )
+    });
     format!(
-        "A scrape every {} of the detector's time; {scale}{realism}.\n",
+        "A scrape every {} of the detector's time; {scale}{realism}{set}{size}.\n",
         seconds(card.scrape_interval_s)
     )
 }
@@ -46,6 +61,7 @@ fn detector_table(detector: &DetectorCard) -> String {
     let usual = usual_scale(&detector.rows);
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut errors: Vec<&str> = Vec::new();
+    let mut reasons: Vec<&str> = Vec::new();
     for (at, row) in detector.rows.iter().enumerate() {
         if at == 0 || detector.rows[at - 1].setup != row.setup {
             rows.push(vec![row.setup.clone()]);
@@ -58,7 +74,7 @@ fn detector_table(detector: &DetectorCard) -> String {
         rows.push(vec![
             format!("  {}{scale}", own.unwrap_or(&row.recording)),
             expected_clock(row),
-            got_clock(row, &mut errors),
+            got_clock(row, &mut errors, &mut reasons),
             row.verdict.words().to_owned(),
             row.lead_s.map_or_else(|| "-".to_owned(), clock),
         ]);
@@ -78,6 +94,7 @@ fn detector_table(detector: &DetectorCard) -> String {
         let rest = if short.len() < error.len() { "..." } else { "" };
         let _ = writeln!(text, "error {}: {short}{rest}", at + 1);
     }
+    text += &first_firings(detector, &reasons);
     let totals = &detector.totals;
     let _ = writeln!(text, "\n{}: {}", detector.rows.len(), counts(totals));
     let _ = writeln!(
@@ -116,14 +133,20 @@ fn expected_clock(row: &Row) -> String {
 }
 
 /// `fired 0:12:30 (leak)`, `quiet`, or the number of the error.
-fn got_clock<'a>(row: &'a Row, errors: &mut Vec<&'a str>) -> String {
-    if let Some(error) = row.error.as_deref() {
-        let known = errors.iter().position(|known| *known == error);
+fn got_clock<'a>(row: &'a Row, errors: &mut Vec<&'a str>, reasons: &mut Vec<&'a str>) -> String {
+    let number = |text: &'a str, all: &mut Vec<&'a str>| {
+        let known = all.iter().position(|known| *known == text);
         let at = known.unwrap_or_else(|| {
-            errors.push(error);
-            errors.len() - 1
+            all.push(text);
+            all.len() - 1
         });
-        return format!("error {}", at + 1);
+        at + 1
+    };
+    if let Some(reason) = row.not_judged.as_deref() {
+        return format!("reason {}", number(reason, reasons));
+    }
+    if let Some(error) = row.error.as_deref() {
+        return format!("error {}", number(error, errors));
     }
     let said = row.said.map_or_else(String::new, |c| format!(" ({c})"));
     match row.fired_at_s {
@@ -131,6 +154,39 @@ fn got_clock<'a>(row: &'a Row, errors: &mut Vec<&'a str>) -> String {
         None => format!("quiet{said}"),
     }
 }
+
+/// Why rows were not judged, and on what the others first fired.
+fn first_firings(detector: &DetectorCard, reasons: &[&str]) -> String {
+    let mut text = String::new();
+    for (at, reason) in reasons.iter().enumerate() {
+        let _ = writeln!(text, "not judged, reason {}: {reason}", at + 1);
+    }
+    let fired = detector
+        .rows
+        .iter()
+        .filter_map(|row| Some((row, row.why.as_ref()?)));
+    let lines: Vec<String> = fired
+        .map(|(row, why)| {
+            let at = row.fired_at_s.map_or_else(String::new, clock);
+            format!("  {} at {at}: {}\n", row.recording, why.words())
+        })
+        .collect();
+    if !lines.is_empty() {
+        text += "first fired on:\n";
+    }
+    text.extend(lines.iter().take(FIRINGS_SHOWN).map(String::as_str));
+    if lines.len() > FIRINGS_SHOWN {
+        let _ = writeln!(
+            text,
+            "  and {} more: --format json has all",
+            lines.len() - FIRINGS_SHOWN
+        );
+    }
+    text
+}
+
+/// So many first firings are told.
+const FIRINGS_SHOWN: usize = 40;
 
 fn setups(detector: &DetectorCard) -> String {
     let rows: Vec<Vec<String>> = detector

@@ -25,8 +25,13 @@ pub fn junit(card: &Scorecard) -> Result<String, quick_junit::SerializeError> {
 }
 
 fn case(row: &Row) -> TestCase {
+    if let Some(reason) = &row.not_judged {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("not judged: {reason}"));
+        return TestCase::new(row.recording.clone(), status);
+    }
     let kind = match row.verdict {
-        Judgement::Hit | Judgement::Quiet => None,
+        Judgement::Hit | Judgement::Quiet | Judgement::NotJudged => None,
         Judgement::Error => Some(NonSuccessKind::Error),
         _ => Some(NonSuccessKind::Failure),
     };
@@ -46,5 +51,8 @@ fn case(row: &Row) -> TestCase {
     };
     let mut case = TestCase::new(row.recording.clone(), status);
     case.set_classname(row.scenario.clone());
+    if let Some(why) = &row.why {
+        case.set_system_out(format!("fired on: {}", why.words()));
+    }
     case
 }

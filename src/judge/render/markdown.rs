@@ -16,12 +16,23 @@ pub fn markdown(card: &Scorecard) -> String {
         let wrong: Vec<_> = detector
             .rows
             .iter()
-            .filter(|r| !r.verdict.is_right())
+            .filter(|r| !r.verdict.is_right() && r.verdict.counts())
             .collect();
         // A String takes all that is written to it.
         let _ = write!(text, "\n### {}\n\n", cell(&detector.detector));
+        for note in &detector.notes {
+            let _ = writeln!(text, "- {}", cell(note));
+        }
+        if !detector.notes.is_empty() {
+            text.push('\n');
+        }
         if wrong.is_empty() {
-            text.push_str("Right on every recording.\n");
+            let judged = detector.totals.not_judged < detector.rows.len();
+            text.push_str(if judged {
+                "Right on every recording it was judged on.\n"
+            } else {
+                "Not judged.\n"
+            });
             continue;
         }
         text.push_str("| recording | expected | got | verdict |\n|---|---|---|---|\n");
@@ -43,13 +54,13 @@ pub fn markdown(card: &Scorecard) -> String {
 /// Totals of every detector, and one table of verdicts: scenarios down, detectors across.
 pub fn markdown_summary(card: &Scorecard) -> String {
     let mut text = format!("{}\n", scraped(card));
-    text.push_str("| detector | precision | recall | F1 | mean lead | least lead | hit | quiet | late | missed | early | false alarms | errors |\n");
-    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    text.push_str("| detector | precision | recall | F1 | mean lead | least lead | hit | quiet | late | missed | early | false alarms | errors | not judged |\n");
+    text.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     for detector in &card.detectors {
         let t = &detector.totals;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             cell(&detector.detector),
             percent(t.precision),
             percent(t.recall),
@@ -62,7 +73,8 @@ pub fn markdown_summary(card: &Scorecard) -> String {
             t.misses,
             t.early,
             t.false_alarms,
-            t.errors
+            t.errors,
+            t.not_judged
         );
     }
     let _ = write!(text, "\n{}", by_setup(&card.detectors));
@@ -126,6 +138,7 @@ fn verdicts(detector: &DetectorCard, scenario: &str) -> String {
             let word = match verdict {
                 Judgement::Quiet => "quiet",
                 Judgement::Hit => "hit",
+                Judgement::NotJudged => "not judged",
                 wrong => return (n > 0).then(|| format!("**{}** {n}", wrong.words())),
             };
             (n > 0).then(|| format!("{word} {n}"))

@@ -54,12 +54,18 @@ fn expected(row: &Row) -> String {
 
 /// `fired at 12 min 30 s (leak)`, `quiet`, or the error.
 fn got(row: &Row) -> String {
-    if let Some(error) = &row.error {
+    if let Some(error) = row.error.as_ref().or(row.not_judged.as_ref()) {
         return error.clone();
     }
     let said = row.said.map_or_else(String::new, |c| format!(" ({c})"));
     match row.fired_at_s {
-        Some(t) => format!("fired at {}{said}", seconds(t)),
+        Some(t) => {
+            let why = row
+                .why
+                .as_ref()
+                .map_or_else(String::new, |why| format!(": {}", why.words()));
+            format!("fired at {}{said}{why}", seconds(t))
+        }
         None => format!("quiet{said}"),
     }
 }
@@ -74,6 +80,7 @@ fn counts(totals: &Totals) -> String {
         (totals.early, "early"),
         (totals.false_alarms, "false alarms"),
         (totals.errors, "errors"),
+        (totals.not_judged, "not judged"),
     ];
     let words: Vec<String> = parts
         .iter()
