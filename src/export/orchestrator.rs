@@ -290,38 +290,29 @@ impl Maker<'_> {
                     );
                 }
             }
-            let ends = ends(pages.recording(), &group.name);
             let plain: Vec<_> = own.iter().copied().filter(|(k, _)| *k != "node").collect();
-            let counted = std::iter::once((0, 0.0)).chain(
-                ends.iter()
-                    .enumerate()
-                    .map(|(n, (t, _))| (*t, n as f64 + 1.0)),
-            );
-            self.of_pods(
-                "kube_pod_container_status_restarts_total",
-                &plain,
-                Value::Steps(counted.collect()),
-            );
-            self.of_pods(
-                "kube_pod_container_status_running",
-                &plain,
-                Value::Fixed(1.0),
-            );
-            for reason in ["Error", "OOMKilled"] {
-                // A series for the last reason only: the other one is not there, or 0 when it was.
-                let steps: Vec<(u64, f64)> = ends
-                    .iter()
-                    .map(|(t, why)| (*t, f64::from(u8::from(*why == reason))))
-                    .collect();
-                if steps.iter().any(|(_, value)| *value > 0.0) {
-                    let labels: Vec<_> =
-                        plain.iter().copied().chain([("reason", reason)]).collect();
-                    self.of_pods(
-                        "kube_pod_container_status_last_terminated_reason",
-                        &labels,
-                        Value::Steps(steps),
-                    );
-                }
+            self.restarts(&group.name, &plain);
+        }
+    }
+
+    /// How often a container ended, and why last.
+    fn restarts(&mut self, container: &str, own: &[(&str, &str)]) {
+        let ends = ends(self.pages.recording(), container);
+        let times = ends.iter().enumerate();
+        let counted = times.map(|(n, (t, _))| (*t, n as f64 + 1.0));
+        let counted: Vec<_> = std::iter::once((0, 0.0)).chain(counted).collect();
+        let name = "kube_pod_container_status_restarts_total";
+        self.of_pods(name, own, Value::Steps(counted));
+        let name = "kube_pod_container_status_running";
+        self.of_pods(name, own, Value::Fixed(1.0));
+        for reason in ["Error", "OOMKilled"] {
+            // A series for the last reason only: the other one is not there, or 0 when it was.
+            let is = |why: &str| f64::from(u8::from(why == reason));
+            let steps: Vec<(u64, f64)> = ends.iter().map(|(t, why)| (*t, is(why))).collect();
+            if steps.iter().any(|(_, value)| *value > 0.0) {
+                let labels: Vec<_> = own.iter().copied().chain([("reason", reason)]).collect();
+                let name = "kube_pod_container_status_last_terminated_reason";
+                self.of_pods(name, &labels, Value::Steps(steps));
             }
         }
     }
@@ -374,6 +365,12 @@ impl Maker<'_> {
                 Value::Fixed(0.0),
             );
         }
+        self.node_rows(exporter, scale);
+    }
+
+    /// What was sampled of the node.
+    fn node_rows(&mut self, exporter: (&str, &str), scale: f64) {
+        let recording = self.pages.recording();
         let seconds = self.pages.time_scale() / 1e6;
         for (name, row, factor) in [
             ("node_memory_MemAvailable_bytes", "node:MemAvailable", scale),

@@ -368,6 +368,35 @@ fn hung(time: Duration) -> Answer {
     }
 }
 
+/// Tests of names: for each set of series what is selected in it, and which alerts are chosen.
+fn question_of_names(
+    rules: &Rules,
+    sets: Vec<Vec<String>>,
+    asked: &[String],
+) -> Vec<(Vec<String>, Vec<String>)> {
+    let number = |set: usize, question: usize| set * asked.len() + question;
+    let mut parts: Vec<(Vec<String>, Vec<String>)> = sets
+        .into_iter()
+        .enumerate()
+        .map(|(set, series)| {
+            // What has a series gives its own number.
+            let numbered = asked.iter().enumerate();
+            let all = numbered
+                .map(|(at, question)| format!("0 * count({question}) + {}", number(set, at)));
+            (series, all.collect())
+        })
+        .collect();
+    // PromQL's strings have JSON's escapes.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let alerts = rules.rules().filter_map(|rule| rule.alert.as_ref());
+    let names: BTreeSet<String> = alerts
+        .map(|name| format!("{ALERT_NAMES}{{alertname={}}}", quoted(name)))
+        .collect();
+    let chosen = format!("{ALERT_NAMES}{{alertname=~{}}}", quoted(&rules.alert));
+    parts.push((names.into_iter().collect(), vec![chosen]));
+    parts
+}
+
 /// Which alerts count, and what each selector selects in each set of series.
 type Asked = (BTreeSet<String>, Vec<BTreeMap<String, bool>>);
 
@@ -383,32 +412,8 @@ fn ask(rules: &Rules, sets: Vec<Vec<String>>) -> Result<Asked, RulesError> {
         }
     }
     let asked: Vec<String> = asked.into_iter().collect();
-    let number = |set: usize, question: usize| set * asked.len() + question;
-    let mut parts: Vec<(Vec<String>, Vec<String>)> = sets
-        .into_iter()
-        .enumerate()
-        .map(|(set, series)| {
-            // What has a series gives its own number.
-            let numbered = asked.iter().enumerate();
-            let all = numbered
-                .map(|(at, question)| format!("0 * count({question}) + {}", number(set, at)));
-            (series, all.collect())
-        })
-        .collect();
-    let count = parts.len();
-    // PromQL's strings have JSON's escapes.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let names: BTreeSet<String> = alerts
-        .iter()
-        .map(|name| format!("{ALERT_NAMES}{{alertname={}}}", quoted(name)))
-        .collect();
-    parts.push((
-        names.into_iter().collect(),
-        vec![format!(
-            "{ALERT_NAMES}{{alertname=~{}}}",
-            quoted(&rules.alert)
-        )],
-    ));
+    let count = sets.len();
+    let parts = question_of_names(rules, sets, &asked);
     let file = written(&TestFile::of_names(parts).to_yaml()?)?;
     let path = scratch::path(&file);
     let (_, text) = promtool(
