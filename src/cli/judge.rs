@@ -203,7 +203,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         keep_going: args.keep_going,
         progress: &|progress| teller.tell(progress),
     };
-    let card = panel::judge(&candidates, &corpus, &manner);
+    let card = panel::judge_so(&candidates, &corpus, &manner);
     let _ = judge::descendants::end_all(Duration::from_secs(5));
     let card = card.map_err(environment)?;
     for note in card.detectors.iter().flat_map(|detector| &detector.notes) {

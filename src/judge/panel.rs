@@ -67,8 +67,30 @@ pub struct Manner<'a> {
     pub progress: &'a (dyn Fn(&Progress) + Sync),
 }
 
-/// Judges all candidates on all cases.
+/// Judges all candidates on all cases. `progress` is told each finished detector.
 pub fn judge(
+    candidates: &[Candidate],
+    corpus: &Corpus,
+    scraping: &Scraping,
+    threads: usize,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Scorecard, PanelError> {
+    let tell = |one: &Progress| {
+        if one.done == one.of {
+            progress(one.detector);
+        }
+    };
+    let manner = Manner {
+        scraping,
+        threads,
+        keep_going: false,
+        progress: &tell,
+    };
+    judge_so(candidates, corpus, &manner)
+}
+
+/// Judges all candidates on all cases, in this manner.
+pub fn judge_so(
     candidates: &[Candidate],
     corpus: &Corpus,
     manner: &Manner,
