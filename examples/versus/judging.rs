@@ -47,7 +47,9 @@ fn promtool(corpus: &Corpus) -> Measured {
         .map_err(|error| error.to_string())?;
     file.write_all(RULES.as_bytes())
         .map_err(|error| error.to_string())?;
-    let rules = Rules::open(file.path(), None).map_err(|error| error.to_string())?;
+    let time = std::time::Duration::from_secs(60);
+    let opened = Rules::open(&[file.path()], None, time).map_err(|error| error.to_string())?;
+    let rules = opened.into_iter().next().ok_or("no rules")?;
     judged(corpus, Candidate::Rules("threshold".into(), rules))
 }
 
