@@ -66,6 +66,7 @@ fn standard_input_and_a_file_give_the_same() {
     let mut file = json(memtide().arg(fixture("podman-19905.txt")));
     for document in [&mut piped, &mut file] {
         document["label"] = Value::Null;
+        document["readings"][0]["label"] = Value::Null;
     }
     assert_eq!(piped, file);
 }
@@ -140,7 +141,8 @@ fn nested_cgroups_of_one_container_are_not_added_up() {
 
 #[test]
 fn bad_input_is_told_and_ends_with_2() {
-    fails(&mut memtide(), &["required"]);
+    // Without an argument what is piped in is read, and here that is nothing.
+    fails(&mut memtide(), &["no memory numbers", "standard input"]);
     fails(
         memtide().arg("/no/such/file"),
         &["/no/such/file", "No such file"],

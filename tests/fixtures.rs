@@ -176,10 +176,8 @@ fn printed(name: &str, view: &View) -> Found {
 }
 
 fn flagged(view: &View, rows: &Rows, flag: &str) -> bool {
-    let found = consistency::contradictions(view, rows);
-    found
-        .iter()
-        .any(|contradiction| contradiction.name() == flag)
+    let found = consistency::contradictions(view, rows, &[]);
+    found.iter().any(|contradiction| contradiction.name == flag)
 }
 
 fn limit(case: &Case, view: &View) -> Found {

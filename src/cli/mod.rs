@@ -8,6 +8,7 @@ mod detectors;
 mod doctor;
 mod exit;
 mod explain;
+mod explain_print;
 mod export;
 mod first;
 mod generate;
@@ -112,7 +113,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Explain(args) => explain::run(args, cli.verbose > 0),
         Command::Recordings(args) => recordings::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Collect(args) => collect::run(args),

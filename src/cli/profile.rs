@@ -44,7 +44,11 @@ pub fn render(recording: &Recording, colour: bool) -> String {
         let values: Vec<Option<i64>> = moments.iter().map(|m| (formula.eval)(&m.view)).collect();
         push(&mut table, formula.name, &values);
     }
-    let mut out = table.render(2, colour);
+    let mut out = String::new();
+    if let Some(answer) = crate::explain::answer::recording::of(recording, recording.main_group()) {
+        let _ = writeln!(out, "{}\nNext: {}", answer.sentence, answer.next);
+    }
+    out += &table.render(2, colour);
     if let Some(peak) = kernels_peak(recording) {
         let _ = writeln!(out, "  {peak}");
     }

@@ -1,10 +1,14 @@
 //! Takes the dress off pasted text: code fences, quotes, colours, HTML, carriage returns.
 
+use super::names;
+
 /// The lines of a paste that hold something, without what the place it was pasted to put around
 /// them.
 pub fn lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for raw in text.trim_start_matches('\u{feff}').lines() {
+    // A lone carriage return is a line's end of old terminals and editors.
+    let raw_lines = text.trim_start_matches('\u{feff}').split(['\n', '\r']);
+    for raw in raw_lines {
         // A block's tag ends a line as a break does.
         if raw.contains(['<', '&']) {
             lines.extend(without_html(raw).lines().map(line));
@@ -63,6 +67,9 @@ fn without_escapes(raw: &str) -> String {
             // Bytes that are no UTF-8 are Windows' no-break spaces as a rule.
             '\t' | '\u{a0}' | '\u{202f}' | '\u{2007}' | '\u{fffd}' => out.push(' '),
             '\u{200b}' | '\u{feff}' => {}
+            // Full-width forms, as East Asian input methods type them.
+            '\u{3000}' => out.push(' '),
+            '\u{ff01}'..='\u{ff5e}' => out.extend(char::from_u32(u32::from(c) - 0xfee0)),
             c if c.is_control() => {}
             c => out.push(c),
         }
@@ -121,6 +128,12 @@ pub fn without_log_prefix(line: &str) -> (&str, bool) {
     {
         (rest, had) = (after.trim_start(), true);
     }
+    // Talos: `10.0.0.91: kern:    info: [2025-06-04T04:51:57Z]: text`.
+    if let Some(at) = rest.find("kern:").filter(|at| *at < 40)
+        && let Some(stamp) = rest[at..].find('[').filter(|stamp| *stamp < 24)
+    {
+        (rest, had) = (&rest[at + stamp..], true);
+    }
     while let Some((inside, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
         // `[12345]` is a process in the task table; `[  95.12]`, `[Thu Aug 6 ...]`, `[ T123]` are stamps.
         let inside = inside.trim();
@@ -128,9 +141,82 @@ pub fn without_log_prefix(line: &str) -> (&str, bool) {
         if !stamp || !inside.contains(|c: char| c.is_ascii_digit()) {
             break;
         }
-        (rest, had) = (after.trim_start(), true);
+        (rest, had) = (after.trim_start_matches(':').trim_start(), true);
     }
     (rest, had)
+}
+
+/// A row without what `cat -n`, `grep`, `diff`, `kubectl logs` and log collectors put before it:
+/// only where a known row is left, and only before words that look like a prefix.
+pub fn without_row_prefix(line: &str) -> &str {
+    let begins = |rest: &str| {
+        let key = rest.split([' ', ':', '=']).next().unwrap_or("");
+        let value = rest[key.len()..].trim_start_matches([' ', ':', '=']);
+        let known =
+            names::is_stat(key) || names::number_file(key).is_some() || names::is_meminfo(key);
+        known && (value.starts_with(|c: char| c.is_ascii_digit()) || value.starts_with("max"))
+    };
+    let mut rest = line;
+    let mut plain = false;
+    // Longer prefixes than this no collector writes.
+    for _ in 0..12 {
+        if begins(rest) {
+            return if plain { line } else { rest };
+        }
+        let word = rest.split(' ').next().unwrap_or("");
+        let glued = word
+            .find([':', '+', '-'])
+            .filter(|at| begins(&rest[at + 1..]));
+        if let Some(at) = glued {
+            let before = &word[..at];
+            // `12:anon 5`, `+anon 5`, `a/memory.stat:anon 5`.
+            let fits = before.is_empty()
+                || before.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | '/'));
+            return if fits { &rest[at + 1..] } else { line };
+        }
+        let stamp = word.contains(|c: char| c.is_ascii_digit() || matches!(c, '[' | ']' | '|'))
+            || word.ends_with([':', '|', '>'])
+            || matches!(
+                word,
+                "F" | "P" | "stdout" | "stderr" | "+" | "-" | "INFO" | "info" | "DEBUG" | ""
+            );
+        let month = word.len() == 3 && word.starts_with(|c: char| c.is_ascii_uppercase());
+        // `Nov 28 03:50:00 host app[12]: anon 5`: the colon makes up for the host's plain name.
+        plain = (plain || !(stamp || month)) && !word.ends_with([':', '|']);
+        match rest.split_once(' ') {
+            Some((_, after)) => rest = after.trim_start(),
+            None => break,
+        }
+    }
+    line
+}
+
+/// Lines that a terminal broke inside a number, put together: a line of digits alone goes on where
+/// a line as long as any other ended in a digit. Tells whether there were some.
+pub fn unbroken(lines: Vec<String>) -> (Vec<String>, bool) {
+    let longest = lines.iter().map(String::len).max().unwrap_or(0);
+    let mut out: Vec<(String, usize)> = Vec::new();
+    let mut broken = false;
+    for line in lines {
+        let digits = line.bytes().all(|b| b.is_ascii_digit());
+        let width = line.len();
+        match out.last_mut() {
+            Some((last, last_width))
+                if digits
+                    && *last_width + 2 >= longest
+                    && last.contains(' ')
+                    && last.ends_with(|c: char| c.is_ascii_digit())
+                    && !last.ends_with(" 0") =>
+            {
+                last.push_str(&line);
+                // One number may take three lines.
+                *last_width = width;
+                broken = true;
+            }
+            _ => out.push((line, width)),
+        }
+    }
+    (out.into_iter().map(|(line, _)| line).collect(), broken)
 }
 
 /// What follows the `6,30574067,3816544225424,-;` of a record of /dev/kmsg.

@@ -50,7 +50,7 @@ pub fn working_set(view: &View) -> Option<i64> {
 }
 
 /// The rows that `kernel` sums up, as far as they are there. Without `slab` its two halves.
-fn kernel_parts(rows: &Rows) -> Option<u64> {
+pub fn kernel_parts(rows: &Rows) -> Option<u64> {
     const PARTS: [&str; 5] = [
         "kernel_stack",
         "pagetables",

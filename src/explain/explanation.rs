@@ -1,5 +1,8 @@
 //! Everything there is to say about one reading.
 
+use super::account::Account;
+use super::answer::{self, Answer, Case};
+use super::consistency::{self, Contradiction};
 use super::findings::{self, Facts, Finding};
 use super::parts::{Parts, Reclaimable};
 use super::unknown::{self, Unknown};
@@ -15,20 +18,30 @@ pub struct Evaluated {
     pub value: Option<i64>,
     /// What it would be at least, where only the usage is missing.
     pub at_least: Option<i64>,
+    /// Its least and its most within the account's bounds.
+    pub bounds: Option<(Option<i64>, Option<i64>)>,
     /// (tool, text).
     pub printed: Vec<(&'static str, String)>,
 }
 
 /// The explanation of one reading.
 pub struct Explanation {
+    /// The verdict, and the next step.
+    pub answer: Answer,
     /// The reading.
     pub reading: Reading,
     /// Labels of the other readings of the same input.
     pub others: Vec<String>,
+    /// All readings of the input.
+    pub readings: Vec<Reading>,
     /// Its limit in bytes, where it has one.
     pub limit: Option<u64>,
     /// What it is made of.
     pub parts: Parts,
+    /// The least and the most each quantity can be.
+    pub account: Account,
+    /// What cannot all be true.
+    pub contradictions: Vec<Contradiction>,
     /// What the kernel could take back.
     pub reclaimable: Reclaimable,
     /// Every formula.
@@ -41,34 +54,48 @@ pub struct Explanation {
 
 /// Explains the chosen reading.
 pub fn explain(mut readings: Readings) -> Explanation {
-    let chosen = readings.chosen.min(readings.all.len().saturating_sub(1));
-    let reading = if readings.all.is_empty() {
-        Reading::default()
-    } else {
-        readings.all.remove(chosen)
+    if readings.all.is_empty() {
+        readings.all.push(Reading::default());
+    }
+    let chosen = readings.chosen.min(readings.all.len() - 1);
+    let settled: Vec<Contradiction> = match readings.all.get_mut(chosen) {
+        Some(reading) => consistency::settle(reading),
+        None => Vec::new(),
     };
-    let facts = Facts::of(&reading);
-    let (limit, parts) = (facts.limit, facts.parts);
+    let reading = readings.all[chosen].clone();
+    let facts = Facts::of(&reading, settled);
+    let findings = findings::find(&facts);
+    let answer = readings.whole.take().unwrap_or_else(|| {
+        answer::of(&Case {
+            all: &readings.all,
+            facts: &facts,
+            findings: &findings,
+            picked: readings.picked,
+        })
+    });
+    let others = readings
+        .all
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != chosen);
     Explanation {
-        others: readings
-            .all
-            .iter()
-            .map(|other| other.label.clone())
-            .collect(),
-        limit,
-        parts,
-        reclaimable: parts.reclaimable(&reading),
-        formulas: FORMULAS
-            .iter()
-            .map(|f| evaluate(f, &reading, &facts.view))
-            .collect(),
-        findings: findings::find(&facts),
+        answer,
+        others: others.map(|(_, other)| other.label.clone()).collect(),
+        limit: facts.limit,
+        parts: facts.parts,
+        reclaimable: facts.parts.reclaimable(&reading),
+        formulas: FORMULAS.iter().map(|f| evaluate(f, &facts)).collect(),
         unknown: unknown::find(&facts),
+        findings,
+        contradictions: facts.contradictions.clone(),
+        account: facts.account.clone(),
+        readings: readings.all,
         reading,
     }
 }
 
-fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evaluated {
+fn evaluate(formula: &'static Formula, facts: &Facts) -> Evaluated {
+    let (reading, view) = (facts.reading, &facts.view);
     // A source that gives the working set itself (the kubelet) needs no usage for these.
     const FROM_WORKING_SET: [&str; 4] = [
         "cadvisor_working_set",
@@ -100,7 +127,8 @@ fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evalua
     let value = (formula.eval)(&view);
     let version = reading.version.unwrap_or(CgroupVersion::V1);
     let bounded = View {
-        usage: derive::usage_lower_bound(&reading.rows, version),
+        // A working set bounds the usage from below too.
+        usage: derive::usage_lower_bound(&reading.rows, version).max(reading.working_set),
         ..view
     };
     Evaluated {
@@ -109,6 +137,10 @@ fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evalua
         at_least: (value.is_none() && view.usage.is_none())
             .then(|| (formula.eval)(&bounded))
             .flatten(),
+        bounds: match value {
+            Some(value) => Some((Some(value), Some(value))),
+            None => facts.account.formula(formula, &facts.view),
+        },
         printed: printed(formula, reading, &view),
     }
 }
@@ -116,6 +148,10 @@ fn evaluate(formula: &'static Formula, reading: &Reading, view: &View) -> Evalua
 /// What the tools print; of a node only those that show nodes.
 fn printed(formula: &Formula, reading: &Reading, view: &View) -> Vec<(&'static str, String)> {
     const OF_NODES: [&str; 4] = ["container_memory_", "kubelet", "kubectl", "node"];
+    // A machine's OOM report has no number a tool would have shown.
+    if reading.scope == Scope::Node && reading.oom().is_some() {
+        return Vec::new();
+    }
     let mut printed = formula.display(view);
     if reading.scope == Scope::Node {
         printed.retain(|(tool, _)| OF_NODES.iter().any(|known| tool.starts_with(known)));

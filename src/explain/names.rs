@@ -41,7 +41,7 @@ const ALIASES: [&str; 8] = [
 ];
 
 /// Lines of /proc/meminfo that say something about a node.
-const MEMINFO: [&str; 29] = [
+const MEMINFO: [&str; 36] = [
     "MemTotal",
     "MemFree",
     "MemAvailable",
@@ -71,6 +71,13 @@ const MEMINFO: [&str; 29] = [
     "PageTables",
     "FileHugePages",
     "AnonHugePages",
+    "HugePages_Total",
+    "HugePages_Free",
+    "HugePages_Rsvd",
+    "Hugepagesize",
+    "Hugetlb",
+    "Committed_AS",
+    "CommitLimit",
 ];
 
 /// Lines of smaps_rollup that memory.stat cannot give.
@@ -87,8 +94,26 @@ pub fn is_stat(key: &str) -> bool {
 pub fn is_bytes(row: &str) -> bool {
     let base = row.strip_prefix("total_").unwrap_or(row);
     ALIASES.contains(&base)
-        || row.starts_with("node:")
+        || (row.starts_with("node:") && !row.starts_with("node:HugePages_"))
         || Row::of(row).is_some_and(|row| row.unit == Unit::Bytes)
+}
+
+/// Whether a row is a part of the usage (of the machine's memory, for `node:`): not a limit, a peak,
+/// swap, or what is not in use.
+pub fn is_part(row: &str) -> bool {
+    if let Some(key) = row.strip_prefix("node:") {
+        return MEMINFO.contains(&key)
+            && !["Swap", "Mem", "Commit", "Huge", "AnonHugePages"]
+                .iter()
+                .any(|other| key.starts_with(other));
+    }
+    let base = row.strip_prefix("total_").unwrap_or(row);
+    is_stat(row)
+        && is_bytes(row)
+        && !is_limit(base)
+        && !["usage", "max_", "working_set", "swap", "zswap", "hugetlb"]
+            .iter()
+            .any(|other| base.starts_with(other))
 }
 
 /// Whether a row is a limit, where "unlimited" is a value.

@@ -7,7 +7,7 @@ pub type Pair = (String, u64);
 
 /// All pairs of a line whose key `known` accepts. `key value` must begin the line or follow
 /// another pair, so that prose with a number in it is not taken for a row; `key: value` and
-/// `key=value` may stand anywhere.
+/// `key=value` may also follow a stamp or a sign.
 pub fn of(line: &str, known: impl Fn(&str) -> bool) -> Vec<Pair> {
     let spaced = spaced(line);
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -22,7 +22,9 @@ pub fn of(line: &str, known: impl Fn(&str) -> bool) -> Vec<Pair> {
         let key = key.trim_matches(['"', '\'', '`', '*', ',', '|', '{']);
         let value = value(&words[at + 1..]);
         match value {
-            Some((bytes, used)) if known(key) && (glued || expected) => {
+            Some((bytes, used))
+                if known(key) && ((glued && after(&words, at, &pairs)) || expected) =>
+            {
                 pairs.push((key.to_string(), bytes));
                 at += 1 + used;
                 expected = true;
@@ -36,6 +38,18 @@ pub fn of(line: &str, known: impl Fn(&str) -> bool) -> Vec<Pair> {
         }
     }
     pairs
+}
+
+/// Whether a `key:` may stand here: first, after a pair, or after what ends in a sign or has a digit.
+/// The word before it would else be a part of the name (`kernel file: 5`).
+fn after(words: &[&str], at: usize, pairs: &[Pair]) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| words[before]) else {
+        return true;
+    };
+    !pairs.is_empty()
+        || before.contains(|c: char| c.is_ascii_digit())
+        || !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+        || words[at].starts_with(|c: char| !c.is_alphanumeric())
 }
 
 /// Puts a space after the separator of `key:value` and `key=value`, and around table bars.

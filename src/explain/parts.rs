@@ -1,8 +1,9 @@
 //! What the memory of one reading is made of, and what of it the kernel could take back.
 
-use super::{Reading, derive};
+use super::account::{Account, Quantity};
+use super::{Reading, Scope, derive, names};
 use crate::composition::Composition;
-use crate::formula;
+use crate::formula::{self, display};
 use crate::rows::{CgroupVersion, View};
 
 /// Usage split into parts that do not overlap. Bytes; none where rows for it are missing.
@@ -57,18 +58,48 @@ impl Parts {
         let view = reading.view();
         let version = reading.version.unwrap_or(CgroupVersion::V1);
         let bound = derive::usage_lower_bound(&reading.rows, version);
-        let lazy_free = estimate("lazyfree_estimate", &view);
-        let thp_hidden = Composition::of(&view).hidden.unwrap_or(0);
+        // No part is larger than the whole.
+        let largest = reading
+            .rows
+            .iter()
+            .filter(|(name, _)| names::is_part(name))
+            .map(|(_, value)| value)
+            .max();
+        let largest =
+            largest.filter(|most| !display::is_unlimited(*most) && reading.scope == Scope::Cgroup);
+        let bound = match reading.scope {
+            Scope::Cgroup => {
+                let least = Account::of(reading).get(Quantity::Usage).least;
+                bound.max((least > 0 && view.usage.is_none()).then_some(least))
+            }
+            Scope::Node => bound.max(node_lists(reading)),
+        };
+        let bound = bound.max(largest).max(reading.working_set);
+        // Below a MiB it is pages on their way to a list (batches of each CPU), not a finding.
+        let found = |bytes: Option<u64>| bytes.filter(|bytes| *bytes >= 1 << 20).unwrap_or(0);
+        let lazy_free = found(Some(estimate("lazyfree_estimate", &view)));
+        // It is charged: no more than the rows leave of the usage.
+        let rows = view
+            .rss
+            .unwrap_or(0)
+            .saturating_add(view.cache.unwrap_or(0));
+        let left = view
+            .usage
+            .map_or(u64::MAX, |usage| usage.saturating_sub(rows));
+        let thp_hidden = found(Composition::of(&view).hidden).min(left);
         let in_lists = |list: Option<u64>, lazy: u64| list.map(|bytes| bytes.saturating_sub(lazy));
         // MADV_FREE puts pages on the inactive list; only what does not fit there is elsewhere.
         let lazy_inactive = lazy_free.min(view.inactive_file.unwrap_or(0));
         let parts = Parts {
-            total: view.usage.or(bound).or(reading.working_set).unwrap_or(0),
+            total: view.usage.or(bound).unwrap_or(0),
             at_least: view.usage.is_none(),
             anon: view
                 .rss
                 .map(|rss| rss.saturating_sub(lazy_free))
-                .or_else(|| anon_lists(&view)),
+                // tmpfs is on these lists too, as far as it fits into the account.
+                .or_else(|| {
+                    Some(anon_lists(&view)?.min(Account::of(reading).get(Quantity::Anon).most))
+                }),
             anon_by_lists: view.rss.is_none(),
             lazy_free,
             cache_inactive: in_lists(view.inactive_file, lazy_inactive),
@@ -142,13 +173,21 @@ impl Parts {
                     ])
                     .unwrap_or(0),
             );
-        let cache = self.file_cache().min(self.total);
+        // free and top give what is available in place of the lists.
+        let get = |row: &str| reading.rows.get(row);
+        let available = get("node:MemAvailable").zip(get("node:MemFree"));
+        let cache = match (self.cache_inactive, self.cache_active, available) {
+            (None, None, Some((available, free))) => available.saturating_sub(free),
+            _ => self.file_cache(),
+        }
+        .min(self.total);
         let after_writing = dirty.min(cache);
         let slab = view.slab_reclaimable.unwrap_or(0);
-        let with_swap = self
+        let movable = self
             .anon
             .unwrap_or(0)
             .saturating_add(self.shmem.unwrap_or(0));
+        let with_swap = if reading.swap_is_full() { 0 } else { movable };
         let taken = [cache, self.lazy_free, slab, with_swap];
         Reclaimable {
             at_once: cache - after_writing,
@@ -168,6 +207,21 @@ impl Parts {
             .saturating_sub(self.file_cache())
             .saturating_sub(slab)
     }
+}
+
+/// The least a machine has in use: the pages on its lists and its kernel objects.
+fn node_lists(reading: &Reading) -> Option<u64> {
+    let view = reading.view();
+    let rows = [
+        reading.rows.get("node:SUnreclaim"),
+        view.slab_reclaimable,
+        view.inactive_anon,
+        view.active_anon,
+        view.inactive_file,
+        view.active_file,
+    ];
+    let lists = rows.into_iter().flatten().reduce(u64::saturating_add);
+    lists.max(view.cache).max(view.rss).max(view.shmem)
 }
 
 fn estimate(name: &str, view: &View) -> u64 {

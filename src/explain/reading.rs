@@ -1,6 +1,7 @@
 //! One reading of one cgroup or node, whatever it was pasted from.
 
-use super::{derive, meminfo, names};
+use super::kinds::{Killed, Oom, What};
+use super::{derive, meminfo, names, owner};
 use crate::formula::display;
 use crate::rows::{CgroupVersion, Rows, View};
 
@@ -12,17 +13,6 @@ pub enum Scope {
     Cgroup,
     /// A whole machine, from /proc/meminfo.
     Node,
-}
-
-/// The process an OOM report says was killed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Killed {
-    /// Its name, at most 15 characters as the kernel keeps it.
-    pub name: String,
-    /// Its pid on the host.
-    pub pid: u64,
-    /// Its anonymous resident memory in bytes, where the line was not cut before it.
-    pub anon_rss: Option<u64>,
 }
 
 /// One reading.
@@ -55,12 +45,45 @@ pub struct Reading {
     pub path: Option<String>,
     /// What had to be assumed, in sentences.
     pub notes: Vec<String>,
+    /// What it is, where it is more than rows.
+    pub what: What,
+    /// The instant it is of, in seconds of the source's own clock.
+    pub at: Option<f64>,
+    /// Rows that cannot be of the same owner as the others, taken out of `rows`.
+    pub set_aside: Vec<(String, u64)>,
 }
 
 impl Reading {
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.working_set.is_none() && self.pressure.is_empty()
+        self.rows.is_empty()
+            && self.working_set.is_none()
+            && self.pressure.is_empty()
+            && self.what == What::Memory
+    }
+
+    /// The facts of a kill, if it is one.
+    pub fn oom(&self) -> Option<&Oom> {
+        match &self.what {
+            What::Kill(oom) => Some(oom),
+            _ => None,
+        }
+    }
+
+    /// Whose numbers they are.
+    pub fn owner(&self) -> owner::Owner {
+        owner::of(self)
+    }
+
+    /// Takes rows out that cannot be trusted beside the others.
+    pub fn put_aside(&mut self, distrusted: impl Fn(&str) -> bool) {
+        let (aside, kept): (Vec<_>, Vec<_>) = self
+            .rows
+            .iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .partition(|(name, _)| distrusted(name));
+        self.rows = kept.into_iter().collect();
+        self.set_aside.extend(aside);
     }
 
     /// The version of cgroups it is of, as far as the source tells.
@@ -118,7 +141,8 @@ impl Reading {
             kernel: view
                 .kernel
                 .or_else(|| get("kernel"))
-                .or_else(|| get("memory.kmem.usage_in_bytes")),
+                .or_else(|| get("memory.kmem.usage_in_bytes"))
+                .or_else(|| derive::kernel_parts(&self.rows)),
             inactive_file: view.inactive_file.or(implied),
             node_capacity: view.node_capacity.or_else(|| get("node:MemTotal")),
             ..view
@@ -131,6 +155,37 @@ impl Reading {
         view.limit
             .filter(|limit| !display::is_unlimited(*limit))
             .filter(|limit| view.node_capacity.is_none_or(|capacity| *limit < capacity))
+    }
+
+    /// Whether pages are in swap or its cache, so that lists and `anon` differ for that reason too.
+    pub fn has_swap(&self) -> bool {
+        let rows = ["swapcached", "swap", "total_swap", "memory.swap.current"];
+        let aside = self
+            .set_aside
+            .iter()
+            .any(|(name, value)| name == "swapcached" && *value > 0);
+        let both = self
+            .rows
+            .get("memory.memsw.usage_in_bytes")
+            .zip(self.view().usage);
+        aside
+            || self.count(&rows).is_some_and(|swap| swap > 0)
+            || both.is_some_and(|(both, usage)| both > usage)
+    }
+
+    /// Whether there is no room in swap, as far as the rows tell.
+    pub fn swap_is_full(&self) -> bool {
+        let at_limit = |usage: &str, limit: &str| {
+            let of = self.rows.get(usage).zip(
+                self.rows
+                    .get(limit)
+                    .filter(|limit| !display::is_unlimited(*limit)),
+            );
+            of.is_some_and(|(usage, limit)| u128::from(usage) * 100 >= u128::from(limit) * 99)
+        };
+        at_limit("memory.memsw.usage_in_bytes", "memory.memsw.limit_in_bytes")
+            || at_limit("memory.swap.current", "memory.swap.max")
+            || self.rows.get("node:SwapFree") == Some(0)
     }
 
     /// How often a counter of verdicts was raised, by any of its names.

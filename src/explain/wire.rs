@@ -5,12 +5,20 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Explanation, Scope, names};
+use super::account::{ANYTHING, QUANTITIES};
+use super::{Explanation, Reading, Scope, names};
 use crate::rows::UNLIMITED;
 
 /// The document.
 #[derive(Serialize)]
 pub struct Document<'a> {
+    /// The verdict: its code, one sentence, the next step.
+    answer: AnswerOf<'a>,
+    /// The least and the most of each quantity and formula that is bounded, bytes.
+    bounds: BTreeMap<&'static str, Range>,
+    /// All readings of the input, each with what it is.
+    readings: Vec<ReadingOf<'a>>,
+    contradictions: Vec<Clash<'a>>,
     source: &'a str,
     label: &'a str,
     scope: &'static str,
@@ -34,6 +42,42 @@ pub struct Document<'a> {
     unknown: Vec<Open<'a>>,
     notes: &'a [String],
     others: &'a [String],
+}
+
+#[derive(Serialize)]
+struct AnswerOf<'a> {
+    code: &'static str,
+    sentence: &'a str,
+    next: &'a str,
+}
+
+#[derive(Serialize)]
+struct Range {
+    least: Option<i64>,
+    most: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct ReadingOf<'a> {
+    label: &'a str,
+    source: &'a str,
+    owner: &'static str,
+    /// Seconds of the source's own clock.
+    at: Option<f64>,
+    unit: &'static str,
+    working_set: Option<u64>,
+    limit: Option<u64>,
+    rows: BTreeMap<&'a str, Value>,
+    /// Rows that are another owner's.
+    set_aside: BTreeMap<&'a str, u64>,
+}
+
+#[derive(Serialize)]
+struct Clash<'a> {
+    name: &'static str,
+    between: &'a [&'static str],
+    sentence: &'a str,
+    settled: bool,
 }
 
 #[derive(Serialize)]
@@ -89,11 +133,25 @@ struct Open<'a> {
 impl<'a> From<&'a Explanation> for Document<'a> {
     fn from(explanation: &'a Explanation) -> Self {
         let reading = &explanation.reading;
-        let value = |name: &str, value: u64| match value {
-            UNLIMITED if names::is_limit(name) => Value::from("max"),
-            value => Value::from(value),
-        };
+        let answer = &explanation.answer;
         Document {
+            answer: AnswerOf {
+                code: answer.code,
+                sentence: &answer.sentence,
+                next: &answer.next,
+            },
+            bounds: bounds(explanation),
+            readings: explanation.readings.iter().map(ReadingOf::from).collect(),
+            contradictions: explanation
+                .contradictions
+                .iter()
+                .map(|what| Clash {
+                    name: what.name,
+                    between: &what.between,
+                    sentence: &what.sentence,
+                    settled: what.settled,
+                })
+                .collect(),
             source: reading.source,
             label: &reading.label,
             scope: match reading.scope {
@@ -144,10 +202,66 @@ impl<'a> From<&'a Explanation> for Document<'a> {
     }
 }
 
+fn value(name: &str, value: u64) -> Value {
+    match value {
+        UNLIMITED if names::is_limit(name) => Value::from("max"),
+        value => Value::from(value),
+    }
+}
+
+impl<'a> From<&'a Reading> for ReadingOf<'a> {
+    fn from(reading: &'a Reading) -> Self {
+        ReadingOf {
+            label: &reading.label,
+            source: reading.source,
+            owner: reading.owner().name(),
+            at: reading.at,
+            unit: "bytes",
+            working_set: reading.working_set,
+            limit: reading.limit(),
+            rows: reading
+                .rows
+                .iter()
+                .map(|(name, v)| (name, value(name, v)))
+                .collect(),
+            set_aside: reading
+                .set_aside
+                .iter()
+                .map(|(name, v)| (name.as_str(), *v))
+                .collect(),
+        }
+    }
+}
+
+/// Of quantities what the account knows, of formulas what follows from it. A formula of the same
+/// name as a quantity is that quantity. Nothing where the numbers contradict each other.
+fn bounds(explanation: &Explanation) -> BTreeMap<&'static str, Range> {
+    if explanation.contradictions.iter().any(|what| !what.settled) {
+        return BTreeMap::new();
+    }
+    let finite = |n: u64| (n < ANYTHING).then(|| i64::try_from(n).ok()).flatten();
+    let formulas = explanation.formulas.iter().filter_map(|f| {
+        let (least, most) = f.bounds?;
+        Some((f.formula.name, Range { least, most }))
+    });
+    let quantities = QUANTITIES.iter().filter_map(|(quantity, name)| {
+        let bounds = explanation.account.get(*quantity);
+        let range = Range {
+            least: finite(bounds.least),
+            most: finite(bounds.most),
+        };
+        bounds.is_known().then_some((*name, range))
+    });
+    formulas.chain(quantities).collect()
+}
+
 fn shares(explanation: &Explanation) -> BTreeMap<&str, Share> {
+    let doubtful = explanation.contradictions.iter().any(|what| !what.settled);
     let percent = |part: u64, whole: u64| {
-        // Two decimals: more would be noise of the per-CPU batches.
-        (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 100.0)
+        // Two decimals: more would be noise of the per-CPU batches, which can also take a part a
+        // little above its whole.
+        let share = (part as f64 / whole as f64 * 10_000.0).round() / 100.0;
+        (whole > 0).then(|| if doubtful { share } else { share.min(100.0) })
     };
     let rows = explanation.reading.rows.iter();
     // What is not in use is no share of what is.
@@ -162,7 +276,12 @@ fn shares(explanation: &Explanation) -> BTreeMap<&str, Share> {
         .filter(|(name, _)| !NOT_USED.contains(name))
         .map(|(name, bytes)| {
             let share = Share {
-                of_usage_percent: percent(bytes, explanation.parts.total),
+                of_usage_percent: percent(bytes, explanation.parts.total).filter(|share| {
+                    names::is_part(name)
+                        || *share < 100.0
+                        || name.contains("usage")
+                        || name == "memory.current"
+                }),
                 of_limit_percent: explanation.limit.and_then(|limit| percent(bytes, limit)),
             };
             (name, share)

@@ -78,12 +78,17 @@ pub fn lazy_free(facts: &Facts) -> Option<Finding> {
 /// Huge pages mapped in part.
 pub fn thp_hidden(facts: &Facts) -> Option<Finding> {
     let hidden = facts.parts.thp_hidden;
+    let or_swap = if facts.reading.has_swap() {
+        " Or they are unmapped pages in the swap cache, which look the same: swap is in use here."
+    } else {
+        ""
+    };
     // Less than one huge page is rounding.
     (hidden >= 2 << 20 && facts.parts.matters(hidden, 5) && !facts.is_inconsistent()).then(|| Finding {
         code: "thp_hidden",
         sentence: format!(
             "About {} is on the anonymous lists but in no process's rss: huge pages of which only parts are \
-             still mapped. They stay charged until the kernel splits them, which it does under pressure.",
+             still mapped. They stay charged until the kernel splits them, which it does under pressure.{or_swap}",
             sized(facts, hidden)
         ),
     })

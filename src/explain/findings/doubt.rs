@@ -1,7 +1,6 @@
 //! Whether the numbers can be trusted, and what they hide.
 
 use super::{Facts, Finding};
-use crate::explain::consistency::Contradiction;
 use crate::explain::{Scope, derive, names};
 use crate::formula::cadvisor;
 use crate::rows::CgroupVersion;
@@ -12,40 +11,19 @@ pub fn inconsistent(facts: &Facts) -> Option<Finding> {
     if facts.contradictions.is_empty() {
         return None;
     }
-    let size = |bytes: Option<u64>| bytes.map_or("?".into(), units::bytes);
-    let sentences: Vec<String> = facts
+    let sentences: Vec<&str> = facts
         .contradictions
         .iter()
-        .map(|what| match what {
-            Contradiction::InactiveFileExceedsUsage => format!(
-                "inactive_file ({}) is larger than usage ({}), of which it is a part: the two were read \
-                 at different times or from different cgroups.",
-                size(facts.view.inactive_file),
-                size(facts.view.usage)
-            ),
-            Contradiction::UsageExceedsCapacity => format!(
-                "Usage ({}) is larger than the machine's memory ({}): the kernel's counter is wrong.",
-                size(facts.view.usage),
-                size(facts.view.node_capacity)
-            ),
-            Contradiction::InactiveFileExceedsTotal => format!(
-                "inactive_file ({}) is larger than the machine's memory ({}): the kernel's counter leaks.",
-                size(facts.view.inactive_file),
-                size(facts.view.node_capacity)
-            ),
-            Contradiction::MemAvailableExceedsMemTotal => format!(
-                "MemAvailable ({}) is larger than MemTotal ({}): a kernel counter behind it leaks.",
-                size(facts.reading.rows.get("node:MemAvailable")),
-                size(facts.view.node_capacity)
-            ),
-            Contradiction::RowImpossible => {
-                "A row holds a number no machine has memory for: a counter that went below zero.".into()
-            }
-        })
+        .map(|what| what.sentence.as_str())
         .collect();
+    let end = if facts.is_inconsistent() {
+        " Nothing computed from these numbers means anything."
+    } else {
+        " The rows that are another's are set aside."
+    };
     Some(Finding {
         code: "inconsistent",
-        sentence: sentences.join(" ") + " Nothing computed from these numbers means anything.",
+        sentence: sentences.join(" ") + end,
     })
 }
 

@@ -8,6 +8,7 @@ mod process;
 mod stall;
 mod verdict;
 
+use super::account::Account;
 use super::parts::Parts;
 use super::{Reading, consistency};
 use crate::rows::View;
@@ -33,24 +34,34 @@ pub struct Facts<'a> {
     pub limit: Option<u64>,
     /// What contradicts itself in it.
     pub contradictions: Vec<consistency::Contradiction>,
+    /// Least and most of each quantity.
+    pub account: Account,
 }
 
 impl<'a> Facts<'a> {
-    /// Looks at a reading.
-    pub fn of(reading: &'a Reading) -> Facts<'a> {
+    /// Looks at a reading; `settled` is what was set aside of it.
+    pub fn of(reading: &'a Reading, settled: Vec<consistency::Contradiction>) -> Facts<'a> {
         let view = reading.view();
+        let account = Account::of(reading);
+        let mut contradictions = settled;
+        contradictions.extend(consistency::contradictions(
+            &view,
+            &reading.rows,
+            &account.clashes,
+        ));
         Facts {
             reading,
             view,
             parts: Parts::of(reading),
             limit: reading.limit(),
-            contradictions: consistency::contradictions(&view, &reading.rows),
+            contradictions,
+            account,
         }
     }
 
     /// Whether the numbers contradict each other, so that no other sentence can be trusted.
     pub fn is_inconsistent(&self) -> bool {
-        !self.contradictions.is_empty()
+        self.contradictions.iter().any(|what| !what.settled)
     }
 }
 
@@ -140,6 +151,10 @@ fn sized(facts: &Facts, bytes: u64) -> String {
     } else {
         "usage"
     };
+    // A machine's kernel objects stand beside its usage, which is of pages on lists.
+    if bytes > facts.parts.total {
+        return crate::units::bytes(bytes);
+    }
     format!(
         "{} ({:.0} % of {whole})",
         crate::units::bytes(bytes),

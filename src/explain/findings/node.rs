@@ -22,12 +22,22 @@ pub fn node_formulas(facts: &Facts) -> Option<Finding> {
 fn usages(reading: &Reading) -> Option<String> {
     let by_lru = cadvisor::working_set(&view(&reading.rows, NodeUsage::AnonPlusFile))?;
     let by_free = cadvisor::working_set(&view(&reading.rows, NodeUsage::TotalMinusFree))?;
+    let huge = reading
+        .rows
+        .get("node:HugePages_Total")
+        .zip(reading.rows.get("node:Hugepagesize"));
+    let huge = huge.map_or(0, |(pages, size)| pages.saturating_mul(size));
+    let between = i64::try_from(huge).map_or(by_free - by_lru, |huge| by_free - by_lru - huge);
+    let huge = match huge {
+        0 => String::new(),
+        huge => format!("{} of reserved huge pages and ", units::bytes(huge)),
+    };
     Some(format!(
         "The node's working set is {} if usage is AnonPages plus page cache (cgroup v1, and v2 from runc 1.1.8 on) \
-         and {} if it is MemTotal - MemFree (v2 with runc 1.1.7 and earlier): the {} between them are kernel memory.",
+         and {} if it is MemTotal - MemFree (v2 with runc 1.1.7 and earlier): between them are {huge}{} of kernel memory.",
         units::signed_bytes(by_lru),
         units::signed_bytes(by_free),
-        units::signed_bytes(by_free - by_lru)
+        units::signed_bytes(between.max(0))
     ))
 }
 

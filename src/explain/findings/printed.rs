@@ -4,7 +4,7 @@ use super::{Facts, Finding};
 use crate::units;
 
 /// Tools whose tables are read.
-pub const TOOLS: [&str; 7] = [
+pub const TOOLS: [&str; 8] = [
     "docker stats",
     "podman stats",
     "crictl stats",
@@ -12,6 +12,7 @@ pub const TOOLS: [&str; 7] = [
     "systemctl status",
     "systemd-cgtop",
     "free",
+    "top",
 ];
 
 /// Only what a tool made of the kernel's numbers.

@@ -1,7 +1,7 @@
 //! What it means: kills, limits, stalls, leaks.
 
 use super::{Facts, Finding, process, sized};
-use crate::explain::Scope;
+use crate::explain::{Scope, What};
 use crate::formula::display;
 use crate::units;
 
@@ -78,12 +78,19 @@ pub fn oom_near(facts: &Facts) -> Option<Finding> {
     let near = u128::from(held) * 100 >= u128::from(limit) * NEAR_PERCENT;
     (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| Finding {
         code: "oom_near",
-        sentence: format!(
-            "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
-            units::bytes(held),
-            units::bytes(limit),
-            units::bytes(limit.saturating_sub(held))
-        ),
+        sentence: match facts.reading.oom() {
+            Some(_) => format!(
+                "{} of the limit of {} could not be taken back when the kernel killed.",
+                units::bytes(held),
+                units::bytes(limit)
+            ),
+            None => format!(
+                "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
+                units::bytes(held),
+                units::bytes(limit),
+                units::bytes(limit.saturating_sub(held))
+            ),
+        },
     })
 }
 
@@ -197,6 +204,8 @@ pub fn limit_hit(facts: &Facts) -> Option<Finding> {
     };
     let meaning = if oom_killed(facts).is_some() {
         "Mostly the kernel could take pages back and went on; when it could not, it killed."
+    } else if facts.reading.oom().is_some() {
+        "This time it could not take back enough, and the OOM killer ran."
     } else {
         "Each time the kernel took pages back and went on; for a container that reads or writes files that is \
          normal and no sign of too little memory."
@@ -209,7 +218,13 @@ pub fn limit_hit(facts: &Facts) -> Option<Finding> {
 
 /// What one reading says about leaks: nothing, or less than nothing.
 pub fn leak_unknown(facts: &Facts) -> Option<Finding> {
-    if facts.reading.rows.get("cgroups:memory").is_some() {
+    let reading = facts.reading;
+    if reading.rows.get("cgroups:memory").is_some()
+        || !matches!(
+            reading.what,
+            What::Memory | What::Kill(_) | What::Processes(_)
+        )
+    {
         return None;
     }
     let parts = &facts.parts;

@@ -2,13 +2,70 @@
 
 use crate::explain::{Reading, Scope, number};
 
+/// The head of `top`: procps since 3.3 and before, busybox.
+pub fn top(lines: &[String]) -> Option<Reading> {
+    let mut reading = Reading::default();
+    for line in lines {
+        let Some((head, rest)) = line.split_once(':') else {
+            continue;
+        };
+        let (swap, default) = match head.trim() {
+            "Mem" => (false, 1.0),
+            "Swap" => (true, 1.0),
+            "KiB Mem" => (false, 1024.0),
+            "KiB Swap" => (true, 1024.0),
+            "MiB Mem" => (false, 1_048_576.0),
+            "MiB Swap" => (true, 1_048_576.0),
+            "GiB Mem" => (false, 1_073_741_824.0),
+            "GiB Swap" => (true, 1_073_741_824.0),
+            _ => continue,
+        };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let bytes = number::parse(pair[0].trim_end_matches('+'))
+                .filter(|_| pair[0].ends_with(|c: char| c.is_ascii_alphabetic()))
+                .or_else(|| number::scale(pair[0], default));
+            let row = match (pair[1].trim_end_matches([',', '.']), swap) {
+                ("total", false) => "node:MemTotal",
+                ("free", false) => "node:MemFree",
+                ("used", false) => "node:Used",
+                ("buff/cache", false) => "node:BuffCache",
+                ("buffers" | "buff", false) => "node:Buffers",
+                ("shrd", false) => "node:Shmem",
+                ("total", true) => "node:SwapTotal",
+                ("free", true) => "node:SwapFree",
+                ("avail", true) => "node:MemAvailable",
+                ("cached", _) => "node:Cached",
+                _ => continue,
+            };
+            if let Some(bytes) = bytes {
+                reading.rows.set(row, bytes);
+            }
+        }
+    }
+    reading.rows.get("node:MemFree")?;
+    // busybox gives no total.
+    if reading.rows.get("node:MemTotal").is_none() {
+        let parts = reading
+            .rows
+            .get("node:Used")
+            .zip(reading.rows.get("node:MemFree"));
+        reading.rows.set(
+            "node:MemTotal",
+            parts.map(|(used, free)| used.saturating_add(free))?,
+        );
+    }
+    reading.source = "top";
+    reading.scope = Scope::Node;
+    reading.label = "the machine, by top".into();
+    Some(reading)
+}
+
 /// The reading of the first table of `free` among the lines.
 pub fn read(lines: &[String]) -> Option<Reading> {
     let at = lines.iter().position(|line| {
         let mut words = line.split_whitespace();
-        words.next() == Some("total")
-            && words.next() == Some("used")
-            && words.next() == Some("free")
+        (words.next(), words.next(), words.next()) == (Some("total"), Some("used"), Some("free"))
     })?;
     let columns: Vec<&str> = lines[at].split_whitespace().collect();
     let (mut reading, mut guessed) = (Reading::default(), None);
@@ -16,6 +73,11 @@ pub fn read(lines: &[String]) -> Option<Reading> {
         let mut words = line.split_whitespace();
         let rows: &[(&str, &str)] = match words.next() {
             Some("Mem:") => &[
+                ("used", "node:Used"),
+                ("buff/cache", "node:BuffCache"),
+                ("buffers", "node:Buffers"),
+                ("cached", "node:Cached"),
+                ("cache", "node:Cached"),
                 ("total", "node:MemTotal"),
                 ("free", "node:MemFree"),
                 ("shared", "node:Shmem"),
@@ -40,6 +102,8 @@ pub fn read(lines: &[String]) -> Option<Reading> {
     reading.source = "free";
     reading.scope = Scope::Node;
     reading.label = "the machine".into();
+    // The prompt and the words above it often name the machine.
+    reading.container = Some(lines[at.saturating_sub(2)..at].join(" "));
     reading.notes.push(
         "free says nothing of cgroups, and its buff/cache holds tmpfs and reclaimable slab beside page cache: \
          what is inactive, and so the working set, is in /proc/meminfo only."

@@ -190,13 +190,24 @@ fn kubelet(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
         && let Some(limit) = reading.working_set.and_then(|ws| ws.checked_add(available))
     {
         // The kubelet gives limit - workingSet, and the machine's memory in place of a limit.
-        if names.node {
+        // jq '.node.memory' drops the name: only a node has availableBytes without a limit of its own
+        // and the rss of the root cgroup alone.
+        if names.node || is_root(&reading) {
+            reading.scope = crate::explain::Scope::Node;
             reading.rows.set("node:MemTotal", limit);
         } else {
             reading.rows.set("limit", limit);
         }
     }
     Some(reading)
+}
+
+/// v1's root cgroup: its rss is not hierarchical, so it is next to nothing beside gigabytes of usage.
+fn is_root(reading: &Reading) -> bool {
+    let (usage, rss) = (reading.rows.get("usage"), reading.rows.get("rss"));
+    usage
+        .zip(rss)
+        .is_some_and(|(usage, rss)| usage >= 1 << 30 && rss < 4 << 20)
 }
 
 /// docker's `memory_stats` and runc's `memory`: usage and limit beside a map of memory.stat.

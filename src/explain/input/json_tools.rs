@@ -11,6 +11,39 @@ pub fn read(map: &Map<String, Value>) -> Option<Reading> {
     stats(map)
         .or_else(|| metrics_api(map))
         .or_else(|| inspect(map))
+        .or_else(|| nomad(map))
+}
+
+/// nomad's `MemoryStats`. Versions before 1.1 fill in nothing of cgroup v2 but usage and swap, and
+/// list every field as measured all the same.
+fn nomad(map: &Map<String, Value>) -> Option<Reading> {
+    map.get("Measured").or_else(|| map.get("KernelMaxUsage"))?;
+    let of = |key: &str| map.get(key)?.as_u64();
+    let usage = of("Usage").filter(|usage| *usage > 0);
+    let mut reading = Reading {
+        source: "nomad",
+        ..Reading::default()
+    };
+    let blind = of("RSS") == Some(0) && of("Cache") == Some(0);
+    if blind && usage.is_some() {
+        reading.notes.push(
+            "RSS and Cache are 0 because this nomad does not read them on cgroup v2: that is not \"no heap\"."
+                .into(),
+        );
+    }
+    for (row, value) in [
+        ("usage", usage),
+        ("swap", of("Swap")),
+        ("rss", of("RSS").filter(|_| !blind)),
+        ("cache", of("Cache").filter(|_| !blind)),
+        ("max_usage", of("MaxUsage").filter(|most| *most > 0)),
+        ("kernel", of("KernelUsage").filter(|kernel| *kernel > 0)),
+    ] {
+        if let Some(value) = value {
+            reading.rows.set(row, value);
+        }
+    }
+    (!reading.is_empty()).then_some(reading)
 }
 
 /// The pod a `PodMetrics` object is of.

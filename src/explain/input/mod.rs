@@ -6,19 +6,23 @@ mod free;
 pub mod given;
 mod json;
 mod json_tools;
+mod lists;
+mod machine;
 mod metrics;
 mod oom;
 mod prometheus;
 mod recording;
+mod series;
 mod tables;
 mod text;
+mod told;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::findings::printed;
-use super::{ExplainError, Reading, hint, names};
+use super::{Answer, ExplainError, Reading, What, clean, hint, names};
 
 /// The most text that is read, MiB. A kubelet's metrics page of a full node has some.
 const TEXT_MAX_MIB: u64 = 16;
@@ -47,6 +51,22 @@ pub struct Readings {
     pub all: Vec<Reading>,
     /// The one to explain.
     pub chosen: usize,
+    /// Whether it was asked for.
+    pub picked: bool,
+    /// What a whole recording says, where one was given.
+    pub whole: Option<Answer>,
+}
+
+impl Readings {
+    /// One reading.
+    pub fn one(reading: Reading) -> Readings {
+        Readings {
+            all: vec![reading],
+            chosen: 0,
+            picked: false,
+            whole: None,
+        }
+    }
 }
 
 /// Reads a file or a directory.
@@ -75,11 +95,7 @@ pub fn read_bytes(
     select: &Select,
 ) -> Result<Readings, ExplainError> {
     if recording::is_recording(bytes) {
-        let reading = recording::read(bytes, what, select)?;
-        return Ok(Readings {
-            all: vec![reading],
-            chosen: 0,
-        });
+        return recording::read(bytes, what, select);
     }
     if bytes.len() as u64 > TEXT_MAX_MIB << 20 {
         return Err(ExplainError::TooLarge {
@@ -106,11 +122,42 @@ pub fn read_bytes(
     choose(readings, what, select)
 }
 
-/// Tells the kinds apart by what only they have.
+/// Tells the kinds apart by what only they have. What other tools printed in the same text comes
+/// behind, to be compared.
 fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
+    let mut readings = of_kernel_or_api(text, file);
+    if file.is_some() {
+        return readings;
+    }
+    let first = readings.len();
+    if readings.iter().all(|reading| reading.oom().is_none()) {
+        let known: Vec<&str> = readings.iter().map(|reading| reading.source).collect();
+        let beside = tables::read(text).into_iter();
+        readings.extend(beside.filter(|reading| !known.contains(&reading.source)));
+        readings.extend(lists::read(&clean::lines(text)));
+        if first == 0 {
+            readings.extend(told::runtime(text));
+            readings.extend(machine::vmstat(text));
+            readings.extend(series::read(text));
+        }
+    }
+    // A list of processes alone says nothing of page cache: only beside another tool it does.
+    if readings.iter().all(|reading| reading.source == "top or ps") {
+        readings.clear();
+    }
+    // The head of top is in front of each of its lists; free's numbers are the same.
+    readings
+}
+
+fn of_kernel_or_api(text: &str, file: Option<&'static str>) -> Vec<Reading> {
+    let told = told::read(text);
+    if !told.is_empty() {
+        return told;
+    }
     if metrics::is_page(text) {
         let page = prometheus::page(text);
-        let readings = metrics::read(page.as_deref().unwrap_or(text));
+        let mut readings = metrics::read(page.as_deref().unwrap_or(text));
+        prometheus::series(text, &mut readings);
         if !readings.is_empty() {
             return readings;
         }
@@ -127,17 +174,20 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
             return readings;
         }
     }
+    if file.is_none() && (tables::is_unit(text) || series::is_table(text) || is_runtime(text)) {
+        return Vec::new();
+    }
     let mut readings = text::read(text, file);
-    if file.is_none() {
-        // Counts alone are of no memory: /proc/vmstat shares their names.
-        if text.contains("nr_inactive_file") {
-            readings.retain(|reading| reading.rows.iter().any(|(row, _)| names::is_bytes(row)));
-        }
-        if readings.is_empty() {
-            return tables::read(text);
-        }
+    // Counts alone are of no memory: /proc/vmstat shares their names.
+    if file.is_none() && text.contains("nr_inactive_file") {
+        readings.retain(|reading| reading.rows.iter().any(|(row, _)| names::is_bytes(row)));
     }
     readings
+}
+
+/// A runtime's account with nothing of a cgroup beside it: its `rss:` is no row.
+fn is_runtime(text: &str) -> bool {
+    told::runtime(text).is_some() && !text.contains("memory.") && !text.contains("inactive_file")
 }
 
 fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, ExplainError> {
@@ -171,13 +221,23 @@ fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, Ex
             what: what.into(),
             have: labels(&all),
         })?;
-        return Ok(Readings { all, chosen });
+        return Ok(Readings {
+            all,
+            chosen,
+            picked: select.at.is_some() || select.container.is_some() || select.pod.is_some(),
+            whole: None,
+        });
     }
     narrow(&select.at, "reading", &|reading, at| {
         reading.label.contains(at)
     })?;
     let chosen = preferred(&all, &left, select);
-    Ok(Readings { all, chosen })
+    Ok(Readings {
+        all,
+        chosen,
+        picked: select.at.is_some() || select.container.is_some() || select.pod.is_some(),
+        whole: None,
+    })
 }
 
 /// At most so many labels, so that an error stays readable.
@@ -218,6 +278,12 @@ fn is_container(reading: &Reading, wanted: &str) -> bool {
     by_name || by_id
 }
 
+/// How deep its cgroup lies.
+fn depth(reading: &Reading) -> usize {
+    let path = reading.path.as_deref();
+    path.map_or(0, |path| path.trim_end_matches('/').matches('/').count())
+}
+
 /// Of several, the one that most likely is meant. Never a sum: nested cgroups contain each other.
 fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     let size = |index: &usize| {
@@ -230,12 +296,22 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
             .or(shown)
             .unwrap_or(0)
     };
-    let depth = |index: &usize| {
-        all[*index]
-            .path
-            .as_deref()
-            .map_or(0, |p| p.trim_end_matches('/').matches('/').count())
-    };
+    let depth = |index: &usize| depth(&all[*index]);
+    let told = |index: &usize| !matches!(all[*index].what, What::Memory | What::Processes(_));
+    if let Some(first) = left
+        .iter()
+        .find(|index| told(index) && all[**index].oom().is_none())
+    {
+        return *first;
+    }
+    // What was pasted beside the first kind is there to be compared.
+    let kind = all[left[0]].source;
+    let of_kind: Vec<usize> = left
+        .iter()
+        .copied()
+        .filter(|index| all[*index].source == kind)
+        .collect();
+    let left = &of_kind[..];
     let named = matches!(
         all[left[0]].source,
         "metrics page" | "kubelet summary" | "container stats" | "metrics API"

@@ -4,68 +4,184 @@
 //! words first. v1 kernels before 5.3 print `cache:0KB rss:4KB` for every cgroup of the tree; later
 //! ones `anon 132829184`, under v2's names even on v1 (until 6.6).
 
-use crate::explain::{Killed, Reading, Scope, clean, names, number};
+use crate::explain::kinds::Oom;
+use crate::explain::{Killed, Reading, Scope, What, clean, names, number};
 
-use super::text;
+use super::{machine, text};
 
 /// Whether a text holds such a report, or a part that can be recognised.
 pub fn is_report(text: &str) -> bool {
-    const MARKS: [&str; 6] = [
+    const MARKS: [&str; 7] = [
         "invoked oom-killer",
         "Memory cgroup out of memory",
         "Memory cgroup stats for",
         "oom-kill:constraint",
         "Out of memory: Kill",
         "killed as a result of limit of",
+        "Killed process",
     ];
-    MARKS.iter().any(|mark| text.contains(mark))
+    machine::is_report(text)
+        || MARKS.iter().any(|mark| text.contains(mark))
         || words_after(&words(text), &["memory:", "usage"]).is_some()
 }
 
 /// All reports in the text, in order.
 pub fn read(text: &str) -> Vec<Reading> {
     let words = words(text);
-    let mut starts: Vec<usize> = (0..words.len())
-        .filter(|at| {
-            words[*at] == "invoked"
-                && words
-                    .get(at + 1)
-                    .is_some_and(|w| w.starts_with("oom-killer"))
-        })
-        // The name of the process that asked stands before.
-        .map(|at| at.saturating_sub(1))
-        .collect();
-    if starts.len() > 1 {
-        starts[0] = 0;
-    } else {
-        starts = vec![0];
-    }
-    let count = starts.len();
+    let starts = starts(&words);
+    let tasks = largest_task(text);
     let mut readings = Vec::new();
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(words.len());
         let mut reading = report(&words[*start..end]);
-        if count == 1 && !has_stats(&reading) {
-            merge_rows(&mut reading, text);
+        if starts.len() == 1 {
+            if !has_stats(&reading) && reading.scope == Scope::Cgroup {
+                merge_rows(&mut reading, text);
+            }
+            if let What::Kill(oom) = &mut reading.what {
+                oom.largest = tasks.clone();
+            }
         }
         if reading.is_empty() {
             continue;
         }
-        let who = reading
-            .killed
-            .as_ref()
-            .map_or(String::new(), |k| format!(", killed {}", k.name));
-        let of = if count > 1 {
-            format!(" {} of {count}", index + 1)
-        } else {
-            String::new()
-        };
-        reading.label = format!("OOM report{of}{who}");
         reading.recognise();
         name_usage(&mut reading);
         readings.push(reading);
     }
+    let times = kill_times(text);
+    let count = readings.len();
+    for (index, reading) in readings.iter_mut().enumerate() {
+        let who = reading
+            .killed
+            .as_ref()
+            .map_or(String::new(), |k| format!(", killed {}", k.name));
+        let of = match count {
+            1 => String::new(),
+            _ => format!(" {} of {count}", index + 1),
+        };
+        reading.label = format!("OOM report{of}{who}");
+        reading.at = times.get(index).copied().filter(|_| times.len() == count);
+    }
     readings
+}
+
+/// Where each report begins: at a mark that the report before it already has.
+fn starts(words: &[String]) -> Vec<usize> {
+    let mut starts = vec![0];
+    let mut seen: Vec<&str> = Vec::new();
+    let mut root: Option<&str> = None;
+    let mut killed: Option<&str> = None;
+    let mut group = false;
+    for at in 0..words.len() {
+        let word = words[at].as_str();
+        let next = words.get(at + 1).map_or("", String::as_str);
+        let after = words.get(at + 2).map_or("", String::as_str);
+        let (mark, back) = match (word, next) {
+            ("invoked", next) if next.starts_with("oom-killer") => ("invoked", 1),
+            ("memory:", "usage") => ("usage", 0),
+            ("Mem-Info:", _) => ("machine", 0),
+            ("Task", "in") if words.get(at + 3).is_some_and(|w| w == "killed") => ("task", 0),
+            ("stats", "for") if at > 0 && words[at - 1] == "cgroup" => {
+                let path = after.trim_end_matches(':');
+                let below = root.is_some_and(|root| {
+                    // A path that a line break cut is no other path.
+                    let cut = !after.ends_with(':') && root.starts_with(path);
+                    cut || (path.len() > root.len() && path.starts_with(root))
+                });
+                match root {
+                    Some(_) if below && killed.is_none() => continue,
+                    None if killed.is_none() => {
+                        root = Some(path);
+                        seen.push("stats");
+                        continue;
+                    }
+                    _ => ("stats", 2),
+                }
+            }
+            ("killed", "due") => {
+                group = true;
+                continue;
+            }
+            (word, _) if word.starts_with("oom-kill:") => ("constraint", 0),
+            (word, "process") if word.ends_with("Killed") => ("killed", kill_words(words, at)),
+            (word, "process") if word.ends_with("Kill") && killed.is_some() => {
+                ("killed", kill_words(words, at))
+            }
+            _ => continue,
+        };
+        let again = match mark {
+            "killed" => killed.is_some_and(|pid| pid != after && !group),
+            "invoked" => !seen.is_empty() || killed.is_some(),
+            "stats" => true,
+            mark => seen.contains(&mark) || killed.is_some(),
+        };
+        if again {
+            let previous = starts.last().copied().unwrap_or(0);
+            starts.push(at.saturating_sub(back).max(previous));
+            seen.clear();
+            (root, killed, group) = (None, None, false);
+        }
+        match mark {
+            "killed" => killed = Some(after),
+            "stats" => root = Some(after.trim_end_matches(':')),
+            _ => {}
+        }
+        seen.push(mark);
+    }
+    starts.dedup();
+    starts
+}
+
+/// How many words before `Killed process` belong to it: `Memory cgroup out of memory:`.
+fn kill_words(words: &[String], at: usize) -> usize {
+    let begins = |back: usize, word: &str| at >= back && words[at - back] == word;
+    match () {
+        () if begins(5, "Memory") => 5,
+        () if begins(3, "Out") => 3,
+        () => 0,
+    }
+}
+
+/// The kernel's clock at each line of a kill, seconds.
+fn kill_times(text: &str) -> Vec<f64> {
+    let lines = text.lines().filter(|line| line.contains("Killed process"));
+    lines
+        .filter_map(|line| {
+            line.split('[').skip(1).find_map(|part| {
+                let inside = part.split(']').next()?.trim();
+                inside.contains('.').then(|| inside.parse().ok())?
+            })
+        })
+        .collect()
+}
+
+/// The largest process of the report's table, which counts pages of 4 KiB.
+fn largest_task(text: &str) -> Option<(String, u64)> {
+    let mut column = None;
+    let mut largest: Option<(String, u64)> = None;
+    for line in clean::lines(text) {
+        let line = clean::without_log_prefix(&line).0.replace(['[', ']'], " ");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.first() == Some(&"pid") && words.contains(&"total_vm") {
+            column = words.iter().position(|word| *word == "rss");
+            continue;
+        }
+        let Some(column) = column else { continue };
+        let pages = words.get(column).and_then(|word| word.parse::<u64>().ok());
+        let is_row = words.len() >= 7
+            && words[..4]
+                .iter()
+                .all(|w| w.bytes().all(|b| b.is_ascii_digit()));
+        if let Some(bytes) = pages
+            .filter(|_| is_row)
+            .and_then(|pages| pages.checked_mul(4096))
+            && largest.as_ref().is_none_or(|(_, most)| bytes > *most)
+        {
+            largest = words.last().map(|name| ((*name).to_string(), bytes));
+        }
+    }
+    largest
 }
 
 /// Whether rows of memory.stat are there, beside the usage line's numbers.
@@ -127,7 +243,9 @@ fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for line in clean::lines(text) {
         let (line, had_prefix) = clean::without_log_prefix(&line);
-        let mut parts = line.split_whitespace().map(str::to_string);
+        // Quotes of the JSON a line was taken from.
+        let bare = |word: &str| word.trim_matches('"').trim_end_matches("\",").to_string();
+        let mut parts = line.split_whitespace().map(bare);
         if !had_prefix && let Some(next) = parts.next() {
             match words.last_mut() {
                 Some(last) if belong_together(last, &next) => last.push_str(&next),
@@ -219,11 +337,35 @@ fn report(words: &[String]) -> Reading {
     }
     stats(words, &mut reading);
     reading.path = path(words);
+    let constraint = of_choice(words, "constraint=");
     let memcg = reading.path.is_some()
         || words_after(words, &["Memory", "cgroup"]).is_some()
+        || constraint.as_deref() == Some("CONSTRAINT_MEMCG")
         || reading.rows.get("usage").is_some();
-    if !memcg {
-        node(words, &mut reading);
+    let zones = if memcg {
+        Vec::new()
+    } else {
+        machine::fill(words, &mut reading)
+    };
+    let after = |sequence: &[&str]| words_after(words, sequence).and_then(|at| words.get(at));
+    let oom = Oom {
+        gfp: words.iter().find_map(|word| {
+            let mask = word.split_once("gfp_mask=")?.1;
+            Some(mask.trim_end_matches(',').to_string())
+        }),
+        limit_of: reading.path.clone(),
+        task_in: of_choice(words, "task_memcg=").or_else(|| after(&["Task", "in"]).cloned()),
+        group: group(words, reading.killed.as_ref()),
+        zones,
+        largest: None,
+        machine: !memcg,
+        constraint,
+    };
+    if reading.killed.is_some() || !reading.rows.is_empty() || oom.gfp.is_some() {
+        reading.what = What::Kill(Box::new(oom));
+    }
+    if reading.killed.is_some() && !memcg {
+        reading.scope = Scope::Node;
     }
     if reading.killed.is_some() && memcg {
         reading.rows.set("memory.events:oom_kill", 1);
@@ -233,54 +375,83 @@ fn report(words: &[String]) -> Reading {
 
 /// `Killed process 123 (java) total-vm:1kB, anon-rss:2kB, ...`.
 fn killed(words: &[String]) -> Option<Killed> {
-    killed_line(words).or_else(|| chosen(words))
+    let last = kills(words).last().and_then(|at| killed_at(words, at));
+    last.or_else(|| chosen(words))
 }
 
-/// The kernel's choice, where the line after it was cut: `oom-kill:...,task=java,pid=12,uid=0`.
-fn chosen(words: &[String]) -> Option<Killed> {
+/// Where the words after each `Killed process` begin; the intent of old kernels only where the
+/// deed is missing.
+fn kills(words: &[String]) -> Vec<usize> {
+    let of = |verb: &str| -> Vec<usize> {
+        let found = words.windows(2).enumerate();
+        found
+            .filter(|(_, w)| w[0].ends_with(verb) && w[1] == "process")
+            .map(|(at, _)| at + 2)
+            .collect()
+    };
+    let done = of("Killed");
+    if done.is_empty() { of("Kill") } else { done }
+}
+
+/// The others that went with it.
+fn group(words: &[String], last: Option<&Killed>) -> Vec<Killed> {
+    let all = kills(words)
+        .into_iter()
+        .filter_map(|at| killed_at(words, &at));
+    all.filter(|one| last.is_none_or(|last| last.pid != one.pid))
+        .collect()
+}
+
+/// A field of the kernel's choice: `oom-kill:constraint=...,task=java,pid=12,uid=0`.
+fn of_choice(words: &[String], key: &str) -> Option<String> {
     let line = words.iter().rfind(|word| word.starts_with("oom-kill:"))?;
-    let of = |key: &str| line.split(',').find_map(|part| part.strip_prefix(key));
+    let fields = line.trim_start_matches("oom-kill:").split(',');
+    let mut found = fields.filter_map(|part| part.strip_prefix(key));
+    found
+        .next()
+        .filter(|value| !value.is_empty())
+        .map(str::to_string)
+}
+
+/// The kernel's choice, where the line after it was cut.
+fn chosen(words: &[String]) -> Option<Killed> {
     Some(Killed {
-        name: of("task=")?.to_string(),
-        pid: of("pid=")?.parse().ok()?,
-        anon_rss: None,
+        name: of_choice(words, "task=")?,
+        pid: of_choice(words, "pid=")?.parse().ok()?,
+        ..Killed::default()
     })
 }
 
-fn killed_line(words: &[String]) -> Option<Killed> {
-    let at = words
-        .windows(2)
-        .rposition(|w| (w[0].ends_with("Killed") || w[0].ends_with("Kill")) && w[1] == "process")?
-        + 2;
-    let rest = &words[at..];
+fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
+    let rest = &words[*at..];
     // A thread's name may hold spaces: `(npm start)`.
     let end = rest
         .iter()
         .take(8)
         .position(|word| word.trim_end_matches(',').ends_with(')'))?;
-    let name = rest
-        .get(1..=end)?
-        .join(" ")
-        .trim_matches(['(', ')', ','])
-        .to_string();
-    let anon = rest
-        .iter()
-        .take(24)
-        .find_map(|word| word.strip_prefix("anon-rss:"));
+    let name = rest.get(1..=end)?.join(" ");
+    let name = name.trim_end_matches(',');
+    let name = name
+        .strip_prefix('(')
+        .and_then(|n| n.strip_suffix(')'))
+        .unwrap_or(name);
+    let of = |key: &str| {
+        let found = rest.iter().take(24).find_map(|word| word.strip_prefix(key));
+        found.map(|text| text.trim_end_matches(','))
+    };
     Some(Killed {
-        name,
-        pid: rest.first()?.parse().ok()?,
-        anon_rss: anon.and_then(number::parse),
+        name: name.to_string(),
+        pid: rest.first()?.trim_end_matches(',').parse().ok()?,
+        anon_rss: of("anon-rss:").and_then(number::parse),
+        file_rss: of("file-rss:").and_then(number::parse),
+        shmem_rss: of("shmem-rss:").and_then(number::parse),
+        score_adj: of("oom_score_adj:").and_then(|text| text.parse().ok()),
     })
 }
 
 /// The cgroup whose limit was hit.
 fn path(words: &[String]) -> Option<String> {
-    let from_kill = words.iter().find_map(|word| {
-        let after = word.split_once("oom_memcg=")?.1;
-        Some(after.split(',').next().unwrap_or(after).to_string())
-    });
-    from_kill.or_else(|| {
+    of_choice(words, "oom_memcg=").or_else(|| {
         let after = |sequence: &[&str]| words_after(words, sequence).and_then(|at| words.get(at));
         let path = after(&["result", "of", "limit", "of"])
             .or_else(|| after(&["cgroup", "stats", "for"]))?;
@@ -327,48 +498,6 @@ fn ends_stats(word: &str) -> bool {
     matches!(word, "Memory" | "Tasks" | "[" | "Killed")
         || word.starts_with("oom-kill:")
         || word.starts_with("[pid")
-}
-
-/// A report about the whole machine: the `Mem-Info:` block, in pages of 4 KiB.
-fn node(words: &[String], reading: &mut Reading) {
-    const PAGE: u64 = 4096;
-    let Some(at) = words.iter().position(|word| word == "Mem-Info:") else {
-        return;
-    };
-    let pages = |key: &str| {
-        let found = words[at..]
-            .iter()
-            .find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
-        found.and_then(|n| n.parse::<u64>().ok()?.checked_mul(PAGE))
-    };
-    for (key, name) in [
-        ("active_anon", "node:Active(anon)"),
-        ("inactive_anon", "node:Inactive(anon)"),
-        ("active_file", "node:Active(file)"),
-        ("inactive_file", "node:Inactive(file)"),
-        ("unevictable", "node:Unevictable"),
-        ("slab_reclaimable", "node:SReclaimable"),
-        ("slab_unreclaimable", "node:SUnreclaim"),
-        ("mapped", "node:Mapped"),
-        ("shmem", "node:Shmem"),
-        ("pagetables", "node:PageTables"),
-        ("free", "node:MemFree"),
-    ] {
-        if let Some(bytes) = pages(key) {
-            reading.rows.set(name, bytes);
-        }
-    }
-    let ram = words
-        .windows(3)
-        .skip(at)
-        .find(|w| w[1] == "pages" && w[2] == "RAM");
-    if let Some(bytes) = ram.and_then(|w| w[0].parse::<u64>().ok()?.checked_mul(PAGE)) {
-        reading.rows.set("node:MemTotal", bytes);
-    }
-    reading.scope = Scope::Node;
-    reading
-        .notes
-        .push("Page counts were taken as pages of 4 KiB.".into());
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::explain::{ExplainError, Reading, Select};
+use crate::explain::{ExplainError, Reading, Readings, Select, answer};
 use crate::recording::{EventKind, GroupKind, Recording, read_named};
 use crate::units;
 
@@ -13,7 +13,7 @@ pub fn is_recording(bytes: &[u8]) -> bool {
 }
 
 /// Reads the sample asked for; the last one without `--at`.
-pub fn read(bytes: &[u8], what: &str, select: &Select) -> Result<Reading, ExplainError> {
+pub fn read(bytes: &[u8], what: &str, select: &Select) -> Result<Readings, ExplainError> {
     let recording = read_named(bytes, what)?;
     let group = group(&recording, what, select)?;
     let table = &recording.tables[group];
@@ -59,7 +59,15 @@ pub fn read(bytes: &[u8], what: &str, select: &Select) -> Result<Reading, Explai
         "Recorded on Linux {} with cgroup {} and the {} LRU.",
         header.host.kernel, header.host.cgroup, header.host.lru
     ));
-    Ok(reading)
+    // A place was asked for: then the answer is about that place.
+    let whole = match select.at {
+        Some(_) => None,
+        None => answer::recording::of(&recording, group),
+    };
+    Ok(Readings {
+        whole,
+        ..Readings::one(reading)
+    })
 }
 
 fn group(recording: &Recording, what: &str, select: &Select) -> Result<usize, ExplainError> {

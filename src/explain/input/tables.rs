@@ -28,7 +28,7 @@ pub fn read(text: &str) -> Vec<Reading> {
     let lines = clean::lines(text);
     let mut readings = Vec::new();
     let mut table = None;
-    let unit = lines.iter().any(|line| is_unit_status(line));
+    let unit = is_unit(text);
     let mut name = None;
     for (at, line) in lines.iter().enumerate() {
         if readings.len() >= READINGS_MAX {
@@ -49,12 +49,32 @@ pub fn read(text: &str) -> Vec<Reading> {
         readings.extend(found.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?));
     }
     readings.extend(free::read(&lines));
+    readings.extend(free::top(&lines));
     readings
+}
+
+/// Whether a text shows a unit's memory as systemd prints it.
+pub fn is_unit(text: &str) -> bool {
+    let lines = || {
+        text.lines()
+            .map(|line| line.trim_start_matches(['>', ' ', '\t']))
+    };
+    lines().any(is_unit_status)
+        || lines().any(|line| {
+            line.starts_with("Memory:")
+                && [
+                    "(max:", "(high:", "(limit:", "(peak:", "(swap", "(min:", "(low:",
+                ]
+                .iter()
+                .any(|mark| line.contains(mark))
+        })
 }
 
 /// The words of a line; `495.2 MB` becomes one.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
+    // `41.16 MiB/994 MiB`, as docker wrote it before 1.13.
+    let line = line.replace("B/", "B / ");
     for word in line.split_whitespace() {
         match words.last_mut() {
             Some(last)
@@ -81,8 +101,11 @@ fn heading(line: &str, next: &str) -> Option<Table> {
         });
     }
     if has("MEM USAGE") && has("LIMIT") {
-        // docker prints binary units since 1.13, before it decimal ones; podman always decimal ones.
+        // podman always prints decimal units. docker names the ids since 17.06, and put a space before
+        // a unit until 1.12.
+        let old = upper.starts_with("CONTAINER") && !upper.starts_with("CONTAINER ID");
         return Some(match (next.contains("iB"), upper.starts_with("ID")) {
+            (true, _) if old => Table::OldDocker,
             (true, _) => Table::Docker,
             (false, true) => Table::Podman,
             (false, false) => Table::OldDocker,
@@ -159,7 +182,7 @@ fn usage_of_limit(table: Table, name: &str, used: &str, limit: Option<&String>) 
         ),
         Table::OldDocker => (
             "docker stats",
-            "usage, as docker did while its units were decimal (before 1.13)",
+            "usage, cache included, as docker did before 17.06",
         ),
         _ => (
             "docker stats",
@@ -213,6 +236,12 @@ fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option
         (true, _) => {
             reading.scope = crate::explain::Scope::Node;
             reading.label = format!("node {first}");
+            let percent = words
+                .get(at + 1)
+                .and_then(|word| word.strip_suffix('%')?.parse().ok());
+            if let Some(percent) = percent {
+                reading.rows.set("shown_percent", percent);
+            }
         }
         (false, Some(name)) => {
             reading.label = format!("container {name} of pod {first}");
@@ -268,15 +297,28 @@ fn unit_memory(line: &str, name: Option<&str>) -> Option<Reading> {
         formula,
     );
     reading.rows.set("usage", size(used)?);
-    for pair in words.windows(2) {
-        let row = match pair[0].trim_start_matches('(') {
-            "max:" | "limit:" => "limit",
-            "peak:" => "max_usage",
-            "high:" => "memory.high",
-            _ => continue,
-        };
-        if let Some(bytes) = size(pair[1].trim_end_matches([')', ','])) {
+    // Names of one or two words, each before its size: `(max: 1.0G swap max: 2.0G)`.
+    let mut key = String::new();
+    for word in &words[1..] {
+        let word = word.trim_matches(['(', ')', ',']);
+        if let Some(last) = word.strip_suffix(':') {
+            key = format!("{key} {last}").trim().to_string();
+        } else if let Some(bytes) = size(word) {
+            let row = match std::mem::take(&mut key).as_str() {
+                "max" | "limit" => "limit",
+                "peak" => "max_usage",
+                "high" => "memory.high",
+                "low" => "memory.low",
+                "min" => "memory.min",
+                "swap" => "memory.swap.current",
+                "swap max" => "memory.swap.max",
+                "swap peak" => "memory.swap.peak",
+                "zswap" => "memory.zswap.current",
+                _ => continue,
+            };
             reading.rows.set(row, bytes);
+        } else {
+            key = word.to_string();
         }
     }
     Some(reading)

@@ -7,18 +7,65 @@
 use std::collections::VecDeque;
 
 use super::{READINGS_MAX, columns};
-use crate::explain::{Reading, clean, meminfo, names, number, pairs};
+use crate::explain::kinds::Process;
+use crate::explain::{Reading, What, clean, meminfo, names, number, pairs};
 
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
 pub fn read(text: &str, file: Option<&str>) -> Vec<Reading> {
     let mut collector = Collector::default();
     match file {
         Some(file) => collector.file(file, text),
-        None => columns::unfolded(clean::lines(text))
-            .iter()
-            .for_each(|line| collector.line(line)),
+        None => {
+            let (lines, broken) = clean::unbroken(clean::lines(text));
+            if let Some(sides) = sides(text) {
+                return sides;
+            }
+            for line in columns::unfolded(lines) {
+                collector.line(&line);
+            }
+            let mut readings = collector.finish();
+            if broken && let Some(last) = readings.last_mut() {
+                last.notes.push(
+                    "Lines looked wrapped inside a number: a line of digits alone was taken for the rest of the number \
+                     before it."
+                        .into(),
+                );
+            }
+            return readings;
+        }
     }
     collector.finish()
+}
+
+/// The two sides of a diff of rows, as two readings.
+fn sides(text: &str) -> Option<Vec<Reading>> {
+    let changed = |line: &str, sign: char| {
+        line.strip_prefix(sign)
+            .is_some_and(|row| row.split(' ').next().is_some_and(names::is_stat))
+    };
+    let both = ['-', '+']
+        .iter()
+        .all(|sign| text.lines().any(|line| changed(line, *sign)));
+    if !both {
+        return None;
+    }
+    let side = |name: &str, other: char| {
+        let lines = text.lines().filter(|line| !line.starts_with(other));
+        let rows: String = lines
+            .map(|line| format!("{}\n", line.trim_start_matches(['-', '+', ' '])))
+            .collect();
+        let mut readings = read(&rows, None);
+        readings
+            .iter_mut()
+            .for_each(|reading| reading.label = name.into());
+        readings
+    };
+    Some(
+        side("before", '+')
+            .into_iter()
+            .chain(side("after", '-'))
+            .collect(),
+    )
 }
 
 /// The most rows of one reading: memory.stat has some 60, and looking one up is linear.
@@ -41,11 +88,18 @@ pub struct Collector {
     rows: usize,
     /// The directory before the file's name, where lines carry it as grep writes them.
     directory: Option<String>,
+    /// The processes of the current reading.
+    processes: Vec<Process>,
+    /// Whether a process is told mapping by mapping.
+    mappings: bool,
 }
 
 impl Collector {
     /// Takes one cleaned line.
     pub fn line(&mut self, line: &str) {
+        let line = clean::without_row_prefix(line);
+        // ctr metrics: `memory.stat.cache 0`.
+        let line = line.strip_prefix("memory.stat.").unwrap_or(line);
         if line.is_empty() {
             return;
         }
@@ -144,6 +198,7 @@ impl Collector {
             .trim()
             .trim_start_matches([':', '=', '|', ',', '"', ' '])
             .trim_end_matches(['|', ',', ';', '"', ' ']);
+        let rest = clean::without_row_prefix(rest);
         if names::number_file(file).is_some() {
             let value = lone_number(rest).or_else(|| leading_number(rest));
             return value.map(|value| self.set(file, value)).is_some();
@@ -215,26 +270,64 @@ impl Collector {
         true
     }
 
-    /// Lines of smaps_rollup and /proc/PID/status. Those of several processes add up.
+    /// Lines of smaps_rollup and /proc/PID/status. Those of several processes add up, and each is kept.
     fn process(&mut self, line: &str) -> bool {
-        let mut words = line
-            .split_whitespace()
-            .skip_while(|word| !word.ends_with(':'));
+        let mut words = line.split_whitespace();
         let (Some(key), Some(value)) = (words.next(), words.next()) else {
             return false;
         };
-        let key = key.trim_end_matches(':');
+        let Some(key) = key.strip_suffix(':') else {
+            return false;
+        };
+        // A whole smaps has a Size for each mapping: all of it is one process.
+        self.mappings |= key == "Size";
         let smaps = names::SMAPS.contains(&key)
             || (key == "AnonHugePages" && self.current.rows.get("smaps:Rss").is_some());
         let status = matches!(key, "VmRSS" | "RssAnon" | "RssFile" | "RssShmem" | "VmSwap");
-        let (true, Ok(kb)) = (smaps || status, value.parse::<u64>()) else {
+        let of_process = ["Pss_", "Private_", "Shared_", "Swap", "SwapPss"]
+            .iter()
+            .any(|known| key.starts_with(known));
+        let Ok(kb) = value.parse::<u64>() else {
             return false;
         };
+        let bytes = kb.saturating_mul(1024);
+        if !(smaps || status) {
+            let known = of_process && !self.processes.is_empty();
+            if known {
+                self.part(key, bytes);
+            }
+            return known;
+        }
+        if matches!(key, "Rss" | "VmRSS") && !(self.mappings && !self.processes.is_empty()) {
+            let name = self.title.take().unwrap_or_default();
+            self.processes.push(Process {
+                name,
+                ..Process::default()
+            });
+        }
+        self.part(key, bytes);
         let name = format!("{}:{key}", if smaps { "smaps" } else { "proc" });
         let sum = self.current.rows.get(&name).unwrap_or(0);
-        let bytes = kb.saturating_mul(1024);
         self.current.rows.set(name, sum.saturating_add(bytes));
         true
+    }
+
+    /// Adds a line to the process it is of.
+    fn part(&mut self, key: &str, bytes: u64) {
+        let Some(process) = self.processes.last_mut() else {
+            return;
+        };
+        let add = |sum: &mut Option<u64>| *sum = Some(sum.unwrap_or(0).saturating_add(bytes));
+        match key {
+            "Rss" | "VmRSS" => process.rss = process.rss.saturating_add(bytes),
+            "Pss" => add(&mut process.pss),
+            "Pss_Anon" | "RssAnon" => add(&mut process.anon),
+            "Pss_File" | "RssFile" => add(&mut process.file),
+            "Pss_Shmem" | "RssShmem" => add(&mut process.shmem),
+            "Private_Clean" | "Private_Dirty" => add(&mut process.private),
+            "Swap" | "VmSwap" => add(&mut process.swap),
+            _ => {}
+        }
     }
 
     /// The line of the memory controller in /proc/cgroups: `memory 2 53 1`.
@@ -279,6 +372,12 @@ impl Collector {
         let mut reading = std::mem::take(&mut self.current);
         self.first = None;
         self.rows = 0;
+        self.mappings = false;
+        let processes = std::mem::take(&mut self.processes);
+        let charged = reading.rows.iter().any(|(name, _)| !name.contains(':'));
+        if !processes.is_empty() && !charged {
+            reading.what = What::Processes(processes);
+        }
         if !reading.is_empty() && self.done.len() < READINGS_MAX {
             reading.source = "kernel files";
             reading.recognise();
@@ -317,8 +416,11 @@ fn loose(key: &str) -> Option<String> {
         _ => {}
     }
     let stat = key.strip_prefix("memory.")?;
-    let row = matches!(stat, "usage" | "limit") || stat.starts_with("total_");
-    (row && names::is_stat(stat)).then(|| stat.to_string())
+    // ctr metrics on v2 calls the limit so.
+    if stat == "usage_limit" {
+        return Some("limit".into());
+    }
+    (names::is_stat(stat) && names::number_file(key).is_none()).then(|| stat.to_string())
 }
 
 /// A kernel file's name at the beginning of the line, and what follows it.

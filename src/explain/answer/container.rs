@@ -1,0 +1,397 @@
+//! Answers about one container: what it is made of, how near it is, what is not known.
+
+use super::{Answer, Case, NEXT_FILES, named, share};
+use crate::explain::account::Quantity;
+use crate::units::bytes;
+
+/// Percent of the limit that can't be taken back from which it is called near.
+const NEAR_PERCENT: u128 = 90;
+
+/// The kernel's counters say that it killed here.
+pub fn killed_before(case: &Case) -> Option<Answer> {
+    let sentence = case.finding("oom_killed")?;
+    Answer::new(
+        "oom_counted",
+        format!("{}: {sentence}", named(case.reading())),
+        "dmesg -T | grep -B 60 'Killed process' on that machine, while it is still there",
+    )
+}
+
+/// A working set and rss: what lies between them is not the programs' own.
+pub fn working_set_and_rss(case: &Case) -> Option<Answer> {
+    let reading = case.reading();
+    // The rows that would tell what it is are missing.
+    if case.facts.view.active_file.is_some() || case.facts.view.kernel.is_some() {
+        return None;
+    }
+    let (working_set, rss) = (reading.working_set?, case.facts.view.rss?);
+    let rest = working_set.checked_sub(rss)?;
+    if rest < 1 << 20 || rest * 2 < working_set {
+        return None;
+    }
+    let usage = case.account().get(Quantity::Usage);
+    let of = match usage.exact() {
+        Some(usage) => format!(
+            "{:.0} % of its usage of {}",
+            rest as f64 / usage.max(1) as f64 * 100.0,
+            bytes(usage)
+        ),
+        None => format!("of at least {} in use", bytes(usage.least)),
+    };
+    let most = rss as f64 / usage.least.max(1) as f64 * 100.0;
+    Answer::new(
+        "not_heap",
+        format!(
+            "{}: {} of the working set of {} ({of}) is not the programs' own memory but active page cache, tmpfs or kernel memory, most of it \
+             usually reclaimable; heap is {}, at most {most:.1} %.",
+            named(reading),
+            bytes(rest),
+            bytes(working_set),
+            bytes(rss)
+        ),
+        "which of the three: grep -E 'active_file|shmem|slab|kernel' memory.stat of that cgroup",
+    )
+}
+
+/// What is held that nobody can take back, as bounds: at least, at most.
+fn held(case: &Case) -> Option<(u64, u64)> {
+    let usage = case.account().get(Quantity::Usage).exact()?;
+    let slab = case.facts.view.slab_reclaimable.unwrap_or(0);
+    let lists = [Quantity::InactiveFile, Quantity::ActiveFile].map(|q| case.account().get(q));
+    let given = case.facts.parts.file_cache();
+    let most_cache = match case.facts.view.cache {
+        Some(file) => lists
+            .iter()
+            .fold(0u64, |sum, b| sum.saturating_add(b.most))
+            .min(file.max(given)),
+        None => lists.iter().fold(0u64, |sum, b| sum.saturating_add(b.most)),
+    };
+    Some((
+        usage.saturating_sub(most_cache).saturating_sub(slab),
+        usage.saturating_sub(given).saturating_sub(slab),
+    ))
+}
+
+/// Room to the limit, and once the cache is gone.
+fn headroom(case: &Case) -> String {
+    let Some((limit, usage)) = case
+        .facts
+        .limit
+        .zip(case.account().get(Quantity::Usage).exact())
+    else {
+        return String::new();
+    };
+    let room = limit.saturating_sub(usage);
+    let without = match held(case) {
+        Some((least, most)) if least.abs_diff(most) <= 1 << 20 => {
+            format!(
+                ", {} once the cache is gone",
+                bytes(limit.saturating_sub(most))
+            )
+        }
+        _ => String::new(),
+    };
+    format!("; {} below the limit ({room} B){without}", bytes(room))
+}
+
+/// Near the limit: with heap, with cache, or with nobody knows what.
+pub fn near_limit(case: &Case) -> Option<Answer> {
+    let limit = case.facts.limit.filter(|limit| *limit > 0)?;
+    let usage = case.account().get(Quantity::Usage).exact()?;
+    let near = |bytes: u64| u128::from(bytes) * 100 >= u128::from(limit) * NEAR_PERCENT;
+    if !near(usage) {
+        return None;
+    }
+    let (least, most) = held(case)?;
+    let head = format!(
+        "{}: {} of its limit of {} is in use",
+        named(case.reading()),
+        share(usage, limit),
+        bytes(limit)
+    );
+    if near(least) {
+        return Answer::new(
+            "near_limit",
+            format!(
+                "{head}, and {} of it can't be taken back: {} more and the kernel kills ({}).",
+                bytes(least),
+                bytes(limit.saturating_sub(least)),
+                biggest(case)
+            ),
+            "raise the limit, or make smaller what holds it (heap: the runtime's maximum; tmpfs: its files)",
+        );
+    }
+    if !near(most) {
+        return Answer::new(
+            "near_limit_cache",
+            format!(
+                "{head}, but {} of it is page cache or slab, which the kernel takes back before it kills: {} are left once it is gone.",
+                bytes(usage - most),
+                bytes(limit.saturating_sub(most))
+            ),
+            "alert on what can't be taken back (usage - inactive_file - active_file), not on usage; memory.pressure tells whether it hurts",
+        );
+    }
+    Answer::new(
+        "near_limit_unknown",
+        format!(
+            "{head}; how much of it is page cache that the kernel takes back first is not among these numbers ({} to {} is held).",
+            bytes(least),
+            bytes(most)
+        ),
+        NEXT_FILES,
+    )
+}
+
+fn biggest(case: &Case) -> String {
+    let parts = &case.facts.parts;
+    let kernel = parts
+        .kernel
+        .unwrap_or(0)
+        .saturating_add(parts.unexplained.unwrap_or(0));
+    let all = [
+        (parts.anon.unwrap_or(0), "heap"),
+        (parts.shmem.unwrap_or(0), "tmpfs"),
+        (kernel, "kernel memory or in no row"),
+        (parts.lazy_free, "lazily freed, perhaps written again"),
+        (parts.thp_hidden, "huge pages mapped in part"),
+    ];
+    match all.into_iter().max_by_key(|(size, _)| *size) {
+        Some((size, what)) if size > 0 => format!("mostly {what}, {}", bytes(size)),
+        _ => "of what is not known".into(),
+    }
+}
+
+/// What most of it is.
+pub fn made_of(case: &Case) -> Option<Answer> {
+    let parts = &case.facts.parts;
+    // A working set beside a usage implies an inactive_file: that alone tells too little.
+    let told = case.facts.view.rss.is_some() || parts.cache_active.is_some();
+    if !(told || parts.shmem.is_some()) || parts.total < 1 << 20 {
+        return None;
+    }
+    let kernel = parts
+        .kernel
+        .unwrap_or(0)
+        .saturating_add(parts.unexplained.unwrap_or(0))
+        .saturating_add(parts.sock.unwrap_or(0));
+    let cache = parts.file_cache();
+    let all = [
+        (
+            "heap",
+            parts.anon.unwrap_or(0),
+            "the programs' own anonymous memory: the kernel can't take it back without swap",
+        ),
+        (
+            "cache",
+            cache,
+            "page cache, which the kernel takes back before it kills",
+        ),
+        (
+            "tmpfs",
+            parts.shmem.unwrap_or(0),
+            "tmpfs or shared memory: it stays until its files are deleted",
+        ),
+        ("kernel_memory", kernel, "kernel memory or in no row"),
+        (
+            "lazily_freed",
+            parts.lazy_free,
+            "released with MADV_FREE: in rss, not in working_set; in use if it was written again",
+        ),
+    ];
+    let (code, size, what) = all.into_iter().max_by_key(|(_, size, _)| *size)?;
+    let (head, swap, room) = (head(case), in_swap(case), headroom(case));
+    let back = if code == "cache" || cache < parts.total / 20 {
+        String::new()
+    } else {
+        format!("; {} is page cache that can be taken back", bytes(cache))
+    };
+    if size.saturating_mul(2) < parts.total {
+        let anon = parts.anon.unwrap_or(0);
+        return Answer::new(
+            "mixed",
+            format!(
+                "{head}: {} heap, {} page cache, {} tmpfs, {} kernel memory or in no row{swap}{room}.",
+                bytes(anon),
+                bytes(cache),
+                bytes(parts.shmem.unwrap_or(0)),
+                bytes(kernel)
+            ),
+            "memtide watch CGROUP, to see which of them grows",
+        );
+    }
+    let next = next_of(code);
+    Answer::new(
+        code,
+        format!(
+            "{head}: {} is {what}{back}{swap}{room}.",
+            share(size, parts.total)
+        ),
+        next,
+    )
+}
+
+/// The next step for what most of it is.
+fn next_of(code: &str) -> &'static str {
+    match code {
+        "heap" => {
+            "the same again under the same load; if anon grows, a heap profile (pprof, jcmd PID GC.class_histogram)"
+        }
+        "cache" => {
+            "nothing to do for the cache; watch anon, and memory.pressure for whether it is too small"
+        }
+        "tmpfs" => "df -t tmpfs; ls -l /dev/shm; ipcs -m",
+        "kernel_memory" => {
+            "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c (cgroup v1: memory.kmem.usage_in_bytes)"
+        }
+        _ => {
+            "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup: what is still LazyFree was not written again"
+        }
+    }
+}
+
+/// `web holds 1.0 GiB of a limit of 2.0 GiB`.
+fn head(case: &Case) -> String {
+    let parts = &case.facts.parts;
+    let of = if parts.at_least { "at least " } else { "" };
+    let limit = case.facts.limit;
+    let limit = limit.map_or(String::new(), |limit| {
+        format!(" of a limit of {}", bytes(limit))
+    });
+    format!(
+        "{} holds {of}{}{limit}",
+        named(case.reading()),
+        bytes(parts.total)
+    )
+}
+
+fn in_swap(case: &Case) -> String {
+    let rows = ["memory.swap.current", "total_swap", "swap"];
+    let swap = case
+        .reading()
+        .count(&rows)
+        .filter(|_| case.finding("swapped").is_some());
+    swap.map_or(String::new(), |swap| {
+        format!("; {} more is in swap", bytes(swap))
+    })
+}
+
+/// One number, or next to nothing.
+pub fn single(case: &Case) -> Option<Answer> {
+    let reading = case.reading();
+    let name = named(reading);
+    let limit = case.facts.limit;
+    let of = |value: u64| {
+        limit
+            .filter(|limit| *limit > 0)
+            .map_or(String::new(), |limit| {
+                format!(
+                    " of {} ({:.1} %)",
+                    bytes(limit),
+                    value as f64 / limit as f64 * 100.0
+                )
+            })
+    };
+    if let Some(usage) = case.facts.view.usage {
+        return only_usage(case, usage, &of(usage));
+    }
+    if let Some(working_set) = reading.working_set {
+        return Answer::new(
+            "only_working_set",
+            format!(
+                "{name}: working set {}{}, active page cache included; nothing else is known from this.",
+                bytes(working_set),
+                of(working_set)
+            ),
+            NEXT_FILES,
+        );
+    }
+    if let Some(shown) = reading.rows.get("shown") {
+        return Answer::new(
+            "only_usage",
+            format!(
+                "{name}: {} {}{}, with or without inactive cache; what it is made of is not known from this.",
+                reading.source,
+                bytes(shown),
+                of(shown)
+            ),
+            NEXT_FILES,
+        );
+    }
+    if let Some(limit) = limit {
+        return Answer::new(
+            "limit_only",
+            format!(
+                "{name}: a limit of {}, and nothing of what is in use.",
+                bytes(limit)
+            ),
+            NEXT_FILES,
+        );
+    }
+    let least = case.account().get(Quantity::Usage).least;
+    Answer::new(
+        "only_usage",
+        format!(
+            "{name}: at least {} is in use; neither usage nor limit are among these numbers.",
+            bytes(least)
+        ),
+        NEXT_FILES,
+    )
+}
+
+/// A usage, its limits and its peak.
+fn only_usage(case: &Case, usage: u64, of: &str) -> Option<Answer> {
+    let reading = case.reading();
+    let name = named(reading);
+    let limit = case.facts.limit;
+    if usage < 1 << 20 {
+        return Answer::new(
+            "empty",
+            format!(
+                "{name} holds {}: what an empty cgroup reads, no sign of health or of trouble.",
+                bytes(usage)
+            ),
+            "check that the processes run in it: cat cgroup.procs",
+        );
+    }
+    let more = [
+        ("memory.high", "memory.high"),
+        ("max_usage", "peak"),
+        ("memory.swap.current", "in swap"),
+        ("memory.swap.max", "swap max"),
+        ("swap", "in swap"),
+    ];
+    let more: Vec<String> = more
+        .iter()
+        .filter_map(|(row, what)| {
+            let value = reading
+                .rows
+                .get(row)
+                .filter(|value| !crate::formula::display::is_unlimited(*value))?;
+            Some(format!("{what} {}", bytes(value)))
+        })
+        .collect();
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", more.join(", "))
+    };
+    let limit_told = if limit.is_none() {
+        ", no limit among the numbers"
+    } else {
+        ""
+    };
+    let ws = reading
+        .working_set
+        .map_or(String::new(), |ws| format!(", working set {}", bytes(ws)));
+    Answer::new(
+        "only_usage",
+        format!(
+            "{name}: usage {}{}{ws}{limit_told}{more}{}; what it is made of is not known from this.",
+            bytes(usage),
+            of,
+            headroom(case)
+        ),
+        NEXT_FILES,
+    )
+}

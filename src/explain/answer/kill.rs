@@ -1,0 +1,427 @@
+//! Answers to the kernel's reports of kills: who was killed, by whose limit, who held the memory.
+
+use super::{Answer, Case, share};
+use crate::explain::kinds::{Killed, Oom};
+use crate::explain::owner::{self, Owner};
+use crate::explain::parts::Parts;
+use crate::explain::{Reading, Scope};
+use crate::formula::display;
+use crate::units::bytes;
+
+/// A victim with less than this part of the heap is not who held it, percent.
+const HOLDER_PERCENT: u128 = 50;
+
+/// One report.
+pub fn one(case: &Case) -> Option<Answer> {
+    let reading = case.reading();
+    let oom = reading.oom()?;
+    if oom.machine || reading.scope == Scope::Node {
+        return super::machine::killed(case, oom);
+    }
+    let parts = &case.facts.parts;
+    let (code, whose) = whose_limit(reading, oom);
+    let victim = victim(reading, oom);
+    let (holder, next) = holder(case, oom);
+    let swap = if code == "oom_swap_limit" {
+        swap_is_full(reading)
+    } else {
+        String::new()
+    };
+    let back = taken_back(reading, parts);
+    let times = times(reading);
+    Answer::new(
+        code,
+        format!("{victim} was killed by {whose}{swap}: {holder}{back}{times}."),
+        next,
+    )
+}
+
+/// `envoy (pid 4242)`.
+fn victim(reading: &Reading, oom: &Oom) -> String {
+    let Some(killed) = &reading.killed else {
+        let of = oom
+            .task_in
+            .as_ref()
+            .filter(|task| oom.limit_of.as_ref() != Some(task));
+        return of.map_or("A process".into(), |path| {
+            format!("A process of {}", short(path))
+        });
+    };
+    let more = match oom.group.len() {
+        0 => String::new(),
+        n => format!(" and {n} more with it"),
+    };
+    format!("{} (pid {}){more}", killed.name, killed.pid)
+}
+
+/// A cgroup's path, its middle left out where it is long.
+fn short(path: &str) -> String {
+    if path.len() <= 60 {
+        return path.to_string();
+    }
+    let parts: Vec<&str> = path.rsplit('/').take(2).collect();
+    let cut = |part: &str| -> String {
+        let head: String = part.chars().take(28).collect();
+        if head.len() < part.len() {
+            head + "..."
+        } else {
+            head
+        }
+    };
+    match parts[..] {
+        [last, above] => format!(".../{}/{}", cut(above), cut(last)),
+        _ => cut(path),
+    }
+}
+
+/// The code, and whose limit it was.
+fn whose_limit(reading: &Reading, oom: &Oom) -> (&'static str, String) {
+    let get = |name: &str| reading.rows.get(name);
+    let swap_limit =
+        get("memory.memsw.limit_in_bytes").filter(|limit| !display::is_unlimited(*limit));
+    let both = get("memory.memsw.usage_in_bytes").zip(swap_limit);
+    let apart = reading
+        .limit()
+        .is_none_or(|limit| swap_limit.is_some_and(|both| limit < both));
+    if let Some((_, limit)) =
+        both.filter(|(usage, limit)| apart && u128::from(*usage) * 100 >= u128::from(*limit) * 99)
+    {
+        return (
+            "oom_swap_limit",
+            format!("the limit of memory and swap together, {}", bytes(limit)),
+        );
+    }
+    let limit = reading
+        .limit()
+        .map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
+    let Some(path) = &oom.limit_of else {
+        return ("oom_cgroup_limit", format!("its cgroup's limit{limit}"));
+    };
+    let owner = owner::of_path(path);
+    let code = match owner {
+        Owner::Container => "oom_container_limit",
+        Owner::Pod => "oom_pod_limit",
+        Owner::Slice | Owner::Service | Owner::Pods => "oom_slice_limit",
+        _ => "oom_cgroup_limit",
+    };
+    let not = match owner {
+        Owner::Pod | Owner::Container => "",
+        _ => ", not by the machine or a container's limit",
+    };
+    (
+        code,
+        format!("{}{limit} ({}){not}", owner.limit(), short(path)),
+    )
+}
+
+fn swap_is_full(reading: &Reading) -> String {
+    let get = |name: &str| reading.rows.get(name);
+    let swapped = get("memory.memsw.usage_in_bytes").zip(reading.view().usage);
+    swapped.map_or(String::new(), |(both, usage)| {
+        format!(
+            " (memory {} and swap {} are both full)",
+            bytes(usage),
+            bytes(both.saturating_sub(usage))
+        )
+    })
+}
+
+/// What the victim held by its own line.
+fn held(killed: &Killed) -> Option<u64> {
+    let anon = killed.anon_rss?;
+    Some(anon.saturating_add(killed.shmem_rss.unwrap_or(0)))
+}
+
+/// Who or what holds the memory, and the next step.
+fn holder(case: &Case, oom: &Oom) -> (String, String) {
+    let (reading, parts) = (case.reading(), &case.facts.parts);
+    let owner = oom
+        .limit_of
+        .as_deref()
+        .map_or(Owner::Cgroup, owner::of_path);
+    let others = match owner {
+        Owner::Pod => "another container or process of the pod",
+        Owner::Slice | Owner::Pods | Owner::Service => "others in it",
+        _ => "other processes",
+    };
+    let own = reading.killed.as_ref().and_then(held);
+    let heap = parts.anon.filter(|_| !parts.at_least);
+    if let (Some(own), Some(heap)) = (own, heap)
+        && parts.matters(heap, 30)
+        && u128::from(own) * 100 < u128::from(heap) * HOLDER_PERCENT
+    {
+        let largest = oom.largest.as_ref().filter(|(_, rss)| *rss > own);
+        let who = largest.map_or(String::new(), |(name, rss)| {
+            format!(" (the largest is {name}, {})", bytes(*rss))
+        });
+        return (
+            format!("it held only {} of {} anonymous memory ({:.0} %), {others} hold the rest{who}", bytes(own), bytes(heap), own as f64 / heap as f64 * 100.0),
+            "see who holds it: the report's table of processes (rss in pages), or `memtide explain` on each cgroup below; the kernel \
+             takes the highest oom_score, not the largest"
+                .into(),
+        );
+    }
+    if reading.view().usage.is_none() && heap.is_none() {
+        return kill_line_only(reading, oom, owner, own);
+    }
+    biggest(parts)
+}
+
+/// The largest part of what is charged, and the next step for it.
+fn biggest(parts: &Parts) -> (String, String) {
+    let kernel = parts
+        .kernel
+        .unwrap_or(0)
+        .saturating_add(parts.unexplained.unwrap_or(0));
+    let candidates = [
+        (
+            parts.anon.unwrap_or(0),
+            "is anonymous memory (heap, stacks)",
+            "raise the limit, or make the heap smaller (the runtime's maximum, fewer workers)",
+        ),
+        (
+            parts.shmem.unwrap_or(0),
+            "is tmpfs or shared memory",
+            "df -t tmpfs; delete files there, bound emptyDir with sizeLimit: a larger heap limit helps nothing",
+        ),
+        (
+            kernel,
+            "is kernel memory or in no row",
+            "grep -E 'slab|pagetables|sock|percpu' memory.stat while it runs; slabtop -o -s c",
+        ),
+        (
+            parts.file_cache(),
+            "is page cache that could not be taken back in time",
+            "look at dirty and writeback: a slow disk keeps the cache from being written",
+        ),
+    ];
+    let most = candidates.into_iter().max_by_key(|(size, ..)| *size);
+    match most.filter(|(size, ..)| *size > 0) {
+        Some((size, what, next)) => (
+            format!(
+                "{} of {} {what}",
+                share(size, parts.total),
+                bytes(parts.total)
+            ),
+            next.into(),
+        ),
+        None => (
+            format!(
+                "the usage was {}, and what it was made of is not in the paste",
+                bytes(parts.total)
+            ),
+            "dmesg | grep -A 60 'Memory cgroup stats' on that machine".into(),
+        ),
+    }
+}
+
+fn kill_line_only(
+    reading: &Reading,
+    oom: &Oom,
+    owner: Owner,
+    own: Option<u64>,
+) -> (String, String) {
+    let own = own.map_or(String::new(), |own| {
+        format!("it held {} of anonymous and shared memory", bytes(own))
+    });
+    let file = reading.killed.as_ref().and_then(|killed| killed.file_rss);
+    let file = file.filter(|file| *file > 0).map_or(String::new(), |file| {
+        format!(" and {} of files", bytes(file))
+    });
+    let class = match reading.killed.as_ref().and_then(|killed| killed.score_adj) {
+        Some(1000) => "; oom_score_adj 1000 marks a BestEffort pod",
+        Some(900..) => "; its oom_score_adj is that of a BestEffort pod or a small request",
+        Some(..=-997) => "; its oom_score_adj is that of a guaranteed pod or a system service",
+        _ => "",
+    };
+    let inside = oom
+        .task_in
+        .as_ref()
+        .zip(oom.limit_of.as_ref())
+        .filter(|(task, limit)| task != limit);
+    let rest = inside.map_or(String::new(), |(task, _)| match owner {
+        Owner::Pod => format!(
+            "; it ran in {}, and other containers of the pod may hold the rest",
+            short(task)
+        ),
+        _ => format!("; it ran in {}, so others in it hold the rest", short(task)),
+    });
+    let next = match owner {
+        Owner::Slice | Owner::Service | Owner::Pods => {
+            "raise that slice's limit or reservation (kubeReserved, systemReserved, MemoryMax=), or find who in it grows: systemd-cgtop -m"
+        }
+        _ => {
+            "dmesg -T | grep -B 60 'Killed process' on that machine: the report above the line has the limit and what the memory was"
+        }
+    };
+    let told = if own.is_empty() {
+        "what it held was cut off".to_string()
+    } else {
+        own + &file
+    };
+    (told + class + &rest, next.into())
+}
+
+/// What the kernel could have taken instead.
+fn taken_back(reading: &Reading, parts: &Parts) -> String {
+    let view = reading.view();
+    if parts.total == 0 || view.usage.is_none() && view.cache.is_none() {
+        return String::new();
+    }
+    let known = parts.cache_inactive.is_some() || view.cache.is_some();
+    if !known {
+        return String::new();
+    }
+    let cache = match parts.cache_inactive {
+        Some(_) => parts.file_cache(),
+        None => view
+            .cache
+            .unwrap_or(0)
+            .saturating_sub(parts.shmem.unwrap_or(0)),
+    };
+    let back = cache.saturating_add(view.slab_reclaimable.unwrap_or(0));
+    if back.saturating_mul(100) < parts.total {
+        let all = view
+            .cache
+            .unwrap_or(0)
+            .saturating_sub(parts.shmem.unwrap_or(0));
+        let all = bytes(all.max(cache));
+        return format!("; nothing was left to take back (page cache {all})");
+    }
+    format!(
+        "; {} of page cache and slab could be taken back",
+        bytes(back)
+    )
+}
+
+fn times(reading: &Reading) -> String {
+    let hits = reading
+        .count(&["failcnt", "memory.failcnt"])
+        .filter(|hits| *hits > 1);
+    hits.map_or(String::new(), |hits| {
+        format!("; the limit had been hit {hits} times")
+    })
+}
+
+/// Several kills in one text.
+pub fn several(case: &Case) -> Option<Answer> {
+    let all: Vec<&Reading> = case
+        .others()
+        .iter()
+        .filter(|reading| reading.oom().is_some())
+        .collect();
+    if all.len() < 2 {
+        return None;
+    }
+    let machine = all
+        .iter()
+        .filter(|r| r.oom().is_some_and(|oom| oom.machine))
+        .count();
+    let by = match machine {
+        0 => whose(&all),
+        n if n == all.len() => "by the machine running out of memory (or a failed page fault), not by a container's limit".into(),
+        n => format!("{n} of them by the machine, the others by limits of cgroups"),
+    };
+    let span = all
+        .iter()
+        .map(|r| r.at)
+        .collect::<Option<Vec<f64>>>()
+        .map_or(String::new(), |times| {
+            let (first, last) = times
+                .iter()
+                .fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
+            let seconds = last - first;
+            match () {
+                () if !(0.0..1e9).contains(&seconds) => String::new(),
+                () if seconds < 2.0 => format!(" within {:.0} ms", seconds * 1e3),
+                () => format!(" within {seconds:.0} s"),
+            }
+        });
+    let small = all.iter().all(|r| {
+        r.killed
+            .as_ref()
+            .and_then(held)
+            .is_some_and(|held| held < 64 << 20)
+    });
+    let small = if small {
+        ": so little that the victims are not the cause"
+    } else {
+        ""
+    };
+    let next = if machine > 0 {
+        "the report just before the first kill: Mem-Info (was it short at all?), SLUB and kmem lines: dmesg -T | grep -B 90 'Killed process'"
+    } else if all.iter().any(|r| r.view().usage.is_some()) {
+        "explain one alone with --at NUMBER; a larger limit or a smaller heap, where nothing could be taken back"
+    } else {
+        "dmesg -T | grep -B 60 'Killed process': the report above each line has the limit and what the memory was"
+    };
+    Answer::new(
+        "oom_several",
+        format!("{} kills{span}, {by}: {}{small}.", all.len(), victims(&all)),
+        next,
+    )
+}
+
+/// Whose limits, where they are all of one kind.
+fn whose(all: &[&Reading]) -> String {
+    let limits: Vec<Option<u64>> = all.iter().map(|r| r.limit()).collect();
+    let same = limits.windows(2).all(|two| two[0] == two[1]);
+    let limit = limits[0]
+        .filter(|_| same)
+        .map_or(String::new(), |limit| format!(" of {} each", bytes(limit)));
+    let owners: Vec<Owner> = all
+        .iter()
+        .filter_map(|r| Some(owner::of_path(r.oom()?.limit_of.as_ref()?)))
+        .collect();
+    match owners.first() {
+        Some(Owner::Container)
+            if owners.len() == all.len() && owners.iter().all(|o| *o == Owner::Container) =>
+        {
+            format!("by containers' own limits{limit}")
+        }
+        Some(Owner::Pod) if owners.iter().all(|o| *o == Owner::Pod) => {
+            format!("by pods' limits{limit}")
+        }
+        _ => format!("by limits of cgroups{limit}, not by the machine"),
+    }
+}
+
+/// Who was killed: the same name with the same size once.
+fn victims(all: &[&Reading]) -> String {
+    let mut told: Vec<(String, String, usize)> = Vec::new();
+    for reading in all {
+        let (name, size) = match &reading.killed {
+            Some(killed) => (killed.name.clone(), held(killed).map(bytes)),
+            None => {
+                let path = reading.oom().and_then(|oom| oom.limit_of.clone());
+                (path.map_or("one".into(), |path| short(&path)), None)
+            }
+        };
+        let rss = reading.view().rss;
+        let size = size.unwrap_or_else(|| match rss {
+            Some(rss) => format!(
+                "{} of anonymous memory",
+                share(rss, reading.view().usage.unwrap_or(0))
+            ),
+            None => "its size cut off".into(),
+        });
+        match told.iter_mut().find(|(n, s, _)| *n == name && *s == size) {
+            Some((_, _, count)) => *count += 1,
+            None => told.push((name, size, 1)),
+        }
+    }
+    let more = told.len().saturating_sub(6);
+    let mut parts: Vec<String> = told
+        .into_iter()
+        .take(6)
+        .map(|(name, size, count)| match count {
+            1 => format!("{name} ({size})"),
+            2 => format!("{name} twice ({size} each)"),
+            n => format!("{name} {n} times ({size} each)"),
+        })
+        .collect();
+    if more > 0 {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,317 @@
+//! Answers about a whole machine: was it short at all, of what, and what tools make of it.
+
+use super::{Answer, Case, share};
+use crate::explain::Reading;
+use crate::explain::kinds::Oom;
+use crate::units::bytes;
+
+/// A machine's account. Bytes; 0 where a row is missing, but for the whole.
+struct Machine {
+    total: Option<u64>,
+    free: Option<u64>,
+    anon: u64,
+    cache: u64,
+    shmem: u64,
+    slab_reclaimable: u64,
+    slab: u64,
+    swap_free: Option<u64>,
+}
+
+impl Machine {
+    fn of(reading: &Reading) -> Machine {
+        let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+        let or = |row: &str| get(row).unwrap_or(0);
+        let lists = or("Active(file)").saturating_add(or("Inactive(file)"));
+        let shmem = or("Shmem");
+        let cached = or("BuffCache").max(or("Cached").saturating_add(or("Buffers")));
+        Machine {
+            total: get("MemTotal"),
+            free: get("MemFree"),
+            anon: or("Active(anon)")
+                .saturating_add(or("Inactive(anon)"))
+                .max(or("AnonPages")),
+            cache: if lists > 0 {
+                lists
+            } else {
+                cached.saturating_sub(shmem)
+            },
+            shmem,
+            slab_reclaimable: or("SReclaimable"),
+            slab: or("SReclaimable").saturating_add(or("SUnreclaim")),
+            swap_free: get("SwapFree"),
+        }
+    }
+
+    /// What is known to be in use.
+    fn used(&self) -> u64 {
+        let listed = self
+            .anon
+            .saturating_add(self.cache)
+            .saturating_add(self.slab);
+        let by_free = self
+            .total
+            .zip(self.free)
+            .map(|(total, free)| total.saturating_sub(free));
+        by_free.unwrap_or(listed)
+    }
+
+    fn reclaimable(&self) -> u64 {
+        self.cache
+            .saturating_add(self.slab_reclaimable)
+            .min(self.used())
+    }
+}
+
+/// A report of a machine's OOM.
+pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
+    let reading = case.reading();
+    let who = who(reading);
+    let machine = Machine::of(reading);
+    let used = machine.used();
+    if used == 0 {
+        return Answer::new(
+            "oom_machine",
+            format!(
+                "The machine ran out of memory (or a page fault failed), no container's limit was hit{who}."
+            ),
+            "the Mem-Info block just before: dmesg -T | grep -B 90 'Killed process'; then memory requests and reservations, not limits",
+        );
+    }
+    let back = machine.reclaimable();
+    // A tenth that can be taken back is more than the kernel kills over.
+    if back > used / 10 && !below_min(oom) {
+        let whole = if machine.total.is_some() {
+            ""
+        } else {
+            "at least "
+        };
+        let why = why(oom);
+        return Answer::new(
+            "oom_machine_not_short",
+            format!(
+                "The machine was not short: {} of {whole}{} in use could be taken back (page cache {}, reclaimable slab {}); {why}{who}.",
+                bytes(back),
+                bytes(used),
+                bytes(machine.cache),
+                bytes(machine.slab_reclaimable)
+            ),
+            "look for a container with a kmem limit (docker --kernel-memory, memory.kmem.limit_in_bytes) and for `Memory cgroup` lines around it",
+        );
+    }
+    let of = machine
+        .total
+        .map_or(String::new(), |total| format!(" of {}", bytes(total)));
+    let biggest = if machine.anon == 0 {
+        format!("{} in use{of}", bytes(used))
+    } else {
+        format!("{}{of} is anonymous memory", bytes(machine.anon))
+    };
+    let swap = match machine.swap_free {
+        Some(0) => ", no swap is left",
+        _ => "",
+    };
+    let free = machine
+        .free
+        .map_or(String::new(), |free| format!(", free {}", bytes(free)));
+    Answer::new(
+        "oom_machine",
+        format!(
+            "The machine itself ran out, no container's limit: {biggest}, page cache {}{free}{swap}{}{who}.",
+            bytes(machine.cache),
+            low_zone(oom)
+        ),
+        "see which processes hold it (the report's table, rss in pages; ps aux --sort -rss); set limits on them or add memory",
+    )
+}
+
+/// Who was killed, as a clause.
+fn who(reading: &Reading) -> String {
+    match &reading.killed {
+        Some(killed) => {
+            let held = killed
+                .anon_rss
+                .map_or(String::new(), |rss| format!(", {} anonymous", bytes(rss)));
+            format!(
+                "; {} (pid {}{held}) was killed for it",
+                killed.name, killed.pid
+            )
+        }
+        None => String::new(),
+    }
+}
+
+/// Why the kernel kills although there is memory to take back.
+fn why(oom: &Oom) -> &'static str {
+    let fault = oom.gfp.as_deref().is_some_and(|mask| {
+        mask.starts_with("0x0") && !mask[3..].starts_with(|c: char| c.is_ascii_hexdigit())
+    });
+    match oom.constraint.as_deref() {
+        _ if fault => {
+            "gfp_mask=0x0 is a page fault that failed inside a cgroup, mostly at a container's limit on kernel memory (kmem)"
+        }
+        Some("CONSTRAINT_CPUSET") => {
+            "the task may only use some NUMA nodes (cpuset), and those were full"
+        }
+        Some("CONSTRAINT_MEMORY_POLICY") => {
+            "the task's NUMA policy allows only some nodes, and those were full"
+        }
+        _ => "a zone, a large order or a failed page fault inside a cgroup is behind such a kill",
+    }
+}
+
+fn below_min(oom: &Oom) -> bool {
+    oom.zones.iter().any(|zone| zone.free < zone.min)
+}
+
+/// The zone that was too low, and why the others did not help.
+fn low_zone(oom: &Oom) -> String {
+    let Some(low) = oom
+        .zones
+        .iter()
+        .filter(|zone| zone.free < zone.min)
+        .max_by_key(|zone| zone.managed)
+    else {
+        return String::new();
+    };
+    let other = oom
+        .zones
+        .iter()
+        .filter(|zone| zone.name != low.name)
+        .max_by_key(|zone| zone.free);
+    let other = other.map_or(String::new(), |zone| {
+        format!(
+            " (the {} free in {} are held back, lowmem_reserve)",
+            bytes(zone.free),
+            zone.name
+        )
+    });
+    format!(
+        "; {} has {} free, below its min of {}{other}",
+        low.name,
+        bytes(low.free),
+        bytes(low.min)
+    )
+}
+
+/// Any other report of a machine.
+pub fn machine(case: &Case) -> Option<Answer> {
+    let reading = case.reading();
+    if reading.scope != crate::explain::Scope::Node {
+        return None;
+    }
+    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let machine = Machine::of(reading);
+    if let Some(answer) = huge_pages(case) {
+        return Some(answer);
+    }
+    if let (Some(working_set), None) = (reading.working_set, machine.free) {
+        return only_working_set(reading, machine.total, working_set);
+    }
+    let Some(total) = machine.total else {
+        let back = machine.reclaimable();
+        return (machine.used() > 0).then(|| Answer::new(
+            if back > machine.used() / 10 { "machine_not_short" } else { "machine_short" },
+            format!("The machine: at least {} in use, {} anonymous, {} page cache; {} of it can be taken back.",
+                bytes(machine.used()), bytes(machine.anon), bytes(machine.cache), bytes(back)),
+            "cat /proc/meminfo tells the total and what is available",
+        ))?;
+    };
+    let available = get("MemAvailable")
+        .or_else(|| {
+            machine
+                .free
+                .map(|free| free.saturating_add(machine.reclaimable()))
+        })?
+        .min(total);
+    let used = get("Used").map_or(String::new(), |used| format!(", {} is used", bytes(used)));
+    let tmpfs = if machine.shmem > 0 {
+        format!(", {} is tmpfs", bytes(machine.shmem))
+    } else {
+        String::new()
+    };
+    let cached = get("BuffCache").unwrap_or(machine.cache);
+    let cached = if cached > 0 {
+        format!(", {} is buffers and cache", bytes(cached))
+    } else {
+        String::new()
+    };
+    let back = machine.free.map_or(String::new(), |free| {
+        format!(
+            "; the kernel could take back {}",
+            bytes(available.saturating_sub(free))
+        )
+    });
+    let (code, verdict) = if available < total / 10 {
+        ("machine_short", "The machine is short")
+    } else {
+        ("machine_not_short", "The machine is not short")
+    };
+    let next = if code == "machine_short" {
+        "ps aux --sort -rss | head; slabtop -o -s c | head -20; grep -E 'Huge|SUnreclaim' /proc/meminfo"
+    } else {
+        "nothing to do for the machine; for a container read its own memory.stat and memory.current"
+    };
+    Answer::new(
+        code,
+        format!(
+            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{back}.",
+            bytes(available),
+            bytes(total)
+        ),
+        next,
+    )
+}
+
+/// The kubelet's number of a node alone.
+fn only_working_set(reading: &Reading, total: Option<u64>, working_set: u64) -> Option<Answer> {
+    let total = total.map_or(String::new(), |total| format!(" of {}", bytes(total)));
+    Answer::new(
+        "only_working_set",
+        format!(
+            "{}: its working set is {}{total}, active page cache included; what of it is cache is not known from this.",
+            reading.label,
+            bytes(working_set)
+        ),
+        "free -m or cat /proc/meminfo on that node: MemAvailable is what can still be had",
+    )
+}
+
+/// A good part of the machine is set aside for huge pages.
+fn huge_pages(case: &Case) -> Option<Answer> {
+    let get = |row: &str| case.reading().rows.get(&format!("node:{row}"));
+    let size = get("Hugepagesize")?;
+    let reserved = get("HugePages_Total")?.checked_mul(size)?;
+    let total = get("MemTotal")?;
+    if reserved < total / 20 || reserved > total || reserved == 0 {
+        return None;
+    }
+    let free = get("HugePages_Free")
+        .unwrap_or(0)
+        .saturating_mul(size)
+        .min(reserved);
+    let kubelet = crate::formula::by_name("kubelet_memory_available")
+        .and_then(|f| (f.eval)(&case.facts.view));
+    let kubelet = kubelet.and_then(|bytes| u64::try_from(bytes).ok());
+    let blind = kubelet
+        .zip(get("MemAvailable"))
+        .filter(|(kubelet, kernel)| kubelet > kernel);
+    let blind = blind.map_or(String::new(), |(kubelet, kernel)| {
+        format!(
+            "; the kubelet's memory.available is {}, the kernel's {}: {} of it do not exist, so eviction comes too late",
+            bytes(kubelet),
+            bytes(kernel),
+            bytes(kubelet - kernel)
+        )
+    });
+    Answer::new(
+        "huge_pages_reserved",
+        format!(
+            "{} of the machine's {} are reserved as huge pages, {} of them unused and lost to everybody else; programs hold {}{blind}.",
+            bytes(reserved),
+            bytes(total),
+            bytes(free),
+            share(Machine::of(case.reading()).anon, total)
+        ),
+        "lower vm.nr_hugepages to what is used (sysctl vm.nr_hugepages=N), or let pods request hugepages-2Mi",
+    )
+}

@@ -1,0 +1,125 @@
+//! What a whole recording says: `record`, `watch` at its end and `explain RECORDING` begin with it.
+
+use std::time::Duration;
+
+use super::Answer;
+use crate::explain::parts::Parts;
+use crate::explain::{Reading, derive};
+use crate::formula::display;
+use crate::recording::Recording;
+use crate::units::{self, bytes};
+
+/// The answer for one group: what the memory was made of at its peak, how much the kernel could have
+/// taken, what a dashboard would have shown, whether the limit was ever short. None without samples.
+pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
+    let table = recording.tables.get(group)?;
+    let facts = recording.header.groups.get(group)?;
+    let index = recording.view_index(group);
+    let peak = (0..table.len()).max_by_key(|at| {
+        (
+            recording.view(group, &index, *at).usage,
+            std::cmp::Reverse(*at),
+        )
+    })?;
+    let reading = Reading {
+        version: Some(recording.header.host.cgroup),
+        rows: table.rows(peak),
+        ..Reading::default()
+    };
+    let parts = Parts::of(&reading);
+    let view = reading.view();
+    let back = parts.reclaimable(&reading);
+    let could = back
+        .at_once
+        .saturating_add(back.after_writing)
+        .saturating_add(back.slab);
+    let limit = facts.limit.filter(|limit| !display::is_unlimited(*limit));
+    let of_limit = limit.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
+    let dashboard = derive::working_set(&view).and_then(|ws| u64::try_from(ws).ok());
+    let dashboard = dashboard.map_or(String::new(), |ws| {
+        format!("; a dashboard would have shown {} (working_set)", bytes(ws))
+    });
+    let kernel = parts
+        .kernel
+        .unwrap_or(0)
+        .saturating_add(parts.unexplained.unwrap_or(0));
+    let made: Vec<String> = [
+        (parts.anon.unwrap_or(0), "heap"),
+        (parts.lazy_free, "lazily freed"),
+        (parts.file_cache(), "page cache"),
+        (parts.shmem.unwrap_or(0), "tmpfs"),
+        (kernel, "kernel or in no row"),
+    ]
+    .into_iter()
+    .filter(|(size, _)| *size >= 1 << 20)
+    .map(|(size, what)| format!("{} {what}", bytes(size)))
+    .collect();
+    let made = if made.is_empty() {
+        "next to nothing".to_string()
+    } else {
+        made.join(", ")
+    };
+    let (short, next) = shortage(recording, group, limit, parts.unreclaimable(&reading));
+    let at = units::duration(Duration::from_nanos(table.t[peak]));
+    Answer::new(
+        "recording",
+        format!(
+            "{} held at most {}{of_limit} (at {at}): {made}; the kernel could have taken {}{dashboard}; {short}.",
+            facts.name,
+            bytes(parts.total),
+            bytes(could)
+        ),
+        next,
+    )
+}
+
+/// Whether the limit was ever short, and what to do.
+fn shortage(
+    recording: &Recording,
+    group: usize,
+    limit: Option<u64>,
+    held: u64,
+) -> (String, &'static str) {
+    let table = &recording.tables[group];
+    let last = table.len().saturating_sub(1);
+    let rows = if table.is_empty() {
+        crate::rows::Rows::default()
+    } else {
+        table.rows(last)
+    };
+    let count = |names: &[&str]| {
+        names
+            .iter()
+            .filter_map(|name| rows.get(name))
+            .max()
+            .unwrap_or(0)
+    };
+    let kills = count(&["memory.events:oom_kill", "memory.oom_control:oom_kill"]);
+    let hits = count(&["memory.failcnt", "memory.events:max"]);
+    if kills > 0 {
+        return (
+            format!("the limit was short: the OOM killer took {kills}"),
+            "raise the limit above the peak of what can't be taken back, or make the heap smaller",
+        );
+    }
+    let Some(limit) = limit else {
+        return (
+            "it has no limit of its own".into(),
+            "memtide record --limit SIZE finds whether it runs within one",
+        );
+    };
+    if hits > 0 {
+        return (
+            format!("the limit was reached {hits} times, and the kernel took pages back each time"),
+            "memory.pressure tells whether that cost time; a smaller heap or a larger limit if it did",
+        );
+    }
+    let room = limit.saturating_sub(held);
+    (
+        format!(
+            "the limit was never short: {} more than was held",
+            bytes(room)
+        ),
+        "a limit can be as low as what was held and some cache: try one with memtide record --limit SIZE",
+    )
+}

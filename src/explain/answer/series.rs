@@ -1,0 +1,199 @@
+//! Several readings of one thing: a series, or before and after.
+
+use super::{Answer, Case};
+use crate::explain::{Reading, What};
+use crate::units::{bytes, signed_bytes};
+
+/// A series of one row.
+pub fn over_time(case: &Case) -> Option<Answer> {
+    let What::Series(series) = &case.reading().what else {
+        return None;
+    };
+    let (first, last) = (series.points.first()?, series.points.last()?);
+    let seconds = last.0 - first.0;
+    let change = i128::from(last.1) - i128::from(first.1);
+    let (up, down) =
+        series
+            .points
+            .windows(2)
+            .fold((0, 0), |(up, down), two| match two[1].1.cmp(&two[0].1) {
+                std::cmp::Ordering::Greater => (up + 1, down),
+                std::cmp::Ordering::Less => (up, down + 1),
+                std::cmp::Ordering::Equal => (up, down),
+            });
+    let steps = series.points.len() - 1;
+    let most = series.points.iter().map(|(_, b)| *b).max().unwrap_or(0);
+    let hours = seconds / 3600.0;
+    let per_hour = (hours > 0.0).then(|| change as f64 / hours);
+    let rate = per_hour.map_or(String::new(), |rate| {
+        format!(", {} an hour", signed_bytes(rate as i128))
+    });
+    let few = if series.points.len() < 10 {
+        format!("; {} readings are few", series.points.len())
+    } else {
+        String::new()
+    };
+    let steadiness = match (up, down) {
+        (n, 0) if n == steps => ", every step up".to_string(),
+        (0, n) if n == steps => ", every step down".to_string(),
+        _ => format!(", {up} steps up and {down} down, highest {}", bytes(most)),
+    };
+    let limit = case.facts.limit.filter(|limit| *limit > last.1);
+    let time =
+        limit
+            .zip(per_hour.filter(|rate| *rate > 0.0))
+            .map_or(String::new(), |(limit, rate)| {
+                format!(
+                    "; at this rate the limit of {} is reached in {}",
+                    bytes(limit),
+                    span((limit - last.1) as f64 / rate * 3600.0)
+                )
+            });
+    let code = match () {
+        () if change.unsigned_abs() * 100 <= u128::from(first.1) => "steady",
+        () if change > 0 => "grows",
+        () => "falls",
+    };
+    let next = match series.row.as_str() {
+        "rss" | "anon" => {
+            "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
+        }
+        _ => {
+            "the same query for container_memory_rss: if that stays level, it is page cache and no leak"
+        }
+    };
+    Answer::new(
+        code,
+        format!(
+            "{} of {}: {} to {} in {}{rate}{steadiness}{time}{few}.",
+            series.row,
+            case.reading().label,
+            bytes(first.1),
+            bytes(last.1),
+            span(seconds)
+        ),
+        next,
+    )
+}
+
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+/// Before and after, row by row: readings of kernel files with the same rows and no sign that they
+/// are of different cgroups.
+pub fn difference(case: &Case) -> Option<Answer> {
+    let all: Vec<&Reading> = case
+        .others()
+        .iter()
+        .filter(|r| r.source == "kernel files" && r.what == What::Memory)
+        .collect();
+    let (first, last) = (*all.first()?, *all.last()?);
+    let apart = all
+        .windows(2)
+        .any(|two| two[0].path != two[1].path || two[0].scope != two[1].scope);
+    if all.len() < 2 || apart || all.len() != case.others().len() {
+        return None;
+    }
+    let rows = |r: &Reading| {
+        r.rows
+            .iter()
+            .map(|(name, _)| name.to_string())
+            .collect::<Vec<_>>()
+    };
+    let (before, after) = (rows(first), rows(last));
+    let shared = before.iter().filter(|row| after.contains(row)).count();
+    if shared < 2 || shared * 2 < before.len().max(after.len()) {
+        return None;
+    }
+    let (a, b) = (first.view(), last.view());
+    let changes = changes(first, last);
+    let signed = |change: i128| {
+        format!(
+            "{}{}",
+            if change > 0 { "+" } else { "" },
+            signed_bytes(change)
+        )
+    };
+    let head = match a.usage.zip(b.usage) {
+        Some((a, b)) => format!(
+            "usage {} ({} to {})",
+            signed(i128::from(b) - i128::from(a)),
+            bytes(a),
+            bytes(b)
+        ),
+        None => "the usage is not given".into(),
+    };
+    let told: Vec<String> = changes
+        .iter()
+        .map(|(name, change)| format!("{name} {}", signed(*change)))
+        .collect();
+    let told = if told.is_empty() {
+        "no row moved by more than 1 MiB".to_string()
+    } else {
+        told.join(", ")
+    };
+    let label = |r: &Reading, plain: &str| {
+        if r.label.is_empty() {
+            plain.to_string()
+        } else {
+            r.label.chars().take(40).collect()
+        }
+    };
+    let next = next_of(&changes);
+    Answer::new(
+        "difference",
+        format!(
+            "From \"{}\" to \"{}\": {head}: {told}.",
+            label(first, "the first"),
+            label(last, "the last")
+        ),
+        next,
+    )
+}
+
+/// What changed by more than per-CPU batches do by themselves, the largest first.
+fn changes(first: &Reading, last: &Reading) -> Vec<(&'static str, i128)> {
+    let (a, b) = (first.view(), last.view());
+    let named = [
+        ("anonymous memory", a.rss, b.rss),
+        ("page cache", cache(first), cache(last)),
+        ("tmpfs", a.shmem, b.shmem),
+        ("kernel memory", a.kernel, b.kernel),
+    ];
+    let mut changes: Vec<(&'static str, i128)> = named
+        .into_iter()
+        .filter_map(|(name, a, b)| Some((name, i128::from(b?) - i128::from(a?))))
+        // Per-CPU batches move by themselves.
+        .filter(|(_, change)| change.unsigned_abs() > 1 << 20)
+        .collect();
+    changes.sort_by_key(|(_, change)| std::cmp::Reverse(change.unsigned_abs()));
+    changes
+}
+
+fn next_of(changes: &[(&str, i128)]) -> &'static str {
+    match changes.first() {
+        Some(("anonymous memory", change)) if *change > 0 => {
+            "the same again under the same load: if anon goes on growing, a heap profile"
+        }
+        Some(("page cache", _)) => {
+            "nothing for page cache: the kernel takes it back before it kills; watch anon instead"
+        }
+        Some(("tmpfs", _)) => "df -t tmpfs; ls -l /dev/shm",
+        _ => "memtide watch CGROUP, to see it over time",
+    }
+}
+
+/// Page cache of files, without tmpfs.
+fn cache(reading: &Reading) -> Option<u64> {
+    let view = reading.view();
+    match view.inactive_file.zip(view.active_file) {
+        Some((inactive, active)) => Some(inactive.saturating_add(active)),
+        None => Some(view.cache?.saturating_sub(view.shmem.unwrap_or(0))),
+    }
+}

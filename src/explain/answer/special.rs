@@ -1,0 +1,351 @@
+//! Answers to what is no reading of a cgroup: messages, kernel objects, processes, runtimes.
+
+use super::{Answer, Case, NEXT_FILES, named, share};
+use crate::explain::What;
+use crate::explain::kinds::{Eviction, Process};
+use crate::units::bytes;
+
+/// The kubelet's and a platform's messages.
+pub fn told(case: &Case) -> Option<Answer> {
+    match &case.reading().what {
+        What::Evicted(eviction) => evicted(eviction),
+        What::OverLimit(limit, used) => over_limit(case.reading().source, *limit, *used),
+        _ => None,
+    }
+}
+
+fn evicted(eviction: &Eviction) -> Option<Answer> {
+    let resource = &eviction.resource;
+    if eviction.refused {
+        return Answer::new(
+            "not_admitted",
+            format!(
+                "The node refused the pod: its request of {resource} did not fit beside the pods that run there; nothing was killed."
+            ),
+            "kubectl describe node NODE (Allocated resources); lower the request or add a node",
+        );
+    }
+    if resource != "memory" {
+        let whose = if eviction.own_limit {
+            "its own limit of storage"
+        } else {
+            "the node's shortage"
+        };
+        return Answer::new(
+            "evicted_storage",
+            format!(
+                "Evicted for {resource} ({whose}), not for memory: no memory limit was involved."
+            ),
+            "find what it writes: `kubectl exec POD -- du -xh / | sort -h | tail`; raise the request or limit of ephemeral-storage",
+        );
+    }
+    let short = match eviction.available.zip(eviction.threshold) {
+        Some((available, threshold)) => format!(
+            ": memory.available {} was below the threshold of {}",
+            bytes(available),
+            bytes(threshold)
+        ),
+        None => String::new(),
+    };
+    // The kubelet ranks by use above the request.
+    let over = |used: &Option<u64>, request: &Option<u64>| {
+        used.unwrap_or(0).saturating_sub(request.unwrap_or(0))
+    };
+    let worst = eviction
+        .containers
+        .iter()
+        .max_by_key(|(_, used, request)| over(used, request));
+    let why = match worst {
+        Some((name, Some(used), Some(0))) => format!(
+            "; this pod was taken since {name} used {} and requests nothing",
+            bytes(*used)
+        ),
+        Some((name, Some(used), Some(request))) if used > request => format!(
+            "; this pod was taken since {name}'s working set of {} was {:.1} times its request of {}",
+            bytes(*used),
+            *used as f64 / *request as f64,
+            bytes(*request)
+        ),
+        Some((name, Some(used), Some(request))) => format!(
+            "; {name} was within its request ({} of {}), so it went by priority",
+            bytes(*used),
+            bytes(*request)
+        ),
+        Some((name, Some(used), None)) => format!("; {name} was using {}", bytes(*used)),
+        _ => String::new(),
+    };
+    Answer::new(
+        "evicted_memory",
+        format!("Evicted by the node, not killed by a limit{short}{why}."),
+        "raise the container's memory request to what it uses, or bound what it uses; a larger limit makes it worse",
+    )
+}
+
+fn over_limit(platform: &str, limit: u64, used: Option<u64>) -> Option<Answer> {
+    let used = used.map_or(String::new(), |used| format!(" at {}", bytes(used)));
+    let (files, next) = match platform {
+        "Cloud Run" => (
+            " Its file system is memory: files written to / or /tmp count.",
+            "look at files first (`du -xh / | sort -h | tail`), then concurrency times heap; then raise --memory",
+        ),
+        "AWS Lambda" => (
+            "",
+            "raise the function's memory, or find what it keeps between calls; /tmp is not memory there",
+        ),
+        "YARN" => (
+            "",
+            "raise spark.executor.memoryOverhead (or mapreduce.*.memory.mb): the heap alone is not the container",
+        ),
+        _ => (
+            "",
+            "find what holds it: a heap profile, fewer workers; or a larger instance",
+        ),
+    };
+    Answer::new(
+        "platform_limit",
+        format!(
+            "The instance was ended by {platform}'s limit of {}{used}.{files}",
+            bytes(limit)
+        ),
+        next,
+    )
+}
+
+/// Numbers that cannot be of one owner.
+pub fn contradiction(case: &Case) -> Option<Answer> {
+    let found = &case.facts.contradictions;
+    let worst = found
+        .iter()
+        .find(|c| !c.settled)
+        .or_else(|| found.first())?;
+    let reading = case.reading();
+    let rest = match worst.name {
+        "lxcfs_mixes_host_rows" => {
+            let get = |row: &str| reading.rows.get(row);
+            let used = get("node:MemTotal")?.saturating_sub(get("node:MemFree")?);
+            let swap = get("node:SwapTotal").zip(get("node:SwapFree"));
+            let swap = swap
+                .map(|(total, free)| total.saturating_sub(free))
+                .filter(|swap| *swap > 0);
+            let swap = swap.map_or(String::new(), |swap| {
+                format!(", and {} in swap", bytes(swap))
+            });
+            format!(
+                " The container itself uses {} of {}{swap}.",
+                bytes(used),
+                bytes(get("node:MemTotal")?)
+            )
+        }
+        "swap_equals_usage" => match (case.facts.view.rss, case.facts.view.usage) {
+            (Some(rss), Some(usage)) => {
+                format!(" Of the usage {} is anonymous memory.", share(rss, usage))
+            }
+            _ => String::new(),
+        },
+        _ if !worst.settled => " Nothing computed from them means anything.".into(),
+        // What is left is explained as usual, and the contradiction stands below it.
+        _ => return None,
+    };
+    let next = match worst.name {
+        "lxcfs_mixes_host_rows" => {
+            "cat /sys/fs/cgroup/memory.stat /sys/fs/cgroup/memory.current in the container instead of /proc/meminfo"
+        }
+        "swap_equals_usage" => {
+            "update cAdvisor or the kubelet; until then subtract container_memory_usage_bytes from it"
+        }
+        _ => "read usage and memory.stat of the same cgroup again, in one command, several times",
+    };
+    Answer::new("contradiction", worst.sentence.clone() + &rest, next)
+}
+
+/// The machine's kernel objects.
+pub fn slab(case: &Case) -> Option<Answer> {
+    let What::Slab(caches) = &case.reading().what else {
+        return None;
+    };
+    let total = case.reading().rows.get("node:Slab")?;
+    let first = caches.first()?;
+    if first.bytes.saturating_mul(2) < total {
+        let names: Vec<String> = caches
+            .iter()
+            .take(3)
+            .map(|c| format!("{} {}", c.name, bytes(c.bytes)))
+            .collect();
+        return Answer::new(
+            "slab_mixed",
+            format!(
+                "The machine's kernel objects take {}: {}; none of them stands out.",
+                bytes(total),
+                names.join(", ")
+            ),
+            "grep -E 'SReclaimable|SUnreclaim' /proc/meminfo tells what of it can be taken back",
+        );
+    }
+    let droppable = [
+        "dentry",
+        "inode",
+        "buffer_head",
+        "radix_tree_node",
+        "xa_node",
+    ]
+    .iter()
+    .any(|known| first.name.contains(known));
+    let (what, next) = if droppable {
+        (
+            "the kernel drops them under pressure",
+            "echo 2 > /proc/sys/vm/drop_caches shows whether it can; look for programs that look up many files",
+        )
+    } else {
+        (
+            "unreclaimable: the kernel's own, in no container's memory.stat and in no process",
+            "a kernel leak: look the name up with the kernel's version, update the kernel, reboot to get it back",
+        )
+    };
+    let of = match first.name.as_str() {
+        "ebitmap_node" | "avtab_node" => " (SELinux policy objects)",
+        "task_struct" => " (threads)",
+        _ => "",
+    };
+    Answer::new(
+        "kernel_leak",
+        format!(
+            "{}{of} holds {} of the machine's {} of kernel objects ({:.1} %): {} objects, {} % in use, {what}.",
+            first.name,
+            bytes(first.bytes),
+            bytes(total),
+            first.bytes as f64 / total.max(1) as f64 * 100.0,
+            first.objects,
+            first.used
+        ),
+        next,
+    )
+}
+
+/// Sums over processes, none where no process gives it.
+pub fn sum(processes: &[Process], of: impl Fn(&Process) -> Option<u64>) -> Option<u64> {
+    processes.iter().filter_map(of).reduce(u64::saturating_add)
+}
+
+/// Several processes, or one.
+pub fn processes(case: &Case) -> Option<Answer> {
+    let What::Processes(all) = &case.reading().what else {
+        return None;
+    };
+    let rss = sum(all, |p| Some(p.rss)).unwrap_or(0);
+    let count = match all.len() {
+        1 => "One process holds".to_string(),
+        n => format!("{n} processes hold"),
+    };
+    let private =
+        sum(all, |p| p.private).map_or(String::new(), |b| format!("; private {}", bytes(b)));
+    let parts = [
+        ("heap", sum(all, |p| p.anon)),
+        ("files", sum(all, |p| p.file)),
+        ("shared memory", sum(all, |p| p.shmem)),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter_map(|(name, b)| b.map(|b| format!("{} {name}", bytes(b))))
+        .collect();
+    let parts = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    };
+    let sentence = match sum(all, |p| p.pss) {
+        Some(pss) if all.len() > 1 => format!(
+            "{count} {} together by Pss{parts}{private}; their Rss adds up to {}, which counts shared pages in each of them.",
+            bytes(pss),
+            bytes(rss)
+        ),
+        Some(pss) => format!(
+            "{count} {} by Pss{parts}, {} by Rss{private}.",
+            bytes(pss),
+            bytes(rss)
+        ),
+        None if all.len() > 1 => format!(
+            "{count} at most {} together{parts}: shared pages are counted in each of them{private}.",
+            bytes(rss)
+        ),
+        None => format!("{count} {} resident{parts}{private}.", bytes(rss)),
+    };
+    Answer::new(
+        "processes",
+        sentence,
+        format!("page cache, unmapped tmpfs and kernel memory are in no process: {NEXT_FILES}"),
+    )
+}
+
+/// A runtime's own account.
+pub fn runtime(case: &Case) -> Option<Answer> {
+    let What::Runtime(runtime) = &case.reading().what else {
+        return None;
+    };
+    let live = runtime.live.map_or(String::new(), |live| {
+        format!(", {} of it heap in use", bytes(live))
+    });
+    let (outside, next) = match runtime.rss {
+        Some(rss) if rss > runtime.total => (
+            format!(
+                "; of rss {} the other {} lie outside its account (allocator, stacks, libraries, mapped files)",
+                bytes(rss),
+                share(rss - runtime.total, rss)
+            ),
+            "cat /proc/PID/smaps_rollup tells what the rest is; a native profiler (jemalloc, heaptrack) who took it",
+        ),
+        Some(rss) => (
+            format!(
+                "; rss is {}, so part of what it took was never touched or was given back",
+                bytes(rss)
+            ),
+            "compare rss, not the account, with the limit",
+        ),
+        None => (
+            "; what the kernel charges to the container is not among these numbers".into(),
+            "grep -E 'VmRSS|RssAnon' /proc/PID/status beside it, and memory.stat of the container",
+        ),
+    };
+    Answer::new(
+        "runtime_account",
+        format!(
+            "By its own account {} took {} from the kernel{live}{outside}.",
+            runtime.name,
+            bytes(runtime.total)
+        ),
+        next,
+    )
+}
+
+/// What a finding says in one sentence already.
+pub fn by_finding(case: &Case) -> Option<Answer> {
+    let found = |code: &str| case.finding(code);
+    for (finding, code, next) in [
+        (
+            "memory_high_stall",
+            "stalled",
+            "raise memory.high or remove it (`echo max > memory.high`)",
+        ),
+        (
+            "cgroup_count",
+            "cgroups_kept",
+            "find /sys/fs/cgroup -name memory.stat | wc -l: the rest were removed and live on",
+        ),
+    ] {
+        if let Some(sentence) = found(finding) {
+            return Answer::new(code, sentence, next);
+        }
+    }
+    let alone = case
+        .reading()
+        .rows
+        .iter()
+        .all(|(name, _)| name.starts_with("memory.pressure"));
+    if let Some(sentence) = found("pressure").filter(|_| alone) {
+        return Answer::new(
+            "pressure",
+            format!("{}: {sentence}", named(case.reading())),
+            "cat memory.stat memory.current memory.max memory.high of the same cgroup",
+        );
+    }
+    None
+}

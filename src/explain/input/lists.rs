@@ -1,0 +1,226 @@
+//! Lists of processes (top, ps, smem, pmap -x) and of kernel objects (slabtop, /proc/slabinfo).
+
+use crate::explain::kinds::{Cache, Process};
+use crate::explain::{Reading, What, number};
+
+/// The lists among the lines.
+pub fn read(lines: &[String]) -> Vec<Reading> {
+    [processes(lines), mapped(lines), slabs(lines)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn reading(source: &'static str, label: &str, what: What) -> Reading {
+    Reading {
+        source,
+        label: label.into(),
+        what,
+        ..Reading::default()
+    }
+}
+
+/// A size in KiB where it has no unit.
+fn kib(word: &str) -> Option<u64> {
+    match word.parse::<u64>() {
+        Ok(kib) => kib.checked_mul(1024),
+        Err(_) => number::parse(word),
+    }
+}
+
+/// A table with a PID and a resident size.
+fn processes(lines: &[String]) -> Option<Reading> {
+    let at = lines.iter().position(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.contains(&"PID") && ["RES", "RSS"].iter().any(|name| words.contains(name))
+    })?;
+    let head: Vec<&str> = lines[at].split_whitespace().collect();
+    // smem's sizes stand last, top's and ps's command does.
+    let from_right = head
+        .last()
+        .is_some_and(|last| matches!(*last, "RSS" | "PSS" | "Swap"));
+    let column = |names: &[&str]| head.iter().position(|word| names.contains(word));
+    let pid = column(&["PID"])?;
+    let command = column(&["COMMAND", "Command", "CMD"]).unwrap_or(head.len() - 1);
+    let cell = |words: &[&str], column: Option<usize>| {
+        let column = column?;
+        let at = if from_right {
+            (words.len() + column).checked_sub(head.len())?
+        } else {
+            column
+        };
+        words.get(at).and_then(|word| kib(word))
+    };
+    let mut found = Vec::new();
+    for line in &lines[at + 1..] {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_row =
+            words.len() >= head.len() && words.get(pid).is_some_and(|w| w.parse::<u32>().is_ok());
+        let Some(rss) = cell(&words, column(&["RES", "RSS"])).filter(|_| is_row) else {
+            continue;
+        };
+        found.push(Process {
+            name: words.get(command).map_or("", |word| word).to_string(),
+            rss,
+            pss: cell(&words, column(&["PSS"])),
+            private: cell(&words, column(&["USS"])),
+            swap: cell(&words, column(&["Swap", "SWAP"])),
+            ..Process::default()
+        });
+    }
+    let source = if from_right { "smem" } else { "top or ps" };
+    (!found.is_empty()).then(|| reading(source, "processes", What::Processes(found)))
+}
+
+/// pmap -x: `total kB  1234  567  89`.
+fn mapped(lines: &[String]) -> Option<Reading> {
+    lines
+        .iter()
+        .find(|line| line.starts_with("Address") && line.contains("RSS"))?;
+    let total = lines.iter().find(|line| line.starts_with("total"))?;
+    let sizes: Vec<u64> = total.split_whitespace().filter_map(kib).collect();
+    let name = lines.iter().find_map(|line| {
+        let (pid, command) = line.split_once(':')?;
+        pid.trim().parse::<u32>().ok()?;
+        command.split_whitespace().next().map(str::to_string)
+    });
+    let process = Process {
+        name: name.unwrap_or_default(),
+        rss: *sizes.get(1)?,
+        ..Process::default()
+    };
+    Some(reading("pmap", "a process", What::Processes(vec![process])))
+}
+
+fn slabs(lines: &[String]) -> Option<Reading> {
+    let of_slabtop = |words: &[&str]| {
+        let [objects, active, _, _, _, _, size, name] = words else {
+            return None;
+        };
+        let (objects, active) = (objects.parse().ok()?, active.parse::<u64>().ok()?);
+        let size = size
+            .strip_suffix('K')?
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(1024)?;
+        Some(cache(name, size, objects, active))
+    };
+    // name active objects size per-slab pages : tunables ... : slabdata active slabs shared.
+    let of_slabinfo = |words: &[&str]| {
+        let [name, active, objects, _, _, pages, ":", ..] = words else {
+            return None;
+        };
+        let slabs: u64 = words.iter().rev().nth(1)?.parse().ok()?;
+        let size = slabs.checked_mul(pages.parse().ok()?)?.checked_mul(4096)?;
+        Some(cache(
+            name,
+            size,
+            objects.parse().ok()?,
+            active.parse().ok()?,
+        ))
+    };
+    if !lines.iter().any(|line| {
+        line.contains("OBJS") || line.contains("<active_objs>") || line.contains("slabdata")
+    }) {
+        return None;
+    }
+    let mut caches: Vec<Cache> = lines
+        .iter()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            of_slabtop(&words).or_else(|| of_slabinfo(&words))
+        })
+        .collect();
+    caches.sort_by_key(|cache| std::cmp::Reverse(cache.bytes));
+    let mut found = reading("slabtop", "the machine's kernel objects", What::Memory);
+    let whole = lines
+        .iter()
+        .find(|line| line.starts_with("Active / Total Size"));
+    let told = whole.and_then(|line| {
+        line.split(['/', '('])
+            .filter_map(|part| part.trim().strip_suffix('K'))
+            .next_back()?
+            .parse::<f64>()
+            .ok()
+    });
+    let sum = caches
+        .iter()
+        .fold(0u64, |sum, cache| sum.saturating_add(cache.bytes));
+    let total = told
+        .filter(|kib| kib.is_finite() && *kib >= 0.0)
+        .map_or(sum, |kib| ((kib * 1024.0) as u64).max(sum));
+    found.scope = crate::explain::Scope::Node;
+    found.rows.set("node:Slab", total);
+    found.what = What::Slab(caches.clone());
+    (!caches.is_empty()).then_some(found)
+}
+
+fn cache(name: &str, bytes: u64, objects: u64, active: u64) -> Cache {
+    let used = active.saturating_mul(100).checked_div(objects).unwrap_or(0);
+    Cache {
+        name: name.to_string(),
+        bytes,
+        objects,
+        used,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(text: &str) -> Vec<Reading> {
+        read(
+            &text
+                .lines()
+                .map(|line| line.trim().to_string())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn lists_of_four_tools() {
+        let top = of(
+            "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n18143 root 20 0 1074.2m 143.0m 67.2m R 53.8 1.9 0:11.79 chrome\n8 root 20 0 455 44400 7900 S 1 0.6 2:02 python x\n",
+        );
+        let What::Processes(list) = &top[0].what else {
+            panic!("{top:?}")
+        };
+        assert_eq!(
+            (list[0].rss, list[1].rss, list[1].name.as_str()),
+            (143 << 20, 44_400 << 10, "python")
+        );
+        let smem = of(
+            "PID User Command Swap USS PSS RSS\n12 root /usr/bin/python3 a b 0 5000 6000 7000\n",
+        );
+        let What::Processes(list) = &smem[0].what else {
+            panic!("{smem:?}")
+        };
+        assert_eq!(
+            (list[0].pss, list[0].private, list[0].rss),
+            (Some(6000 << 10), Some(5000 << 10), 7000 << 10)
+        );
+        let pmap = of(
+            "12:   java -jar x\nAddress           Kbytes     RSS   Dirty Mode  Mapping\n00 4 4 0 r x\ntotal kB  12345  2345  1234\n",
+        );
+        let What::Processes(list) = &pmap[0].what else {
+            panic!("{pmap:?}")
+        };
+        assert_eq!((list[0].rss, list[0].name.as_str()), (2345 << 10, "java"));
+        let slab = of(
+            "# name            <active_objs> <num_objs>\ndentry 100 200 192 21 1 : tunables 0 0 0 : slabdata 10 10 0\n",
+        );
+        let What::Slab(list) = &slab[0].what else {
+            panic!("{slab:?}")
+        };
+        assert_eq!((list[0].bytes, list[0].used), (40_960, 50));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(rows in "(PID Command (RSS|PSS|RES)\n|OBJS\n|Address RSS\n)?(([0-9]{1,3}(K|m|%)?|total|:|a) ?){0,12}\n") {
+            of(&rows);
+        }
+    }
+}

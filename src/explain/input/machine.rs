@@ -1,0 +1,197 @@
+//! A machine's memory as the kernel reports it: `Mem-Info`, zones, the end of an OOM report,
+//! /proc/vmstat. Pages are 4 KiB but on some ARM and POWER machines; the reading says so.
+
+use crate::explain::kinds::Zone;
+use crate::explain::{Reading, Scope, clean, number};
+
+const PAGE: u64 = 4096;
+
+/// Counters in pages, as `Mem-Info` and `nr_` in /proc/vmstat name them, and meminfo's name.
+const COUNTERS: [(&str, &str); 16] = [
+    ("active_anon", "node:Active(anon)"),
+    ("inactive_anon", "node:Inactive(anon)"),
+    ("active_file", "node:Active(file)"),
+    ("inactive_file", "node:Inactive(file)"),
+    ("unevictable", "node:Unevictable"),
+    ("slab_reclaimable", "node:SReclaimable"),
+    ("slab_unreclaimable", "node:SUnreclaim"),
+    ("mapped", "node:Mapped"),
+    ("shmem", "node:Shmem"),
+    ("pagetables", "node:PageTables"),
+    ("free", "node:MemFree"),
+    ("dirty", "node:Dirty"),
+    ("writeback", "node:Writeback"),
+    ("kernel_misc_reclaimable", "node:KMisc"),
+    // Only in vmstat.
+    ("anon_pages", "node:AnonPages"),
+    ("page_table_pages", "node:PageTables"),
+];
+
+/// Whether a text has lines of such a report.
+pub fn is_report(text: &str) -> bool {
+    [
+        "Mem-Info:",
+        " pages RAM",
+        "total pagecache pages",
+        "lowmem_reserve[]",
+        "isolated_anon:",
+    ]
+    .iter()
+    .any(|mark| text.contains(mark))
+        || (text.contains("Node ") && text.contains(" free:") && text.contains(" min:"))
+}
+
+/// Fills `reading` with a machine's rows from the words of a report, and gives its zones.
+pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
+    let pages = |key: &str| {
+        words.iter().find_map(|word| {
+            let count = word
+                .strip_prefix(key)?
+                .strip_prefix(':')?
+                .parse::<u64>()
+                .ok()?;
+            count.checked_mul(PAGE)
+        })
+    };
+    for (key, name) in &COUNTERS[..13] {
+        if let Some(bytes) = pages(key) {
+            reading.rows.set(*name, bytes);
+        }
+    }
+    let before = |sequence: [&str; 2]| {
+        words
+            .windows(3)
+            .find(|w| w[1] == sequence[0] && w[2] == sequence[1])
+            .and_then(|w| w[0].parse::<u64>().ok()?.checked_mul(PAGE))
+    };
+    for (sequence, name) in [
+        (["pages", "RAM"], "node:MemTotal"),
+        (["pages", "reserved"], "node:Reserved"),
+        (["total", "pagecache"], "node:Cached"),
+    ] {
+        if let Some(bytes) = before(sequence) {
+            reading.rows.set(name, bytes);
+        }
+    }
+    for (first, name) in [("Free", "node:SwapFree"), ("Total", "node:SwapTotal")] {
+        let found = words
+            .windows(4)
+            .find(|w| w[0] == first && w[1] == "swap" && w[2] == "=");
+        if let Some(bytes) = found.and_then(|w| number::parse(&w[3])) {
+            reading.rows.set(name, bytes);
+        }
+    }
+    let zones = zones(words, reading);
+    if reading.rows.get("node:MemFree").is_none()
+        && let Some(free) = buddies(words)
+    {
+        reading.rows.set("node:MemFree", free);
+    }
+    if !reading.is_empty() {
+        reading.scope = Scope::Node;
+        reading
+            .notes
+            .push("Page counts were taken as pages of 4 KiB.".into());
+    }
+    zones
+}
+
+/// `Node 0 Normal free:65140kB min:65180kB ... managed:63287848kB`: their sums where the report's
+/// own totals are missing.
+fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
+    let starts: Vec<usize> = (0..words.len().saturating_sub(3))
+        .filter(|at| words[*at] == "Node" && words[at + 3].starts_with("free:"))
+        .collect();
+    let totals = reading.rows.clone();
+    let mut zones = Vec::new();
+    for (index, start) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(words.len());
+        let body: Vec<&String> = words[start + 3..end]
+            .iter()
+            .take_while(|w| w.contains(':'))
+            .collect();
+        let size = |key: &str| {
+            let found = body
+                .iter()
+                .find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
+            found.and_then(number::parse)
+        };
+        for (key, name) in [
+            ("active_anon", "node:Active(anon)"),
+            ("inactive_anon", "node:Inactive(anon)"),
+            ("active_file", "node:Active(file)"),
+            ("inactive_file", "node:Inactive(file)"),
+            ("unevictable", "node:Unevictable"),
+            ("free", "node:MemFree"),
+            ("managed", "node:MemTotal"),
+        ] {
+            if let (None, Some(bytes)) = (totals.get(name), size(key)) {
+                let sum = reading.rows.get(name).unwrap_or(0);
+                reading.rows.set(name, sum.saturating_add(bytes));
+            }
+        }
+        zones.push(Zone {
+            name: words[*start..start + 3].join(" "),
+            free: size("free").unwrap_or(0),
+            min: size("min").unwrap_or(0),
+            managed: size("managed").or_else(|| size("present")).unwrap_or(0),
+        });
+    }
+    zones
+}
+
+/// The totals of `Node 0 DMA: 0*4kB ... = 8248kB`.
+fn buddies(words: &[String]) -> Option<u64> {
+    let totals = words
+        .windows(3)
+        .filter(|w| w[0].ends_with("B") && w[1] == "=");
+    let blocks = totals
+        .filter(|w| w[0].contains("*") || w[0].starts_with('('))
+        .filter_map(|w| number::parse(&w[2]));
+    let flagged = words
+        .windows(3)
+        .filter(|w| w[0].ends_with(')') && w[1] == "=");
+    let flagged = flagged.filter_map(|w| number::parse(&w[2]));
+    blocks.chain(flagged).reduce(u64::saturating_add)
+}
+
+/// /proc/vmstat's `nr_` lines.
+pub fn vmstat(text: &str) -> Option<Reading> {
+    let mut reading = Reading::default();
+    for line in clean::lines(text) {
+        let mut words = line.split_whitespace();
+        let (Some(key), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>))
+        else {
+            continue;
+        };
+        let Some(key) = key.strip_prefix("nr_") else {
+            continue;
+        };
+        let known = match key {
+            "free_pages" => Some("node:MemFree"),
+            "file_pages" => Some("node:FilePages"),
+            "kernel_misc_reclaimable" => None,
+            key => COUNTERS
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, row)| *row),
+        };
+        if let Some((row, bytes)) = known.zip(count.checked_mul(PAGE)) {
+            reading.rows.set(row, bytes);
+        }
+    }
+    if reading.rows.iter().count() < 3 {
+        return None;
+    }
+    if let Some(file) = reading.rows.get("node:FilePages") {
+        reading.rows.set("node:Cached", file);
+        reading.rows.set("node:Buffers", 0);
+    }
+    reading.source = "/proc/vmstat";
+    reading.label = "the machine".into();
+    reading.scope = Scope::Node;
+    reading
+        .notes
+        .push("Page counts were taken as pages of 4 KiB.".into());
+    Some(reading)
+}

@@ -1,0 +1,364 @@
+//! Messages: the kubelet's evictions, a platform's limit, a runtime's own account.
+
+use crate::explain::kinds::{Eviction, Killed, Oom, Runtime};
+use crate::explain::{Reading, Scope, What, number};
+
+/// All messages in the text.
+pub fn read(text: &str) -> Vec<Reading> {
+    // JSON keeps a message's line breaks as `\n` and its quotes as `\"`.
+    let text = text.replace("\\n", "\n").replace("\\\"", "\"");
+    let found = [eviction(&text), platform(&text), system_oom(&text)];
+    found.into_iter().flatten().collect()
+}
+
+fn reading(source: &'static str, label: String, what: What) -> Reading {
+    Reading {
+        source,
+        label,
+        what,
+        ..Reading::default()
+    }
+}
+
+/// The number behind a word, whatever signs stand between.
+fn after(text: &str, word: &str) -> Option<u64> {
+    let at = text.find(word)? + word.len();
+    size(&text[at..])
+}
+
+/// The size at the beginning of a text, unit glued or apart.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim_start_matches([' ', ':', '=', '"', '\'', '\t', '[', '(']);
+    let mut words = text.split_whitespace();
+    let first = words
+        .next()?
+        .trim_end_matches(['.', ',', ';', ')', '"', '\'', '}', ']']);
+    let first = first.split(['"', ',', ')']).next()?;
+    let unit = words.next().and_then(number::unit);
+    match unit.filter(|_| first.bytes().all(|b| b.is_ascii_digit() || b == b'.')) {
+        Some(unit) => number::scale(first, unit),
+        None => number::parse(first),
+    }
+}
+
+/// The kubelet's message in its wordings since 1.6.
+fn eviction(text: &str) -> Option<Reading> {
+    let resource = |mark: &str| {
+        let rest = text.split_once(mark)?.1.trim_start_matches([' ', '[']);
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .unwrap_or(rest.len());
+        Some(rest[..end].to_string())
+    };
+    const OWN: [&str; 4] = [
+        "exceeds the total limit of containers",
+        "exceeded its local ephemeral storage limit",
+        "Usage of EmptyDir volume",
+        "exceeds the limit of",
+    ];
+    let own_limit = OWN[..3].iter().any(|mark| text.contains(mark));
+    let refused = resource("Node didn't have enough resource:");
+    let low = resource("low on resource:").or_else(|| resource("The node had condition:"));
+    let told = match (&low, &refused) {
+        (Some(resource), _) | (None, Some(resource)) => resource.clone(),
+        (None, None) if own_limit => "ephemeral-storage".into(),
+        (None, None) => return None,
+    };
+    let resource = match told.as_str() {
+        "MemoryPressure" => "memory".to_string(),
+        "DiskPressure" => "ephemeral-storage".to_string(),
+        _ => told,
+    };
+    let mut eviction = Eviction {
+        threshold: after(text, "Threshold quantity:")
+            .or_else(|| after(text, "exceeds the total limit of containers")),
+        available: after(text, "available:"),
+        own_limit,
+        refused: low.is_none() && refused.is_some(),
+        resource,
+        containers: Vec::new(),
+    };
+    for (at, mark) in text.match_indices(" was using ") {
+        let name = text[..at]
+            .rsplit([' ', '\n', '"'])
+            .next()
+            .unwrap_or("")
+            .to_string();
+        let rest = &text[at + mark.len()..];
+        let end = rest.find(" was using ").unwrap_or(rest.len());
+        let rest = &rest[..end];
+        let asked = after(rest, "request is").or_else(|| after(rest, "request of"));
+        eviction.containers.push((name, size(rest), asked));
+    }
+    let label = match eviction.containers.first() {
+        Some((name, _, _)) => format!("eviction, container {name}"),
+        None => "eviction".into(),
+    };
+    Some(reading("kubelet's message", label, What::Evicted(eviction)))
+}
+
+/// Platforms that tell their limit: Cloud Run, Lambda, Heroku, YARN.
+fn platform(text: &str) -> Option<Reading> {
+    let (limit, used, source) = if let Some((_, rest)) = text.split_once("emory limit of ")
+        && rest.contains("exceeded")
+    {
+        (size(rest)?, after(rest, "exceeded with"), "Cloud Run")
+    } else if text.contains("Max Memory Used:") {
+        (
+            after(text, "Memory Size:")?,
+            after(text, "Max Memory Used:"),
+            "AWS Lambda",
+        )
+    } else if text.contains("physical memory limits") {
+        let rest = text.split_once("Current usage:")?.1;
+        (after(rest, " of ")?, size(rest), "YARN")
+    } else if text.contains("Memory quota") && text.contains("mem=") {
+        let used = after(text, "mem=")?;
+        let share: f64 = text
+            .split_once("mem=")?
+            .1
+            .split(['(', '%'])
+            .nth(1)?
+            .parse()
+            .ok()?;
+        // The quota is not in the line: it follows from the share.
+        let quota = used as f64 / share * 100.0;
+        (
+            quota.is_finite().then_some(quota as u64)?,
+            Some(used),
+            "Heroku",
+        )
+    } else {
+        return None;
+    };
+    Some(reading(source, source.into(), What::OverLimit(limit, used)))
+}
+
+/// The kubelet's `System OOM encountered, victim process: java, pid: 12345`.
+fn system_oom(text: &str) -> Option<Reading> {
+    let rest = text
+        .split_once("System OOM encountered, victim process:")?
+        .1;
+    let name = rest
+        .trim_start()
+        .split([',', '\n', '"'])
+        .next()?
+        .trim()
+        .to_string();
+    let pid = after(rest, "pid:").unwrap_or(0);
+    let mut told = reading(
+        "Kubernetes event",
+        format!("System OOM, killed {name}"),
+        What::Kill(Box::new(Oom {
+            machine: true,
+            ..Oom::default()
+        })),
+    );
+    told.scope = Scope::Node;
+    told.killed = Some(Killed {
+        name,
+        pid,
+        ..Killed::default()
+    });
+    Some(told)
+}
+
+/// What a runtime says of itself.
+pub fn runtime(text: &str) -> Option<Reading> {
+    let rss = [
+        "process_resident_memory_bytes ",
+        "used_memory_rss:",
+        "VmRSS:",
+        "\nRss:",
+    ]
+    .iter()
+    .find_map(|word| after(text, word));
+    let runtime =
+        if text.contains("Native Memory Tracking") || text.contains("Java Heap (reserved=") {
+            let total = text.split_once("Total:").map_or(text, |(_, rest)| rest);
+            Runtime {
+                name: "the JVM (Native Memory Tracking)",
+                total: after(total, "committed=")?,
+                live: text
+                    .split_once("Java Heap")
+                    .and_then(|(_, rest)| after(rest, "committed=")),
+                rss,
+            }
+        } else if let Some(total) = after(text, "go_memstats_sys_bytes ") {
+            let live = after(text, "go_memstats_heap_inuse_bytes ");
+            Runtime {
+                name: "Go",
+                total,
+                live,
+                rss,
+            }
+        } else if text.contains("HeapInuse") && text.contains("Sys") {
+            let total = after(text, "\"Sys\"")
+                .or_else(|| after(text, "# Sys"))
+                .or_else(|| after(text, " Sys"))?;
+            Runtime {
+                name: "Go",
+                total,
+                live: after(text, "HeapInuse"),
+                rss,
+            }
+        } else if text.contains("heapTotal") {
+            let rss = after(text, "rss:")
+                .or_else(|| after(text, "\"rss\""))
+                .or(rss);
+            let outside = after(text, "external").unwrap_or(0);
+            let total = after(text, "heapTotal")?.saturating_add(outside);
+            Runtime {
+                name: "Node.js (V8)",
+                total,
+                live: after(text, "heapUsed"),
+                rss,
+            }
+        } else if text.contains("used_memory:") {
+            let total = after(text, "used_memory:")?;
+            Runtime {
+                name: "Redis",
+                total,
+                live: after(text, "used_memory_dataset:"),
+                rss,
+            }
+        } else {
+            return None;
+        };
+    Some(reading(
+        "runtime's account",
+        runtime.name.into(),
+        What::Runtime(runtime),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn evicted(text: &str) -> Eviction {
+        match &read(text)[0].what {
+            What::Evicted(eviction) => eviction.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_kubelets_wordings() {
+        let new = evicted(
+            "The node was low on resource: memory. Threshold quantity: 100Mi, available: 87608Ki. Container web was \
+             using 48458972Ki, request is 15Gi, has larger consumption of memory. Container log was using 5Mi, request is 0, \
+             has larger consumption of memory. ",
+        );
+        assert_eq!(
+            (new.threshold, new.available),
+            (Some(100 << 20), Some(87_608 << 10))
+        );
+        assert_eq!(
+            new.containers[0],
+            ("web".into(), Some(48_458_972 << 10), Some(15 << 30))
+        );
+        assert_eq!(new.containers[1], ("log".into(), Some(5 << 20), Some(0)));
+        let old = evicted(
+            "The node was low on resource: memory. Container app was using 1234Ki, which exceeds its request of 0. ",
+        );
+        assert_eq!(old.containers[0], ("app".into(), Some(1234 << 10), Some(0)));
+        assert_eq!(
+            evicted("The node was low on resource: [MemoryPressure].").resource,
+            "memory"
+        );
+        assert_eq!(
+            evicted("The node had condition: [DiskPressure]. ").resource,
+            "ephemeral-storage"
+        );
+        assert!(evicted("Usage of EmptyDir volume \"tmp\" exceeds the limit \"1Gi\". ").own_limit);
+        assert!(
+            evicted(
+                "Pod Node didn't have enough resource: memory, requested: 5, used: 6, capacity: 7"
+            )
+            .refused
+        );
+    }
+
+    #[test]
+    fn platforms_and_runtimes() {
+        for (text, limit, used) in [
+            (
+                "Memory limit of 512 MiB exceeded with 516 MiB used.",
+                512 << 20,
+                516 << 20,
+            ),
+            (
+                "Memory limit of 256M exceeded with 258M used.",
+                256 << 20,
+                258 << 20,
+            ),
+            (
+                "Memory Size: 128 MB\tMax Memory Used: 129 MB",
+                128_000_000,
+                129_000_000,
+            ),
+            (
+                "Container [pid=1] is running beyond physical memory limits. Current usage: 1.5 GB of 1 GB physical memory used",
+                1_000_000_000,
+                1_500_000_000,
+            ),
+        ] {
+            assert_eq!(
+                read(text)[0].what,
+                What::OverLimit(limit, Some(used)),
+                "{text}"
+            );
+        }
+        for (text, total, live, rss) in [
+            (
+                "Native Memory Tracking:\nTotal: reserved=664192KB, committed=253120KB\n- Java Heap (reserved=516096KB, committed=204800KB)",
+                253_120 << 10,
+                Some(204_800 << 10),
+                None,
+            ),
+            (
+                "go_memstats_sys_bytes 7.5e+07\ngo_memstats_heap_inuse_bytes 5e+07\nprocess_resident_memory_bytes 9e+07\n",
+                75_000_000,
+                Some(50_000_000),
+                Some(90_000_000),
+            ),
+            (
+                "{ rss: 4935680, heapTotal: 1826816, heapUsed: 650472, external: 49879 }",
+                1_876_695,
+                Some(650_472),
+                Some(4_935_680),
+            ),
+            (
+                "# Memory\r\nused_memory:1000000\r\nused_memory_rss:2000000\r\n",
+                1_000_000,
+                None,
+                Some(2_000_000),
+            ),
+            ("# HeapInuse = 5000\n# Sys = 9000\n", 9000, Some(5000), None),
+        ] {
+            let Some(Reading {
+                what: What::Runtime(found),
+                ..
+            }) = runtime(text)
+            else {
+                panic!("{text}")
+            };
+            assert_eq!(
+                (found.total, found.live, found.rss),
+                (total, live, rss),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "(?s).{0,120}", told in "(low on resource: | was using |Memory limit of |exceeded|mem=|Memory quota|[0-9]{1,4}(Mi|é)?| ){0,12}") {
+            read(&text);
+            read(&told);
+            runtime(&told);
+        }
+    }
+}

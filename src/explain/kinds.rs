@@ -1,0 +1,147 @@
+//! What a reading is, where it is more than rows: a kill, an eviction, a list of processes, ...
+
+/// The process an OOM report says was killed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Killed {
+    /// Its name, at most 15 characters as the kernel keeps it.
+    pub name: String,
+    /// Its pid on the host.
+    pub pid: u64,
+    /// Its anonymous resident memory in bytes, where the line was not cut before it.
+    pub anon_rss: Option<u64>,
+    /// Its resident file pages in bytes.
+    pub file_rss: Option<u64>,
+    /// Its resident shared memory in bytes.
+    pub shmem_rss: Option<u64>,
+    /// Its `oom_score_adj`: the kubelet writes the pod's class into it.
+    pub score_adj: Option<i64>,
+}
+
+/// A zone of a NUMA node, as a report of the machine prints it. Bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Zone {
+    /// `Node 0 Normal`.
+    pub name: String,
+    /// Free pages.
+    pub free: u64,
+    /// The watermark below which only the kernel itself may allocate.
+    pub min: u64,
+    /// Pages the allocator has.
+    pub managed: u64,
+}
+
+/// What an OOM report says beside its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Oom {
+    /// `CONSTRAINT_MEMCG`, `CONSTRAINT_NONE`, ...
+    pub constraint: Option<String>,
+    /// The cgroup whose limit it was.
+    pub limit_of: Option<String>,
+    /// The cgroup of the process that was killed.
+    pub task_in: Option<String>,
+    /// The mask of the allocation that failed: `0x0` is a page fault.
+    pub gfp: Option<String>,
+    /// Further processes of the same kill (memory.oom.group, or a child in place of its parent).
+    pub group: Vec<Killed>,
+    /// The zones of a machine.
+    pub zones: Vec<Zone>,
+    /// The largest process of the report's table: its name and resident bytes.
+    pub largest: Option<(String, u64)>,
+    /// Whether it is of the machine, not of a cgroup.
+    pub machine: bool,
+}
+
+/// The kubelet's message about a pod it threw out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Eviction {
+    /// `memory`, `ephemeral-storage`, `inodes`, ...
+    pub resource: String,
+    /// The eviction threshold and what was available, bytes.
+    pub threshold: Option<u64>,
+    /// Bytes available when it happened.
+    pub available: Option<u64>,
+    /// Each container it names: its name, bytes used, bytes requested.
+    pub containers: Vec<(String, Option<u64>, Option<u64>)>,
+    /// Whether a limit of the pod's own storage was exceeded, not the node's.
+    pub own_limit: bool,
+    /// Whether the node refused to take the pod in the first place.
+    pub refused: bool,
+}
+
+/// One cache of kernel objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// Its name.
+    pub name: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// Its objects.
+    pub objects: u64,
+    /// Percent of them in use.
+    pub used: u64,
+}
+
+/// One process. Bytes; none where the form has no such column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its command.
+    pub name: String,
+    /// Resident, shared pages included.
+    pub rss: u64,
+    /// Resident, each shared page divided by those who share it.
+    pub pss: Option<u64>,
+    /// Resident pages nobody shares.
+    pub private: Option<u64>,
+    /// The anonymous part of `pss` (of `rss` where there is no pss).
+    pub anon: Option<u64>,
+    /// The file part of it.
+    pub file: Option<u64>,
+    /// The shared memory (tmpfs) part of it.
+    pub shmem: Option<u64>,
+    /// Swapped out.
+    pub swap: Option<u64>,
+}
+
+/// A runtime's own account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// `the JVM`, `Go`, ...
+    pub name: &'static str,
+    /// What it took from the kernel by its own account, bytes.
+    pub total: u64,
+    /// What of it is live or used heap.
+    pub live: Option<u64>,
+    /// Resident memory by the operating system, where the same text has it.
+    pub rss: Option<u64>,
+}
+
+/// One row over time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// The row.
+    pub row: String,
+    /// (seconds, bytes), in order of time.
+    pub points: Vec<(f64, u64)>,
+}
+
+/// What a reading is about, beside its rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum What {
+    /// Rows of memory.
+    #[default]
+    Memory,
+    /// The kernel killed, or had nothing more to give.
+    Kill(Box<Oom>),
+    /// The kubelet evicted.
+    Evicted(Eviction),
+    /// A platform's own message: (limit, used), bytes.
+    OverLimit(u64, Option<u64>),
+    /// slabtop, /proc/slabinfo.
+    Slab(Vec<Cache>),
+    /// ps, top, smem, smaps_rollup.
+    Processes(Vec<Process>),
+    /// A runtime's account.
+    Runtime(Runtime),
+    /// One thing at several times.
+    Series(Series),
+}
