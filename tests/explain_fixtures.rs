@@ -211,7 +211,11 @@ fn every_file_as_it_lies_there() {
                     assert_never_healthy(&name, &finding.sentence);
                 }
             }
-            Err(error) => assert!(name.starts_with("starkware"), "{name}: {error}"),
+            // Rules are `judge`'s, and hold no numbers.
+            Err(error) => assert!(
+                name.starts_with("starkware") || name.ends_with(".yaml"),
+                "{name}: {error}"
+            ),
         }
     }
 }
