@@ -24,6 +24,7 @@ pub mod host;
 pub mod judge;
 pub mod lesson;
 pub mod metrics;
+pub mod need;
 pub mod outcome;
 pub mod plot;
 pub mod recording;

@@ -16,6 +16,7 @@ mod judge;
 mod list;
 mod logger;
 mod metrics;
+mod need;
 mod pack;
 mod plot;
 mod profile;
@@ -58,6 +59,8 @@ enum Command {
     Run(run::Args),
     /// Record any program in a limited cgroup, as `time` does for seconds.
     Record(record::Args),
+    /// Measure how much memory a program needs: the smallest limit under which it is as fast.
+    Need(need::Args),
     /// Watch an existing cgroup, a line a sample.
     Watch(watch::Args),
     /// Play a recording as if it happened now, for Prometheus and dashboards.
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Record(args) => {
             return record::run(args).unwrap_or_else(|error| exit::report(&error));
         }
+        Command::Need(args) => need::run(args),
         Command::Watch(args) => watch::run(args),
         Command::Replay(args) => replay::run(args),
         Command::List(args) => list::run(args),

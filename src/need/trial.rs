@@ -1,0 +1,111 @@
+//! One run under one limit, as its recording tells it.
+
+use std::collections::BTreeMap;
+
+use crate::formula::{FORMULAS, Kind};
+use crate::recording::{EventKind, Recording, StepResult};
+use crate::scenario::Outcome;
+
+/// What came of one run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Trial {
+    /// Seconds from the start to the end of the work.
+    pub seconds: f64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// It was cut off, since it took too long to matter.
+    pub cut_off: bool,
+    /// Seconds in which some process waited for memory; none where the kernel does not tell (v1).
+    pub stalled_some: Option<f64>,
+    /// Seconds in which all of them did.
+    pub stalled_full: Option<f64>,
+    /// File and anonymous pages read again soon after they were evicted.
+    pub refaults: Option<u64>,
+    /// Page faults that read a disk.
+    pub major_faults: Option<u64>,
+    /// The highest value of each formula that says "used", bytes.
+    #[serde(skip)]
+    pub most: BTreeMap<&'static str, i64>,
+}
+
+impl Trial {
+    /// Whether the work was done, however long it took.
+    pub fn is_done(&self) -> bool {
+        self.outcome == Outcome::Survived && !self.cut_off
+    }
+
+    /// A run that could not even begin under its limit.
+    pub fn not_begun(reason: String) -> Self {
+        Trial {
+            seconds: 0.0,
+            outcome: Outcome::Failed,
+            reason,
+            cut_off: false,
+            stalled_some: None,
+            stalled_full: None,
+            refaults: None,
+            major_faults: None,
+            most: BTreeMap::new(),
+        }
+    }
+
+    /// Reads it from a run's recording; `cut_off` says that the watcher ended it.
+    pub fn of(recording: &Recording, cut_off: bool) -> Self {
+        let footer = recording.footer.as_ref();
+        let last = |name: &str| last(recording, name);
+        let seconds = |name: &str| last(name).map(|us| us as f64 / 1e6);
+        let refaults = ["workingset_refault_file", "workingset_refault_anon"].map(last);
+        Trial {
+            seconds: work_done(recording) as f64 / 1e9,
+            outcome: footer.map_or(Outcome::Failed, |f| f.outcome),
+            reason: footer.map_or_else(|| "the recording was cut".into(), |f| f.reason.clone()),
+            cut_off,
+            stalled_some: seconds("memory.pressure:some.total"),
+            stalled_full: seconds("memory.pressure:full.total"),
+            refaults: refaults.into_iter().flatten().reduce(|a, b| a + b),
+            major_faults: last("pgmajfault"),
+            most: most(recording),
+        }
+    }
+}
+
+/// When the last step's work was done, nanoseconds; of a run without any, when it ended.
+fn work_done(recording: &Recording) -> u64 {
+    let done = recording
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::StepEnd(end) if !matches!(end.result, StepResult::Skipped(_)) => {
+                Some(end.work_done)
+            }
+            _ => None,
+        });
+    let end = recording.footer.as_ref().map_or(0, |f| f.t);
+    done.max().unwrap_or(end)
+}
+
+/// The highest value of a counter that only rises: with its cgroup it may be gone in the last samples.
+fn last(recording: &Recording, name: &str) -> Option<u64> {
+    let table = recording.tables.get(recording.main_group())?;
+    let total = format!("total_{name}");
+    let column = table.column(&total).or_else(|| table.column(name))?;
+    (0..table.len()).filter_map(|s| table.get(s, column)).max()
+}
+
+fn most(recording: &Recording) -> BTreeMap<&'static str, i64> {
+    let group = recording.main_group();
+    let index = recording.view_index(group);
+    let mut most = BTreeMap::new();
+    for sample in 0..recording.tables[group].len() {
+        let view = recording.view(group, &index, sample);
+        for formula in FORMULAS.iter().filter(|f| f.kind == Kind::Used) {
+            if let Some(value) = (formula.eval)(&view) {
+                let best = most.entry(formula.name).or_insert(value);
+                *best = value.max(*best);
+            }
+        }
+    }
+    most
+}
