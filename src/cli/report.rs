@@ -78,7 +78,12 @@ mod with_charts {
                 scenario: row.scenario,
                 // Detectors count in their own, stretched time.
                 fired: row.fired_at_s.map(|t| t / row.time_scale),
-                judgement: row.error.unwrap_or_else(|| row.verdict.words().into()),
+                judgement: row.error.or(row.not_judged).unwrap_or_else(|| {
+                    let why = row
+                        .why
+                        .map_or_else(String::new, |why| format!(": {}", why.words()));
+                    format!("{}{why}", row.verdict.words())
+                }),
                 right: row.verdict.is_right(),
             })
         });

@@ -345,19 +345,26 @@ fn remedy(matcher: &Matcher, metric: &str) -> String {
         "=~" => a_match(value),
         _ => Some("mine".to_owned()),
     };
-    // What a scrape of another exporter adds is set by the start of its metrics' names.
-    let of_scrape = ["job", "instance"].contains(&label.as_str());
-    let prefix = match metric.split_once('_') {
-        Some((start @ ("kube" | "node"), _)) if of_scrape => format!("{start}_:"),
-        _ => String::new(),
+    // What a scrape of another exporter adds is not cAdvisor's to set.
+    let exporter = match metric.split_once('_').map(|(start, _)| start) {
+        Some("kube") => Some(["kube-state-metrics", "10.0.0.2:8080"]),
+        Some("node") => Some(["node-exporter", "10.0.0.1:9100"]),
+        _ => None,
     };
+    match (label.as_str(), exporter) {
+        ("job", Some([job, _])) => return format!("write job={job:?}, which {metric} has here"),
+        ("instance", Some([_, own])) => {
+            return format!("write instance={own:?}, which {metric} has here");
+        }
+        _ => {}
+    }
     match value {
         Some(value) if value.contains([' ', '\'', '*', '(', '$', ';', '&', '|']) => {
-            format!("judge with --set '{prefix}{label}={value}'")
+            format!("judge with --set '{label}={value}'")
         }
-        Some(value) => format!("judge with --set {prefix}{label}={value}"),
+        Some(value) => format!("judge with --set {label}={value}"),
         None => format!(
-            "judge with --set {prefix}{label}=VALUE, a value that matches {value:?}",
+            "judge with --set {label}=VALUE, a value that matches {value:?}",
             value = matcher.value
         ),
     }
