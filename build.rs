@@ -11,6 +11,9 @@ fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let code = catalogue(&root.join("scenarios"));
     std::fs::write(out.join("catalogue.rs"), code).expect("OUT_DIR can be written");
+    println!("cargo::rerun-if-changed=scenarios/runtimes");
+    let code = programs(&root.join("scenarios/runtimes"));
+    std::fs::write(out.join("programs.rs"), code).expect("OUT_DIR can be written");
     let code = shipped(&root.join("recordings"));
     std::fs::write(out.join("shipped.rs"), code).expect("OUT_DIR can be written");
     // The font of PNG figures comes with a crate: 757 KB, deflated 380.
@@ -36,6 +39,19 @@ fn catalogue(dir: &Path) -> String {
             "    CatalogueEntry {{ name: {name:?}, text: include_str!({file:?}) }},"
         )
         .expect("a string can be written to");
+    }
+    code.push_str("];\n");
+    code
+}
+
+/// One entry a file of `scenarios/runtimes/`: its name and its text.
+fn programs(dir: &Path) -> String {
+    let mut code = String::from("static PROGRAMS: &[(&str, &str)] = &[\n");
+    for file in sorted(dir) {
+        let name = file.file_name().and_then(|n| n.to_str());
+        let name = name.expect("names of programs are ASCII");
+        writeln!(code, "    ({name:?}, include_str!({file:?})),")
+            .expect("a string can be written to");
     }
     code.push_str("];\n");
     code

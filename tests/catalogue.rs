@@ -15,9 +15,24 @@ fn main() {
     arguments.test_threads = Some(1);
     let trials = scenario::catalogue()
         .iter()
+        .filter(|entry| !is_suite(entry) || OF_THE_SUITES.contains(&entry.name))
         .map(|entry| trial(entry.name))
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Of the runtimes and services, which take half an hour, these run with every test; all of them by
+/// `memtide run --filter runtime` and `memtide run --filter service`.
+const OF_THE_SUITES: [&str; 4] = [
+    "glibc-pinned",
+    "python-all",
+    "redis-bgsave-oom",
+    "nginx-shm-cache",
+];
+
+fn is_suite(entry: &scenario::CatalogueEntry) -> bool {
+    let scenario = entry.parse(Overrides::default());
+    scenario.is_ok_and(|s| s.tags.iter().any(|t| t == "runtime" || t == "service"))
 }
 
 fn trial(name: &'static str) -> Trial {

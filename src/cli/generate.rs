@@ -22,6 +22,8 @@ enum What {
     Fish,
     /// docs/kernels.md: what differs between the shipped recordings (Markdown).
     KernelsDoc,
+    /// docs/runtimes.md: which runtime gives memory back how (Markdown).
+    RuntimesDoc,
     /// scripts/kind/base/jobs.yaml: the scenarios as Kubernetes Jobs for pods without any rights.
     KindJobs,
     /// scripts/kind/overlays/managed/jobs.yaml: those that need a privileged pod.
@@ -53,6 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::KindManagedJobs => {
             out = jobs::manifest(&jobs::managed()?, "kind-managed-jobs").into_bytes();
         }
+        What::RuntimesDoc => out = crate::lesson::runtimes()?.into_bytes(),
         What::KernelsDoc => out = super::compare::kernels_doc()?.into_bytes(),
     }
     io::stdout().write_all(&out)?;

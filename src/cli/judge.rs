@@ -20,7 +20,7 @@ use crate::judge::render;
 use crate::judge::rules::{Rules, RulesError};
 use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
-use crate::{detector, judge, scenario, units};
+use crate::{detector, scenario, units};
 
 use super::{Exit, Failure, common};
 
@@ -204,7 +204,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         progress: &|progress| teller.tell(progress),
     };
     let card = panel::judge_so(&candidates, &corpus, &manner);
-    let _ = judge::descendants::end_all(Duration::from_secs(5));
+    let _ = crate::descendants::end_all(Duration::from_secs(5));
     let card = card.map_err(environment)?;
     for note in card.detectors.iter().flat_map(|detector| &detector.notes) {
         log::warn!("{note}");

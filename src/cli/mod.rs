@@ -22,6 +22,7 @@ mod plot;
 mod profile;
 mod progress;
 mod record;
+mod record_service;
 mod recordings;
 mod replay;
 mod report;

@@ -7,8 +7,10 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use super::common::{self, Placed};
+use super::record_service::ServiceArgs;
 use super::{Exit, Failure, profile};
-use crate::harness::{HarnessError, Nobody, Sink};
+use crate::harness::{self, Command, Environment, Finished, HarnessError, Nobody, Options, Sink};
+use crate::scenario::Outcome;
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,20 @@ pub struct Args {
     /// Time between samples.
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = units::parse_duration)]
     interval: Duration,
+    /// Its name in the recording (default: the command line).
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Seconds of a detector's time that one recorded second stands for.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_scale)]
+    time_scale: f64,
+    /// Run the command with this user's rights (needs root).
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Put the command's output into this file; its end is in the recording if the command fails.
+    #[arg(long, value_name = "FILE", conflicts_with = "load")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    service: ServiceArgs,
     #[command(flatten)]
     placed: Placed,
     /// The command and its arguments. `record` ends with its code; 127 if there is no such command,
@@ -43,22 +59,48 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let environment = args.placed.environment()?;
-    let finished = environment
-        .record(
-            &args.command,
-            args.limit,
-            args.interval,
-            &Sink::File(out.clone()),
-            &mut Nobody,
-        )
-        .map_err(|error| explain(error, &args.command[0]))?;
+    let finished = record(&args, &environment, &out).map_err(|e| explain(e, &args.command[0]))?;
     let recording = crate::recording::read_path(&out)?;
     let mut stderr = std::io::stderr();
     let colour = common::colour(stderr.is_terminal());
     // On stderr, as `time` does: stdout is the command's.
     write!(stderr, "{}", profile::render(&recording, colour))?;
     writeln!(stderr, "  recording: {}", out.display())?;
+    if args.service.is_service() && finished.outcome == Outcome::Survived {
+        return Ok(ExitCode::SUCCESS);
+    }
     Ok(exit_code(finished.exit, finished.interrupted))
+}
+
+fn record(args: &Args, environment: &Environment, out: &Path) -> Result<Finished, HarnessError> {
+    let sink = Sink::File(out.to_path_buf());
+    let mut scenario = if args.service.is_service() {
+        let service = args.service.service(&args.command, args.user.as_deref());
+        harness::service_scenario(service, args.limit, args.interval)
+    } else {
+        harness::command_scenario(&args.command, args.limit, args.interval)
+    };
+    scenario.time_scale = args.time_scale;
+    if let Some(name) = &args.name {
+        scenario.name.clone_from(name);
+    }
+    if args.service.is_service() {
+        return environment.run(&scenario, &Options { sink }, &mut Nobody);
+    }
+    let command = Command {
+        words: &args.command,
+        user: args.user.as_deref(),
+        output: args.output.as_deref(),
+    };
+    environment.record_as(&scenario, &command, &sink, &mut Nobody)
+}
+
+fn parse_scale(text: &str) -> Result<f64, String> {
+    let scale = text
+        .parse::<f64>()
+        .ok()
+        .filter(|s| (0.001..=1e6).contains(s));
+    scale.ok_or_else(|| "a number from 0.001 to 1000000; 60 makes a minute of a second".into())
 }
 
 /// The command's own code; 128 and the signal's number where one ended it, as shells have it.

@@ -93,7 +93,7 @@ fn all() -> Result<Vec<Scenario>, Diagnostics> {
         let scenario = entry.parse(Overrides::default())?;
         let actors = scenario.containers.iter().flat_map(|c| &c.actors);
         let mut steps = actors.flat_map(|a| &a.steps);
-        if !steps.any(|step| matches!(step.workload, Workload::Exec(_))) {
+        if !steps.any(|step| matches!(step.workload, Workload::Exec(_) | Workload::Serve(_))) {
             scenarios.push(scenario);
         }
     }

@@ -18,8 +18,12 @@ pub struct Actor {
     pub name: String,
     /// What it knows.
     pub page: std::sync::Arc<Page>,
+    /// Whether it works outside of the container's cgroup.
+    pub outside: bool,
     /// Whether it told that it is ready.
     pub ready: bool,
+    /// Where a command's output goes, if it was asked for.
+    pub output: Option<std::path::PathBuf>,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
@@ -51,6 +55,8 @@ impl Actor {
             index,
             name: name.to_string(),
             page: std::sync::Arc::new(page),
+            outside: false,
+            output: None,
             ready: false,
             child,
             stdin: Some(stdin),
@@ -68,6 +74,8 @@ impl Actor {
             index: 0,
             name: name.to_string(),
             page: std::sync::Arc::new(page),
+            outside: false,
+            output: None,
             ready: true,
             child,
             stdin: None,
@@ -80,6 +88,21 @@ impl Actor {
     /// Whether it is a command and not a worker.
     pub fn is_command(&self) -> bool {
         self.stdout.is_none()
+    }
+
+    /// The end of a command's output, as the end of a message; empty if it is not kept.
+    pub fn output_tail(&self) -> String {
+        const MOST: usize = 2000;
+        let bytes = self
+            .output
+            .as_ref()
+            .and_then(|path| std::fs::read(path).ok());
+        let bytes = bytes.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(MOST)..]).into_owned();
+        match text.trim() {
+            "" => String::new(),
+            text => format!("; the end of its output: {text}"),
+        }
     }
 
     /// Its process id.
@@ -109,7 +132,16 @@ impl Actor {
 
     /// Lets step `step` begin.
     pub fn go(&mut self, step: usize) {
-        match serde_json::to_string(&Order::Go(step)) {
+        self.order(&Order::Go(step));
+    }
+
+    /// Lets the service of step `step` stop.
+    pub fn stop(&mut self, step: usize) {
+        self.order(&Order::Stop(step));
+    }
+
+    fn order(&mut self, order: &Order) {
+        match serde_json::to_string(order) {
             Ok(line) => self.send_line(&line),
             Err(error) => log::warn!("can't write an order: {error}"),
         }
@@ -160,8 +192,19 @@ impl Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         if self.exit.is_none() {
+            // Outside of the container no cgroup takes along what it started. A command that is the
+            // actor was started with the container's.
+            let below = if self.outside {
+                crate::descendants::below(self.pid(), 0).unwrap_or_default()
+            } else {
+                Vec::new()
+            };
             // It is ours, it is not reaped yet, so its id can't be another's.
             let _ = self.child.kill();
+            for process in below {
+                let pid = nix::unistd::Pid::from_raw(process.pid);
+                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
             let _ = self.child.wait();
         }
     }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::scenario::{Actor, Class, Condition, Container, Scenario, Step, Truth};
-use crate::workload::{Exec, Workload};
+use crate::scenario::{
+    Actor, Class, Condition, Container, Says, Scenario, Serving, Step, StepRef, Truth,
+};
+use crate::workload::{Exec, Serve, Workload};
 
 /// One command under a limit, however long it takes.
 pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
@@ -16,15 +18,96 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
             files: Vec::new(),
             command: command.to_vec(),
             env: Vec::new(),
+            user: None,
             duration_ms: None,
         }),
         when: Condition::default(),
+        serving: None,
     };
     let actor = Actor {
         name: "command".into(),
+        outside: false,
         steps: vec![step],
     };
     bare(&command.join(" "), "app", limit, interval, vec![actor])
+}
+
+/// A service under a limit, and the load that it serves.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The service's program and arguments.
+    pub command: Vec<String>,
+    /// The load's, run outside of the service's cgroup; with its end the service ends.
+    pub load: Vec<String>,
+    /// Variables of both.
+    pub env: Vec<(String, String)>,
+    /// Whose rights the service has; memtide's own if there is none.
+    pub user: Option<String>,
+    /// The text of its output after which it is ready.
+    pub line: Option<String>,
+    /// The port on which it listens when it is ready.
+    pub port: Option<String>,
+    /// The command that succeeds when it is ready.
+    pub ready: Vec<String>,
+    /// The longest it may take to be ready.
+    pub within: Duration,
+    /// What it says of its own memory.
+    pub says: Vec<Says>,
+    /// The number of the signal that stops it.
+    pub stop_signal: i32,
+}
+
+/// How long a recorded service may take to stop, ms.
+const STOP_MS: u64 = 10_000;
+
+/// A service in a container of its own, however long its load takes.
+pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
+    let exec = |command: Vec<String>, user| Exec {
+        files: Vec::new(),
+        command,
+        env: service.env.clone(),
+        user,
+        duration_ms: None,
+    };
+    let name = service.command.join(" ");
+    let load = Step {
+        name: "load".into(),
+        say: service.load.join(" "),
+        after: vec![StepRef {
+            container: 0,
+            actor: 0,
+            step: 0,
+        }],
+        workload: Workload::Exec(exec(service.load.clone(), None)),
+        when: Condition::default(),
+        serving: None,
+    };
+    let serve = Step {
+        name: "serve".into(),
+        say: name.clone(),
+        after: Vec::new(),
+        workload: Workload::Serve(Serve {
+            run: exec(service.command.clone(), service.user.clone()),
+            line: service.line,
+            stop_signal: service.stop_signal,
+            stop_ms: STOP_MS,
+        }),
+        when: Condition::default(),
+        serving: Some(Serving {
+            until: Vec::new(),
+            port: service.port,
+            command: service.ready,
+            within: service.within,
+            says: service.says,
+        }),
+    };
+    let actor = |name: &str, outside, step| Actor {
+        name: name.into(),
+        outside,
+        steps: vec![step],
+    };
+    let actors = vec![actor("service", false, serve), actor("load", true, load)];
+    bare(&name, "app", limit, interval, actors)
 }
 
 /// A cgroup in which others work.

@@ -1,8 +1,9 @@
 //! The machine a run happens on: where its cgroups go, what is known of it, what was left there.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
 use std::time::Duration;
 
 use super::actor::Actor;
@@ -46,6 +47,17 @@ impl Sink {
 pub struct Options {
     /// Where its recording goes.
     pub sink: Sink,
+}
+
+/// A command to record.
+#[derive(Debug, Clone, Copy)]
+pub struct Command<'a> {
+    /// Program and arguments; never empty.
+    pub words: &'a [String],
+    /// Whose rights it has; memtide's own if there is none.
+    pub user: Option<&'a str>,
+    /// Takes its stdout and stderr instead of memtide's own; its pages are charged to the command.
+    pub output: Option<&'a Path>,
 }
 
 /// A place to run in, found once for all scenarios of a command.
@@ -130,23 +142,54 @@ impl Environment {
         observer: &mut dyn Observer,
     ) -> Result<Finished, HarnessError> {
         let scenario = ad_hoc::command(command, limit, interval);
-        site::check_limits(&scenario, &self.host)?;
+        let command = Command {
+            words: command,
+            user: None,
+            output: None,
+        };
+        self.record_as(&scenario, &command, sink, observer)
+    }
+
+    /// The same with the scenario given (see [`ad_hoc::command`]), and more to choose.
+    ///
+    /// # Errors
+    /// As [`Environment::run`].
+    pub fn record_as(
+        &self,
+        scenario: &Scenario,
+        command: &Command<'_>,
+        sink: &Sink,
+        observer: &mut dyn Observer,
+    ) -> Result<Finished, HarnessError> {
+        site::check_limits(scenario, &self.host)?;
         let id = RunId::new().map_err(doing("naming the run"))?;
-        let sites = Sites::create(&self.hierarchy, &self.chosen, &id, &scenario)?;
-        let name = command[0].clone();
+        let sites = Sites::create(&self.hierarchy, &self.chosen, &id, scenario)?;
+        let name = command.words[0].clone();
         let failed = |source| HarnessError::Spawn {
             actor: name.clone(),
             source,
         };
-        let workdir = WorkDir::create(&self.workdir, &id, &scenario)?;
+        let workdir = WorkDir::create(&self.workdir, &id, scenario)?;
         let (page, _) = Page::create(workdir.path()).map_err(failed)?;
-        let mut process = Command::new(&command[0]);
-        process.args(&command[1..]);
+        let mut process = process::Command::new(&command.words[0]);
+        process.args(&command.words[1..]);
+        if let Some(path) = command.output {
+            let file = File::create(path).map_err(doing("making the output's file"))?;
+            let copy = file
+                .try_clone()
+                .map_err(doing("sharing the output's file"))?;
+            process.stdout(file).stderr(copy);
+        }
         sites.enter(0, &mut process);
+        if let Some(user) = command.user {
+            crate::user::become_user(&mut process, user)
+                .map_err(|why| doing("taking another user's rights")(io::Error::other(why)))?;
+        }
         let child = process.spawn().map_err(failed)?;
-        let actor = Actor::command(&scenario.containers[0].actors[0].name, child, page);
-        let stage = Stage::new(&scenario, sites, workdir);
-        self.live(&scenario, stage, vec![actor], sink, observer)
+        let mut actor = Actor::command(&scenario.containers[0].actors[0].name, child, page);
+        actor.output = command.output.map(Path::to_path_buf);
+        let stage = Stage::new(scenario, sites, workdir);
+        self.live(scenario, stage, vec![actor], sink, observer)
     }
 
     fn live(

@@ -14,6 +14,7 @@ use super::evidence;
 use super::observer::Observer;
 use super::restart::{Chore, Controller};
 use super::schedule::Schedule;
+use super::serving::Served;
 use super::stage::Stage;
 use super::verdicts::{HIGH, Verdicts};
 use crate::host::HostFacts;
@@ -85,6 +86,7 @@ pub(super) struct Live<'a> {
     pub(super) settling: Vec<Settling>,
     pub(super) controllers: Vec<Controller>,
     pub(super) chores: Vec<Chore>,
+    pub(super) served: Vec<Served>,
     /// By container.
     pub(super) evidence: Vec<Evidence>,
     pub(super) of_run: OfRun,
@@ -97,7 +99,7 @@ pub(super) struct Live<'a> {
     gone: Vec<bool>,
     /// When memory.events `high` of each group last rose, nanoseconds.
     pub(super) high_rose: Vec<Option<u64>>,
-    stop: bool,
+    pub(super) stop: bool,
 }
 
 impl<'a> Live<'a> {
@@ -108,6 +110,7 @@ impl<'a> Live<'a> {
             settling: Vec::new(),
             controllers: Live::controllers(parts.scenario),
             chores: Vec::new(),
+            served: Vec::new(),
             evidence: evidence::nothing_yet(parts.scenario),
             of_run: OfRun::default(),
             exit: None,
@@ -191,6 +194,10 @@ impl<'a> Live<'a> {
         if let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) {
             actor.go(step.step);
         }
+        if let Some(serving) = &self.step(step).serving {
+            let now = self.parts.clock.now_ns();
+            self.served.push(Served::new(step, serving, now));
+        }
         Ok(())
     }
 
@@ -203,7 +210,7 @@ impl<'a> Live<'a> {
             .into_iter()
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
-        let timeout = if self.settling.is_empty() {
+        let timeout = if self.settling.is_empty() && !self.awaits_services() {
             PollTimeout::NONE
         } else {
             // Milliseconds; 10 fits.
@@ -224,6 +231,7 @@ impl<'a> Live<'a> {
         }
         self.messages()?;
         self.act()?;
+        self.look_after_services()?;
         self.settle()
     }
 
@@ -274,6 +282,7 @@ impl<'a> Live<'a> {
     }
 
     pub(super) fn sample(&mut self, group: usize) -> Result<(), HarnessError> {
+        self.listen_to_services(group);
         let t = self.parts.clock.now_ns();
         let reading = self.parts.sampler.sample(group);
         self.gone[group] = reading.ended;
@@ -325,16 +334,19 @@ impl<'a> Live<'a> {
         for i in 0..self.parts.actors.len() {
             for message in self.parts.actors[i].messages() {
                 let actor = &mut self.parts.actors[i];
+                let (container, index) = (actor.container, actor.index);
+                let at = |step| StepRef {
+                    container,
+                    actor: index,
+                    step,
+                };
                 match message {
                     Message::Ready { .. } => actor.ready = true,
-                    Message::Report(report) => {
-                        let step = StepRef {
-                            container: actor.container,
-                            actor: actor.index,
-                            step: report.step,
-                        };
-                        self.work_done(step, report);
+                    Message::Serving(step) => self.service_runs(at(step)),
+                    Message::Report(report) if self.is_served(at(report.step)) => {
+                        self.service_over(at(report.step), report)?;
                     }
+                    Message::Report(report) => self.work_done(at(report.step), report),
                 }
             }
         }
@@ -376,7 +388,7 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    fn step_over(&mut self, settled: Settling) -> Result<(), HarnessError> {
+    pub(super) fn step_over(&mut self, settled: Settling) -> Result<(), HarnessError> {
         self.sample_all()?;
         let step = settled.step;
         let actor = self.parts.actors.iter().find(|a| is(a, step));
@@ -399,7 +411,9 @@ impl<'a> Live<'a> {
             unit: settled.report.unit,
             smaps,
         }))?;
-        self.schedule.end(step);
+        if !self.stop_service(step) {
+            self.schedule.end(step);
+        }
         Ok(())
     }
 
@@ -417,12 +431,15 @@ impl<'a> Live<'a> {
                 (Some(code), _) => End::Code(code),
                 (None, signal) => End::Signal(signal.unwrap_or(0)),
             };
-            let oom_killed = self.evidence[container].exit(&name, end);
+            let outside = self.parts.actors[i].outside;
+            let oom_killed = !outside && self.evidence[container].exit(&name, end);
             let lost = self.schedule.lose(container, index);
             if let Some(step) = lost.filter(|_| self.parts.actors[i].is_command()) {
-                self.command_over(step, status)?;
+                let tail = self.parts.actors[i].output_tail();
+                self.command_over(step, status, &tail)?;
             } else if let Some(step) = lost {
                 self.settling.retain(|s| s.step != step);
+                self.served.retain(|s| s.step != step);
                 let step = self.id(step).step;
                 self.evidence[container]
                     .failed(format!("{name} ended during step {step} ({status})"));
@@ -439,11 +456,16 @@ impl<'a> Live<'a> {
     }
 
     /// A recorded command has ended: so has its one step.
-    fn command_over(&mut self, step: StepRef, status: ExitStatus) -> Result<(), HarnessError> {
+    fn command_over(
+        &mut self,
+        step: StepRef,
+        status: ExitStatus,
+        tail: &str,
+    ) -> Result<(), HarnessError> {
         let result = if status.success() {
             StepResult::Done
         } else {
-            StepResult::Failed(status.to_string())
+            StepResult::Failed(format!("{status}{tail}"))
         };
         self.exit = Some(status);
         let id = self.id(step);

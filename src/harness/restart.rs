@@ -142,12 +142,13 @@ impl Live<'_> {
         // What its counters have seen goes with the cgroup.
         self.sample(group)?;
         self.settling.retain(|s| s.step.container != container);
+        self.served.retain(|s| s.step.container != container);
         let (old, others) = std::mem::take(&mut self.parts.actors)
             .into_iter()
             .partition(|actor| actor.container == container);
         self.parts.actors = others;
         let old: Vec<super::actor::Actor> = old;
-        for actor in &old {
+        for actor in old.iter().filter(|actor| !actor.outside) {
             self.parts.sampler.detach(group, &actor.name);
             if delete_files {
                 // They can't note it themselves any more.
@@ -170,6 +171,10 @@ impl Live<'_> {
             self.parts.sampler.reopen(group, path)?;
         }
         for actor in stage.spawn(container)? {
+            if actor.outside {
+                self.parts.actors.push(actor);
+                continue;
+            }
             let truth = Some(actor.page.clone() as std::sync::Arc<dyn crate::sampler::TruthSource>);
             self.parts
                 .sampler

@@ -32,6 +32,8 @@ pub struct Schedule {
     /// How many steps each actor has.
     steps: Vec<Vec<usize>>,
     ended: Vec<StepRef>,
+    /// Services that are ready: what waits for them may start.
+    serving: Vec<StepRef>,
 }
 
 impl Schedule {
@@ -44,6 +46,7 @@ impl Schedule {
             states: steps.iter().map(waiting).collect(),
             steps,
             ended: Vec::new(),
+            serving: Vec::new(),
         }
     }
 
@@ -56,7 +59,8 @@ impl Schedule {
                     continue;
                 };
                 let step = &scenario.containers[container].actors[actor].steps[next];
-                if step.after.iter().all(|other| self.ended.contains(other)) {
+                let over = |other| self.ended.contains(other) || self.serving.contains(other);
+                if step.after.iter().all(over) {
                     ready.push(StepRef {
                         container,
                         actor,
@@ -73,8 +77,37 @@ impl Schedule {
         self.states[step.container][step.actor] = State::Doing { now: step.step };
     }
 
+    /// The service of `step` is ready.
+    pub fn serve(&mut self, step: StepRef) {
+        self.serving.push(step);
+    }
+
+    /// Whether nothing is left for the service of `step` to do: the steps of `until` have ended, or,
+    /// where none is named, those of all other actors but services.
+    pub fn done_with(&self, step: StepRef, until: &[StepRef], scenario: &Scenario) -> bool {
+        if !until.is_empty() {
+            return until.iter().all(|other| self.ended.contains(other));
+        }
+        let mut actors = self.states.iter().enumerate().flat_map(|(c, states)| {
+            let states = states.iter().enumerate();
+            states.map(move |(a, state)| (c, a, *state))
+        });
+        actors.all(|(c, a, state)| {
+            let own = (c, a) == (step.container, step.actor);
+            let serves = match state {
+                State::Over => true,
+                State::Waiting { .. } => false,
+                State::Doing { now } => scenario.containers[c].actors[a].steps[now]
+                    .serving
+                    .is_some(),
+            };
+            own || serves
+        })
+    }
+
     /// `step` has ended, in whatever way.
     pub fn end(&mut self, step: StepRef) {
+        self.serving.retain(|other| *other != step);
         self.ended.push(step);
         let steps = self.steps[step.container][step.actor];
         self.states[step.container][step.actor] = State::before(step.step + 1, steps);
@@ -108,6 +141,7 @@ impl Schedule {
     /// All actors of a container begin again with their first step.
     pub fn begin_again(&mut self, container: usize) {
         self.ended.retain(|step| step.container != container);
+        self.serving.retain(|step| step.container != container);
         for (state, steps) in self.states[container]
             .iter_mut()
             .zip(&self.steps[container])
@@ -132,12 +166,22 @@ impl Schedule {
         }
     }
 
-    /// Whether another actor of `container` than `actor` is doing a step.
+    /// Whether another actor of `container` than `actor` is doing a step. A service that is ready
+    /// only answers: with its clients gone its counters settle.
     pub fn others_at_work(&self, container: usize, actor: usize) -> bool {
-        self.states[container]
-            .iter()
-            .enumerate()
-            .any(|(other, state)| other != actor && matches!(state, State::Doing { .. }))
+        let states = self.states[container].iter().enumerate();
+        let at_work = |(other, state): (usize, &State)| {
+            let State::Doing { now } = *state else {
+                return false;
+            };
+            let step = StepRef {
+                container,
+                actor: other,
+                step: now,
+            };
+            other != actor && !self.serving.contains(&step)
+        };
+        states.into_iter().any(at_work)
     }
 
     /// Whether an actor of `container` has steps to do.

@@ -131,7 +131,7 @@ impl Sites {
         let sources = self.sources(hierarchy, scenario);
         let mut sampler = Sampler::open(sources, true)?;
         let group_of = self.group_of();
-        for actor in actors {
+        for actor in actors.iter().filter(|actor| !actor.outside) {
             let truth = Some(actor.page.clone() as Arc<dyn TruthSource>);
             sampler.attach(group_of[actor.container], &actor.name, actor.pid(), truth);
         }
@@ -152,6 +152,7 @@ impl Sites {
             scenario.containers[container]
                 .actors
                 .iter()
+                .filter(|a| !a.outside)
                 .map(|a| a.name.clone())
                 .collect()
         };
@@ -197,6 +198,11 @@ pub fn fits_ambient(scenario: &Scenario, limit: u64) -> Result<(), String> {
     let mut steps = container.actors.iter().flat_map(|a| &a.steps);
     if container.restart.is_some() || steps.any(|s| s.workload.by_harness()) {
         return Err("it makes cgroups anew while it runs, which needs managed placement".into());
+    }
+    if container.actors.iter().any(|a| a.outside) {
+        return Err(
+            "a part of it works outside of the container, which needs managed placement".into(),
+        );
     }
     if container.high.is_some() {
         return Err("it sets memory.high, which needs managed placement".into());

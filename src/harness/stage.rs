@@ -13,7 +13,7 @@ use crate::cgroup::churn;
 use crate::scenario::{Scenario, Step};
 use crate::truth::Page;
 use crate::worker::protocol::{Plan, PlannedStep};
-use crate::workload::CgroupChurn;
+use crate::workload::{CgroupChurn, Exec, Workload};
 use crate::{seed, worker};
 
 /// The ground a run stands on. Dropped, all of it is gone.
@@ -22,6 +22,8 @@ pub struct Stage<'a> {
     sites: Sites,
     // After the sites: what still runs in a container may write to its files.
     workdir: WorkDir,
+    /// Ports that were free when the run began.
+    ports: [u16; 2],
 }
 
 impl<'a> Stage<'a> {
@@ -31,6 +33,42 @@ impl<'a> Stage<'a> {
             scenario,
             sites,
             workdir,
+            ports: free_ports(),
+        }
+    }
+
+    /// The run's work directory.
+    pub fn folder(&self) -> &Path {
+        self.workdir.path()
+    }
+
+    /// A text of the scenario with this run's ports and folder in it.
+    pub fn fill(&self, text: &str) -> String {
+        let [port, port2] = self.ports.map(|port| port.to_string());
+        let folder = self.workdir.path().display().to_string();
+        text.replace("{port}", &port)
+            .replace("{port2}", &port2)
+            .replace("{workdir}", &folder)
+    }
+
+    fn planned(&self, step: &Step) -> PlannedStep {
+        let mut workload = step.workload.clone();
+        match &mut workload {
+            Workload::Exec(run) => self.fill_all(run),
+            Workload::Serve(serve) => self.fill_all(&mut serve.run),
+            _ => {}
+        }
+        PlannedStep {
+            name: step.name.clone(),
+            workload,
+        }
+    }
+
+    fn fill_all(&self, run: &mut Exec) {
+        let words = run.command.iter_mut();
+        let texts = words.chain(run.files.iter_mut().map(|(_, text)| text));
+        for text in texts.chain(run.env.iter_mut().map(|(_, text)| text)) {
+            *text = self.fill(text);
         }
     }
 
@@ -61,9 +99,14 @@ impl<'a> Stage<'a> {
             let (page, fd) = Page::create(workdir).map_err(failed)?;
             let mut command =
                 worker::command(Path::new(worker::SELF), fd.as_fd()).map_err(failed)?;
-            self.sites.enter(c, &mut command);
+            if actor.outside {
+                self.sites.outside(&mut command);
+            } else {
+                self.sites.enter(c, &mut command);
+            }
             let child = command.spawn().map_err(failed)?;
             let mut worker = Actor::new(c, a, &actor.name, child, page).map_err(failed)?;
+            worker.outside = actor.outside;
             let plan = Plan {
                 actor: actor.name.clone(),
                 seed: seed::derive(
@@ -71,7 +114,7 @@ impl<'a> Stage<'a> {
                     &format!("{}/{}", container.name, actor.name),
                 ),
                 workdir: workdir.to_path_buf(),
-                steps: actor.steps.iter().map(planned).collect(),
+                steps: actor.steps.iter().map(|s| self.planned(s)).collect(),
             };
             let line = serde_json::to_string(&plan).map_err(|error| failed(error.into()))?;
             worker.send_line(&line);
@@ -114,9 +157,14 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn planned(step: &Step) -> PlannedStep {
-    PlannedStep {
-        name: step.name.clone(),
-        workload: step.workload.clone(),
-    }
+/// Ports of 127.0.0.1 that nobody listens on now; 0 where none can be had, which fails the service
+/// with its own words.
+fn free_ports() -> [u16; 2] {
+    // Both are held until both are known: else they could be the same.
+    let held = [(); 2].map(|()| std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)));
+    let port = |listener: &std::io::Result<std::net::TcpListener>| {
+        let address = listener.as_ref().ok()?.local_addr().ok()?;
+        Some(address.port())
+    };
+    [0, 1].map(|i| port(&held[i]).unwrap_or(0))
 }

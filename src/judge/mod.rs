@@ -8,7 +8,6 @@ pub mod answers;
 pub mod baseline;
 pub mod builtin;
 pub mod corpus;
-pub mod descendants;
 pub mod engine;
 pub mod feed;
 pub mod panel;

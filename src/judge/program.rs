@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::units;
 
 use super::answers::{Answers, LINE_MAX};
-use super::descendants;
 use super::scratch;
 use super::supervise::{Ended, Limits};
 use super::verdict::Answer;
+use crate::descendants;
 
 /// The hidden subcommand under which memtide runs as supervisor.
 pub const SUPERVISE: &str = "__supervise";

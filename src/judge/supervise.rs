@@ -23,7 +23,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, SysconfVar, dup2_stderr, dup2_stdin, dup2_stdout, setsid, sysconf};
 use serde::{Deserialize, Serialize};
 
-use super::descendants;
+use crate::descendants;
 
 /// What a detector may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

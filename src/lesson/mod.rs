@@ -2,6 +2,9 @@
 //! recordings, and what to learn. Made from the TOML and the recordings, never written by hand.
 
 mod figures;
+mod runtimes;
+
+pub use runtimes::runtimes;
 
 use std::fmt::Write;
 

@@ -24,6 +24,8 @@ pub(super) struct GroupReader {
     files: Option<Files>,
     usage: Option<usize>,
     inactive_file: Option<usize>,
+    /// What is told from outside: a column's place and its latest value.
+    told: Vec<(usize, u64)>,
 }
 
 impl GroupReader {
@@ -50,6 +52,7 @@ impl GroupReader {
             files: Some(files),
             usage: None,
             inactive_file: None,
+            told: Vec::new(),
         };
         group.find_rows();
         Ok(group)
@@ -86,10 +89,22 @@ impl GroupReader {
         for worker in &mut self.workers {
             worker.read(&mut self.columns, buffer, fds);
         }
+        for (place, value) in &self.told {
+            self.columns.values[*place] = *value;
+        }
         if let Some(node) = &self.node {
             node.read(&mut self.columns, buffer);
         }
         Ok(())
+    }
+
+    /// From now on the column `name` has this value, which memtide did not read itself.
+    pub fn tell(&mut self, name: &str, value: u64) {
+        let place = self.columns.place(name);
+        match self.told.iter_mut().find(|(p, _)| *p == place) {
+            Some(told) => told.1 = value,
+            None => self.told.push((place, value)),
+        }
     }
 
     /// Closes its files.

@@ -200,6 +200,11 @@ impl Sampler {
         }
     }
 
+    /// From now on samples of `group` have this value in the column `name`, until the next call.
+    pub fn tell(&mut self, group: usize, name: &str, value: u64) {
+        self.groups[group].tell(name, value);
+    }
+
     /// The actor's process has ended: its rows are missing, and of its truth only files and totals
     /// remain. The sampler sees this by itself at its next reading; calling it makes it so now.
     pub fn detach(&mut self, group: usize, actor: &str) {

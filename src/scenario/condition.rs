@@ -108,8 +108,12 @@ fn lru_in_words(lru: Lru) -> &'static str {
     }
 }
 
+/// A program by PATH; a shared library (`libx.so.1`) in the folders the loader looks in.
 fn on_path(program: &str) -> bool {
     use std::os::unix::fs::PermissionsExt;
+    if program.contains(".so.") {
+        return is_library(program);
+    }
     let Some(path) = std::env::var_os("PATH") else {
         return false;
     };
@@ -117,6 +121,19 @@ fn on_path(program: &str) -> bool {
         dir.join(program)
             .metadata()
             .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    })
+}
+
+fn is_library(name: &str) -> bool {
+    const FOLDERS: [&str; 4] = ["/usr/lib64", "/usr/lib", "/lib", "/usr/local/lib"];
+    let here = |folder: &std::path::Path| folder.join(name).is_file();
+    FOLDERS.iter().map(std::path::Path::new).any(|folder| {
+        // Debian has a folder a platform, as /usr/lib/x86_64-linux-gnu.
+        let platforms = std::fs::read_dir(folder).into_iter().flatten();
+        here(folder)
+            || platforms
+                .filter_map(Result::ok)
+                .any(|entry| here(&entry.path()))
     })
 }
 

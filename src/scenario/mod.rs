@@ -8,6 +8,7 @@ mod condition;
 mod diagnostic;
 mod lower;
 mod parse;
+mod programs;
 mod schema;
 mod shape;
 mod spec;

@@ -73,6 +73,9 @@ pub struct Restart {
 pub struct Actor {
     /// Unique in the container.
     pub name: String,
+    /// Whether it works outside of the container's cgroup, as a client on another machine would:
+    /// what it holds and what it reads and writes is not charged to the container.
+    pub outside: bool,
     /// What it does.
     pub steps: Vec<Step>,
 }
@@ -91,6 +94,50 @@ pub struct Step {
     pub workload: Workload,
     /// Conditions under which it is done; else it is skipped with the reason.
     pub when: Condition,
+    /// For a step that serves: how it becomes ready, what it says of itself, when it ends.
+    pub serving: Option<Serving>,
+}
+
+/// What the harness does about a step that serves. In its texts `{port}`, `{port2}` and `{workdir}`
+/// stand for two free ports and the run's work directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Serving {
+    /// It ends when all these steps have ended; without any, when all other actors are done.
+    pub until: Vec<StepRef>,
+    /// It is ready when something listens on this port of 127.0.0.1.
+    pub port: Option<String>,
+    /// It is ready when this command succeeds, run outside of the container.
+    pub command: Vec<String>,
+    /// The longest it may take to become ready.
+    pub within: Duration,
+    /// What is asked of it while it serves.
+    pub says: Vec<Says>,
+}
+
+/// A number that a service says of its own memory: the column `truth:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Says {
+    /// The column's name without `truth:`.
+    pub name: String,
+    /// Where it stands.
+    pub source: Source,
+    /// It follows this text; empty takes the first number.
+    pub after: String,
+    /// Bytes of one of its units.
+    pub unit: u64,
+    /// Between two questions.
+    pub every: Duration,
+}
+
+/// Where a service says its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In the output of a command, run outside of the container.
+    Command(Vec<String>),
+    /// In a file, such as one of `/proc`.
+    File(String),
+    /// On a page: `127.0.0.1:9090/metrics`.
+    Http(String),
 }
 
 /// A step by its place.

@@ -78,6 +78,26 @@ impl Child<'_> {
     }
 }
 
+/// Lets the next child of `command` give up all rights for those of a user: after [`Child::prepare`],
+/// whose steps need them. It still dies with its parent, which a change of user would undo.
+pub fn drop_rights(command: &mut Command, uid: u32, gid: u32) {
+    let parent = std::process::id() as libc::pid_t;
+    // SAFETY: the closure runs in the forked child: setgroups, setgid and setuid are system calls
+    // there (one thread), `die_with` is as above; nothing is allocated and no lock is taken.
+    unsafe {
+        command.pre_exec(move || {
+            // The groups first: without root's rights none of these can be changed.
+            if libc::setgroups(0, std::ptr::null()) != 0
+                || libc::setgid(gid) != 0
+                || libc::setuid(uid) != 0
+            {
+                return Err(io::Error::last_os_error());
+            }
+            die_with(parent)
+        });
+    }
+}
+
 /// Asks to be killed with the parent, and sees to it if that has gone already.
 fn die_with(parent: libc::pid_t) -> io::Result<()> {
     // SAFETY: both calls take and return plain numbers.

@@ -37,6 +37,8 @@ pub struct PlannedStep {
 pub enum Order {
     /// Do step N now.
     Go(usize),
+    /// The service of step N shall stop; to a step that has ended it says nothing.
+    Stop(usize),
 }
 
 /// From the worker.
@@ -48,6 +50,8 @@ pub enum Message {
         /// The worker's process id.
         pid: i32,
     },
+    /// The service of this step runs, and has printed the line that was awaited.
+    Serving(usize),
     /// A step ended.
     Report(Report),
 }

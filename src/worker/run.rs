@@ -65,10 +65,16 @@ fn serve() -> Result<(), WorkerError> {
         if orders.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let Order::Go(step) = serde_json::from_str(&line).map_err(|error| WorkerError::Order {
+        let order = serde_json::from_str(&line).map_err(|error| WorkerError::Order {
             line: line.trim_end().into(),
             error: error.to_string(),
         })?;
+        let step = match order {
+            Order::Go(step) => step,
+            // That service looks at the pipe itself, and has stopped.
+            Order::Stop(_) => continue,
+        };
+        context.serving = Box::new(move || say(&mut Vec::new(), &Message::Serving(step)));
         say(
             &mut answer,
             &Message::Report(do_step(&plan, step, &mut context)),

@@ -26,6 +26,8 @@ pub struct Context {
     pub maps: Vec<FileMap>,
     /// Where commands run.
     pub workdir: PathBuf,
+    /// Tells the harness that the step's service serves; nobody listens where it is not set.
+    pub serving: Box<dyn FnMut() -> std::io::Result<()>>,
     actor_seed: u64,
     step_seed: u64,
 }
@@ -40,6 +42,7 @@ impl Context {
             heap: None,
             maps: Vec::new(),
             workdir,
+            serving: Box::new(|| Ok(())),
             actor_seed,
             step_seed: actor_seed,
         }

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use super::exec_output::Outputs;
 use super::{Context, Exec, Needs, Reached, Unit, Work, WorkError, clock};
 use crate::sys::process;
+use crate::user;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE_NS: u64 = 2_000_000_000;
@@ -25,30 +26,10 @@ const LOOK_NS: u64 = 50_000_000;
 impl Work for Exec {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
         let nothing = Reached::new(1, 0, Unit::Ops);
-        let Some((program, arguments)) = self.command.split_first() else {
-            return Err(nothing.failed("exec has an empty command; give a program"));
-        };
-        for (name, text) in &self.files {
-            put(context, name, text).map_err(|reason| nothing.failed(reason))?;
-        }
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(&context.workdir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        process::Child {
-            join: None,
-            oom_score_adj: None,
-            die_with_parent: true,
-        }
-        .prepare(&mut command);
-        let child = command
-            .spawn()
-            .map_err(|error| nothing.failed(cannot_start(program, &context.workdir, &error)))?;
+        let program = self.program();
+        let child = self
+            .start(context)
+            .map_err(|reason| nothing.failed(reason))?;
         let mut group = Group(child);
         let deadline = self
             .duration_ms
@@ -67,6 +48,46 @@ impl Work for Exec {
     fn needs(&self) -> Needs {
         // What a command writes can't be known: that is what stays free beside all the rest.
         Needs::NOTHING
+    }
+}
+
+impl Exec {
+    /// The program's name.
+    pub(super) fn program(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
+    }
+
+    /// Puts its files into the work directory and starts it, its outputs as pipes, in a process
+    /// group of its own; it dies with the worker.
+    pub(super) fn start(&self, context: &Context) -> Result<Child, String> {
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Err("the command is empty; give a program".into());
+        };
+        for (name, text) in &self.files {
+            put(context, name, text)?;
+        }
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&context.workdir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        process::Child {
+            join: None,
+            oom_score_adj: None,
+            die_with_parent: true,
+        }
+        .prepare(&mut command);
+        if let Some(user) = &self.user {
+            let user = user::become_user(&mut command, user)?;
+            user::give(&context.workdir, &user)?;
+        }
+        command
+            .spawn()
+            .map_err(|error| cannot_start(program, &context.workdir, &error))
     }
 }
 
@@ -148,7 +169,8 @@ fn cannot_start(program: &str, workdir: &std::path::Path, error: &io::Error) -> 
     format!("cannot start {program:?}: {error}; {remedy}")
 }
 
-fn why(status: ExitStatus) -> String {
+/// How a command ended, in words.
+pub(super) fn why(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (_, Some(9)) => "was killed by SIGKILL, as the OOM killer does at the memory limit".into(),
         (_, Some(number)) => match Signal::try_from(number) {

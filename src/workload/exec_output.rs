@@ -19,6 +19,13 @@ pub struct Outputs {
     pipes: Vec<File>,
     tail: VecDeque<u8>,
     buffer: Vec<u8>,
+    awaited: Option<Awaited>,
+}
+
+/// A text that is looked for, also where two reads cut it.
+struct Awaited {
+    text: Vec<u8>,
+    carry: Vec<u8>,
 }
 
 impl Outputs {
@@ -37,7 +44,22 @@ impl Outputs {
             pipes,
             tail: VecDeque::with_capacity(TAIL_BYTES),
             buffer: vec![0; 16 << 10],
+            awaited: None,
         })
+    }
+
+    /// Looks for `text` from now on.
+    pub fn await_text(&mut self, text: &str) {
+        let text = text.as_bytes().to_vec();
+        self.awaited = Some(Awaited {
+            text,
+            carry: Vec::new(),
+        });
+    }
+
+    /// Whether the awaited text has not come yet.
+    pub fn awaits(&self) -> bool {
+        self.awaited.is_some()
     }
 
     /// Whether more may come.
@@ -78,6 +100,13 @@ impl Outputs {
             match pipe.read(&mut self.buffer) {
                 Ok(0) => return Ok(false),
                 Ok(n) => {
+                    if self
+                        .awaited
+                        .as_mut()
+                        .is_some_and(|a| a.is_in(&self.buffer[..n]))
+                    {
+                        self.awaited = None;
+                    }
                     let new = &self.buffer[n.saturating_sub(TAIL_BYTES)..n];
                     let surplus = (self.tail.len() + new.len()).saturating_sub(TAIL_BYTES);
                     self.tail.drain(..surplus);
@@ -99,5 +128,38 @@ impl Outputs {
             "" => String::new(),
             text => format!("; the end of its output: {text}"),
         }
+    }
+}
+
+impl Awaited {
+    /// Whether what came before and these bytes hold the text.
+    fn is_in(&mut self, new: &[u8]) -> bool {
+        self.carry.extend_from_slice(new);
+        let found = self.text.is_empty() || {
+            let mut windows = self.carry.windows(self.text.len());
+            windows.any(|window| window == self.text)
+        };
+        let surplus = self.carry.len().saturating_sub(self.text.len());
+        self.carry.drain(..surplus);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_two_reads_cut_is_found() {
+        let awaited = |text: &str| Awaited {
+            text: text.into(),
+            carry: Vec::new(),
+        };
+        let mut ready = awaited("is ready");
+        assert!(!ready.is_in(b"it is no"));
+        assert!(!ready.is_in(b"t; it is re"));
+        assert!(ready.is_in(b"ady now"));
+        assert!(awaited("x").is_in(b"yx"));
+        assert!(!awaited("xx").is_in(b"x"));
     }
 }

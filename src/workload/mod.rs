@@ -28,6 +28,7 @@ mod reclaim;
 mod region;
 mod release;
 mod rewrite;
+mod serve;
 mod sleep;
 mod spec;
 mod thp_release;
@@ -109,6 +110,7 @@ impl Workload {
             Workload::Sleep(work) => work,
             Workload::FileRead(work) => work,
             Workload::Exec(work) => work,
+            Workload::Serve(work) => work,
             Workload::HeapChurn(work) => work,
             Workload::TmpfsFill(work) => work,
             Workload::TmpfsRemove(work) => work,

@@ -30,6 +30,8 @@ pub enum Workload {
     Sleep(Sleep),
     /// Runs a command.
     Exec(Exec),
+    /// Runs a service until it is told to stop.
+    Serve(Serve),
     /// Kills the container's processes, makes its cgroup anew, and goes on in new ones.
     RestartContainer(RestartContainer),
     /// Makes and removes cgroups in the pod, one after the other.
@@ -78,8 +80,24 @@ pub struct Exec {
     pub files: Vec<(String, String)>,
     /// Variables added to its environment.
     pub env: Vec<(String, String)>,
+    /// Whose rights it has; the worker's own if there is none. The work directory becomes theirs.
+    #[serde(default)]
+    pub user: Option<String>,
     /// End it after this time (SIGTERM, then SIGKILL); reaching it is not a failure.
     pub duration_ms: Option<u64>,
+}
+
+/// See [`Workload::Serve`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Serve {
+    /// The command; it has no duration.
+    pub run: Exec,
+    /// It serves only after this text was in its output.
+    pub line: Option<String>,
+    /// The number of the signal that asks it to stop.
+    pub stop_signal: i32,
+    /// How long it may take to stop before it is killed, ms.
+    pub stop_ms: u64,
 }
 
 /// See [`Workload::TmpfsFill`].

@@ -7,6 +7,7 @@ mod kernel;
 mod operand;
 mod parts;
 mod references;
+mod serve;
 mod tree;
 pub mod values;
 mod workload;
@@ -137,6 +138,8 @@ fn truth(cx: &mut Context, wire: &WireTruth, steps: &Steps<'_>) -> Truth {
 #[derive(Default)]
 pub(super) struct Context {
     found: Vec<Diagnostic>,
+    /// What services say of themselves, by name: `truth:` values beside memtide's own.
+    told: std::collections::BTreeSet<String>,
 }
 
 impl Context {

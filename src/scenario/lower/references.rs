@@ -94,6 +94,16 @@ pub fn after(cx: &mut Context, drafts: &mut [Draft]) {
             }
         }
     }
+    for draft in drafts.iter_mut() {
+        for (actor, names) in draft.container.actors.iter_mut().zip(&draft.until) {
+            for (step, names) in actor.steps.iter_mut().zip(names) {
+                if let Some(serving) = &mut step.serving {
+                    let names = names.0.iter();
+                    serving.until = names.filter_map(|at| steps.resolve(cx, at)).collect();
+                }
+            }
+        }
+    }
     let containers: Vec<Container> = drafts.iter().map(|d| d.container.clone()).collect();
     cycle(cx, &Steps(&containers), &spans);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::workload::{self, Scope};
-use super::{Context, condition};
+use super::{Context, condition, serve};
 use crate::scenario::diagnostic::{Diagnostic, Span};
 use crate::scenario::parse::Overrides;
 use crate::scenario::spec::{Actor, Container, Restart, Step};
@@ -27,6 +27,8 @@ pub struct Draft {
     pub container: Container,
     /// By actor and step: the `after` names as written.
     pub after: Vec<Vec<Names>>,
+    /// The same of `until`, of steps that serve.
+    pub until: Vec<Vec<Names>>,
 }
 
 impl Draft {
@@ -136,6 +138,7 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
             actors: Vec::new(),
         },
         after: Vec::new(),
+        until: Vec::new(),
     };
     if c.steps.is_empty() && c.actors.is_empty() && c.name.span.end > 0 {
         let message = format!("container `{}` does nothing", c.name.value);
@@ -148,7 +151,7 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
     let mut seen = BTreeSet::new();
     if !c.steps.is_empty() {
         seen.insert(ONLY_ACTOR.to_string());
-        actor(cx, &mut draft, ONLY_ACTOR, c.steps, scope);
+        actor(cx, &mut draft, (ONLY_ACTOR, false), c.steps, scope);
     }
     for a in c.actors {
         label(cx, &a.value.name, "actor");
@@ -157,7 +160,8 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
             let message = format!("actor `{}` does nothing", a.value.name.value);
             cx.error(Diagnostic::at(a.value.name.span.clone(), message));
         }
-        actor(cx, &mut draft, &a.value.name.value, &a.value.step, scope);
+        let who = (a.value.name.value.as_str(), a.value.outside);
+        actor(cx, &mut draft, who, &a.value.step, scope);
     }
     draft
 }
@@ -198,7 +202,13 @@ fn limit(cx: &mut Context, written: Option<&At<WireBytes>>, overrides: Overrides
     overrides.limit.unwrap_or(of_file)
 }
 
-fn actor(cx: &mut Context, draft: &mut Draft, name: &str, steps: &[At<WireStep>], scope: &Scope) {
+fn actor(
+    cx: &mut Context,
+    draft: &mut Draft,
+    (name, outside): (&str, bool),
+    steps: &[At<WireStep>],
+    scope: &Scope,
+) {
     too_many(cx, "steps", steps.iter().map(|s| &s.span), MOST_STEPS);
     let mut seen = BTreeSet::new();
     let mut regions = BTreeSet::new();
@@ -218,13 +228,20 @@ fn actor(cx: &mut Context, draft: &mut Draft, name: &str, steps: &[At<WireStep>]
             after: Vec::new(),
             workload,
             when,
+            serving: serve::serving(cx, step),
         });
     }
     draft
         .after
         .push(steps.iter().map(|s| s.value.after.clone()).collect());
+    let until = |s: &At<WireStep>| {
+        let serve = s.value.serve.as_ref();
+        serve.map(|at| at.value.until.clone()).unwrap_or_default()
+    };
+    draft.until.push(steps.iter().map(until).collect());
     draft.container.actors.push(Actor {
         name: name.into(),
+        outside,
         steps: done,
     });
 }

@@ -40,7 +40,7 @@ impl Scope {
             if let Some(fill) = &step.value.tmpfs_fill {
                 scope.in_memory.insert(fill.value.file.value.clone());
             }
-            scope.anything |= step.value.exec.is_some();
+            scope.anything |= step.value.exec.is_some() || step.value.serve.is_some();
         }
         scope
     }
@@ -71,6 +71,7 @@ pub fn read(
         s.rewrite.as_ref().map(|w| r.rewrite(w)),
         s.sleep.as_ref().map(|w| r.sleep(w)),
         s.exec.as_ref().map(|w| r.exec(w)),
+        s.serve.as_ref().map(|w| r.serve(w)),
         s.tmpfs_fill.as_ref().map(|w| r.tmpfs_fill(w)),
         s.tmpfs_remove.as_ref().map(|w| r.tmpfs_remove(w)),
         s.mmap_scan.as_ref().map(|w| r.mmap_scan(w)),
@@ -213,20 +214,13 @@ impl Reader<'_> {
 
     fn exec(&mut self, at: &At<WireExec>) -> Workload {
         let w = &at.value;
-        let mut files = Vec::new();
-        for (name, text) in &w.files {
-            let name = At {
-                span: text.span.clone(),
-                value: name.clone(),
-            };
-            files.push((self.file_name(Some(&name)), text.value.clone()));
-        }
         Workload::Exec(Exec {
             command: self
                 .cx
                 .not_empty(&w.command, "command", "`[\"sleep\", \"1\"]`"),
-            files,
+            files: self.put_files(&w.files),
             env: w.env.clone().into_iter().collect(),
+            user: w.user.clone(),
             duration_ms: w.duration.as_ref().map(|d| self.millis(d)),
         })
     }

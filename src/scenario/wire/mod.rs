@@ -7,6 +7,7 @@ mod check;
 mod dist;
 mod kernel;
 mod scalar;
+mod serve;
 mod workload;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ pub use check::*;
 pub use dist::*;
 pub use kernel::*;
 pub use scalar::*;
+pub use serve::*;
 pub use workload::*;
 
 use super::spec::{Class, Outcome};
@@ -31,6 +33,7 @@ pub const WORKLOADS: &[&str] = &[
     "rewrite",
     "sleep",
     "exec",
+    "serve",
     "tmpfs_fill",
     "tmpfs_remove",
     "mmap_scan",
@@ -118,6 +121,9 @@ pub struct WireContainer {
 pub struct WireActor {
     /// Unique in its container; lower-case letters, digits and `-`.
     pub name: At<String>,
+    /// Works outside of the container's cgroup, as a client on another machine would. Default false.
+    #[serde(default)]
+    pub outside: bool,
     /// What it does, in order.
     pub step: Vec<At<WireStep>>,
 }
@@ -155,6 +161,8 @@ pub struct WireStep {
     pub sleep: Option<At<WireTime>>,
     /// Runs a command.
     pub exec: Option<At<WireExec>>,
+    /// Runs a service until other steps have ended.
+    pub serve: Option<At<WireServe>>,
     /// Fills a file in memory (tmpfs).
     pub tmpfs_fill: Option<At<WireTmpfsFill>>,
     /// Deletes a file in memory.

@@ -140,12 +140,15 @@ pub struct WireRewrite {
 pub struct WireExec {
     /// Program and arguments.
     pub command: At<Vec<String>>,
-    /// Files put into the work directory first, by name: a program's source, a configuration.
+    /// Files put into the work directory first, by name: a program's source, a configuration. `@NAME`
+    /// is a program that comes with memtide (`scenarios/runtimes/NAME`).
     #[serde(default)]
     pub files: BTreeMap<String, At<String>>,
     /// Variables added to its environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// Whose rights it has (needs root); the work directory becomes theirs.
+    pub user: Option<String>,
     /// End it after this time; reaching it is not a failure.
     pub duration: Option<At<WireTime>>,
 }

@@ -25,7 +25,7 @@ pub fn below(root: i32, page_size: u64) -> io::Result<Vec<Descendant>> {
 }
 
 /// The children of `parent` alone.
-fn children(parent: i32) -> io::Result<Vec<Descendant>> {
+pub fn children(parent: i32) -> io::Result<Vec<Descendant>> {
     let mut all = all(0)?;
     all.retain(|(p, _)| *p == parent);
     Ok(all.into_iter().map(|(_, process)| process).collect())

@@ -1,0 +1,197 @@
+//! Whether a service is ready: something listens on its port, a command succeeds.
+//!
+//! Asked by a thread of its own, outside of all containers: what is asked for must neither wait for
+//! the sampler nor be charged to the service.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::outside;
+
+/// What must hold for a service to be ready; nothing given is ready at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Something listens on this port of 127.0.0.1.
+    pub port: Option<u16>,
+    /// This command ends with 0; it is asked again until it does.
+    pub command: Vec<String>,
+    /// Where the command runs; the harness' own folder if there is none.
+    pub folder: Option<PathBuf>,
+}
+
+/// How far the waiting is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Not yet.
+    Waiting,
+    /// All that was asked for holds.
+    Ready,
+    /// The time is up; what was missing, in words.
+    Late(String),
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+const WAITING: u8 = 0;
+const READY: u8 = 1;
+const LATE: u8 = 2;
+
+/// Asks until the answer is yes or the time is up.
+#[derive(Debug)]
+pub struct Waiter {
+    state: Arc<AtomicU8>,
+    missing: Arc<Mutex<String>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiter {
+    /// Begins to ask; gives up after `within`.
+    pub fn start(ready: Ready, within: Duration) -> Waiter {
+        let state = Arc::new(AtomicU8::new(WAITING));
+        let missing = Arc::new(Mutex::new(String::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (s, m, end) = (state.clone(), missing.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let deadline = Instant::now() + within;
+            while !end.load(Ordering::Relaxed) {
+                let Err(why) = ready.ask(&end, deadline) else {
+                    s.store(READY, Ordering::Release);
+                    return;
+                };
+                *m.lock().unwrap_or_else(PoisonError::into_inner) = why;
+                if Instant::now() >= deadline {
+                    s.store(LATE, Ordering::Release);
+                    return;
+                }
+                std::thread::sleep(PAUSE);
+            }
+        });
+        Waiter {
+            state,
+            missing,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// What is known now; never waits.
+    pub fn answer(&self) -> Answer {
+        match self.state.load(Ordering::Acquire) {
+            READY => Answer::Ready,
+            LATE => Answer::Late(
+                self.missing
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            ),
+            _ => Answer::Waiting,
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Ready {
+    /// Asks once; what is missing, in words.
+    fn ask(&self, stop: &AtomicBool, deadline: Instant) -> Result<(), String> {
+        if let Some(port) = self.port {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            TcpStream::connect_timeout(&address, Duration::from_millis(500))
+                .map_err(|error| format!("nothing listens on port {port} ({error})"))?;
+        }
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Ok(());
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let output = outside::output(command, stop, deadline)
+            .map_err(|error| format!("{program:?} did not run: {error}"))?;
+        match output {
+            Some(output) if output.status.success() => Ok(()),
+            Some(output) => Err(format!(
+                "{program:?} says no ({}){}",
+                output.status,
+                outside::tail(&output)
+            )),
+            None => Err(format!("{program:?} did not answer in time")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(ready: Ready, within: Duration) -> Answer {
+        let waiter = Waiter::start(ready, within);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while waiter.answer() == Answer::Waiting && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        waiter.answer()
+    }
+
+    fn command(words: &[&str]) -> Ready {
+        Ready {
+            command: words.iter().map(|w| w.to_string()).collect(),
+            ..Ready::default()
+        }
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_ready_and_a_closed_one_is_late() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = Some(listener.local_addr().unwrap().port());
+        let on = |port| Ready {
+            port,
+            ..Ready::default()
+        };
+        assert_eq!(wait(on(port), Duration::from_secs(30)), Answer::Ready);
+        drop(listener);
+        let Answer::Late(why) = wait(on(port), Duration::from_millis(1)) else {
+            panic!("a closed port is ready");
+        };
+        assert!(why.contains("nothing listens on port"), "{why}");
+        assert_eq!(wait(on(None), Duration::ZERO), Answer::Ready);
+    }
+
+    #[test]
+    fn a_command_is_asked_until_it_says_yes() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "test -e again || { touch again; exit 1; }";
+        let mut ready = command(&["sh", "-c", script]);
+        ready.folder = Some(folder.path().to_path_buf());
+        assert_eq!(wait(ready, Duration::from_secs(60)), Answer::Ready);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_missing_or_hangs_is_late_with_the_reason() {
+        for (words, expected) in [
+            (&["sh", "-c", "echo not yet; exit 3"][..], "not yet"),
+            (&["/nowhere/at-all"], "did not run"),
+            (&["sleep", "1000"], "did not answer"),
+        ] {
+            let Answer::Late(why) = wait(command(words), Duration::from_millis(100)) else {
+                panic!("{words:?} is ready");
+            };
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Services of a run: from their start until nothing of them is left.
+//!
+//! Starting (the worker has not said that it runs) → asked (is it ready?) → serving (what waits for
+//! it may start) → leaving (all that it served has ended; its row is being taken) → stopping.
+
+use std::time::Duration;
+
+use super::error::HarnessError;
+use super::live::Live;
+use super::ready::{Answer, Ready, Waiter};
+use super::said::{Asker, From, Question};
+use super::stage::Stage;
+use crate::recording::EventKind;
+use crate::scenario::{Says, Serving, Source, StepRef};
+use crate::worker::protocol::{Report, Status};
+use crate::workload::Workload;
+
+/// One service and how far it is.
+pub(super) struct Served {
+    pub(super) step: StepRef,
+    /// When it was started, nanoseconds of the run.
+    since: u64,
+    /// The longest it may take to become ready: meant for a laptop, as the deadline is.
+    within: Duration,
+    stage: Phase,
+    askers: Vec<Asker>,
+}
+
+enum Phase {
+    Starting,
+    Asked(Waiter),
+    Serving,
+    Leaving,
+    /// Told to stop at this time, nanoseconds of the run.
+    Stopping(u64),
+}
+
+impl Served {
+    /// It was started now.
+    pub(super) fn new(step: StepRef, serving: &Serving, now: u64) -> Self {
+        let slowness = crate::host::slowness().clamp(1.0, 100.0);
+        Served {
+            step,
+            since: now,
+            within: serving.within.mul_f64(slowness),
+            stage: Phase::Starting,
+            askers: Vec::new(),
+        }
+    }
+
+    fn age(&self, now: u64) -> Duration {
+        Duration::from_nanos(now.saturating_sub(self.since))
+    }
+}
+
+impl Live<'_> {
+    /// Whether a service may become ready at any moment.
+    pub(super) fn awaits_services(&self) -> bool {
+        let mut served = self.served.iter();
+        served.any(|s| matches!(s.stage, Phase::Starting | Phase::Asked(_)))
+    }
+
+    pub(super) fn is_served(&self, step: StepRef) -> bool {
+        self.served.iter().any(|s| s.step == step)
+    }
+
+    /// Puts what the services of a group say into its next sample.
+    pub(super) fn listen_to_services(&mut self, group: usize) {
+        for served in &self.served {
+            if self.parts.group_of[served.step.container] != group {
+                continue;
+            }
+            for asker in &served.askers {
+                let (name, value) = asker.latest();
+                self.parts.sampler.tell(group, name, value);
+            }
+        }
+    }
+
+    /// The worker says that the service of `step` runs.
+    pub(super) fn service_runs(&mut self, step: StepRef) {
+        let Some(serving) = self.step(step).serving.clone() else {
+            return;
+        };
+        let Some(stage) = &self.parts.stage else {
+            return;
+        };
+        let ready = ready(&serving, stage);
+        let now = self.parts.clock.now_ns();
+        if let Some(served) = self.served.iter_mut().find(|s| s.step == step) {
+            let left = served.within.saturating_sub(served.age(now));
+            served.stage = Phase::Asked(Waiter::start(ready, left));
+        }
+    }
+
+    /// Looks whether services are ready, late, or have nothing left to do.
+    pub(super) fn look_after_services(&mut self) -> Result<(), HarnessError> {
+        let now = self.parts.clock.now_ns();
+        let steps: Vec<StepRef> = self.served.iter().map(|s| s.step).collect();
+        for step in steps {
+            let Some(serving) = self.step(step).serving.clone() else {
+                continue;
+            };
+            let Some(i) = self.served.iter().position(|s| s.step == step) else {
+                continue;
+            };
+            let answer = match &self.served[i].stage {
+                Phase::Starting if self.served[i].age(now) > self.served[i].within => {
+                    Answer::Late("it did not print the line that was awaited".into())
+                }
+                Phase::Starting => Answer::Waiting,
+                Phase::Asked(waiter) => waiter.answer(),
+                Phase::Serving
+                    if self
+                        .schedule
+                        .done_with(step, &serving.until, self.parts.scenario) =>
+                {
+                    self.served[i].stage = Phase::Leaving;
+                    self.work_done(step, report(step, Status::Done));
+                    Answer::Waiting
+                }
+                _ => Answer::Waiting,
+            };
+            match answer {
+                Answer::Waiting => {}
+                Answer::Ready => self.now_serves(i, &serving),
+                Answer::Late(why) => self.too_late(step, &serving, &why)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn now_serves(&mut self, i: usize, serving: &Serving) {
+        let step = self.served[i].step;
+        if let Some(stage) = &self.parts.stage {
+            let askers = serving
+                .says
+                .iter()
+                .map(|s| Asker::start(question(s, stage)));
+            self.served[i].askers = askers.collect();
+        }
+        self.served[i].stage = Phase::Serving;
+        self.schedule.serve(step);
+    }
+
+    /// A service that does not get ready has no use: the run ends.
+    fn too_late(
+        &mut self,
+        step: StepRef,
+        serving: &Serving,
+        why: &str,
+    ) -> Result<(), HarnessError> {
+        let within = crate::units::duration(serving.within);
+        let text = format!("not ready within {within}: {why}");
+        self.give_up(step, text)
+    }
+
+    /// The service's worker reports its end: as it was told, or of itself.
+    pub(super) fn service_over(
+        &mut self,
+        step: StepRef,
+        report: Report,
+    ) -> Result<(), HarnessError> {
+        let Some(i) = self.served.iter().position(|s| s.step == step) else {
+            return Ok(());
+        };
+        let served = self.served.remove(i);
+        let now = self.parts.clock.now_ns();
+        match served.stage {
+            Phase::Stopping(since) => {
+                self.tell_of_stop(step, now.saturating_sub(since))?;
+                self.schedule.end(step);
+                Ok(())
+            }
+            Phase::Starting | Phase::Asked(_) => {
+                let text = match report.status {
+                    Status::Failed(why) | Status::Skipped(why) => why,
+                    Status::Done => "it ended before it was ready".into(),
+                };
+                self.give_up(step, text)
+            }
+            Phase::Serving | Phase::Leaving => {
+                self.settling.retain(|s| s.step != step);
+                let status = match report.status {
+                    Status::Done => Status::Failed("it ended while it should serve".into()),
+                    other => other,
+                };
+                self.work_done(
+                    step,
+                    Report {
+                        status,
+                        achieved: 0,
+                        ..report
+                    },
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the service of `step` stop, now that its row is taken. False for any other step.
+    pub(super) fn stop_service(&mut self, step: StepRef) -> bool {
+        let now = self.parts.clock.now_ns();
+        let Some(served) = self.served.iter_mut().find(|s| s.step == step) else {
+            return false;
+        };
+        served.askers.clear();
+        served.stage = Phase::Stopping(now);
+        let mut actors = self.parts.actors.iter_mut();
+        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
+        own.is_some_and(|actor| {
+            actor.stop(step.step);
+            true
+        })
+    }
+
+    /// A stop that needed SIGKILL is no failure, but the reader should know.
+    fn tell_of_stop(&mut self, step: StepRef, took: u64) -> Result<(), HarnessError> {
+        let Workload::Serve(serve) = &self.step(step).workload else {
+            return Ok(());
+        };
+        let patience = Duration::from_millis(serve.stop_ms);
+        if Duration::from_nanos(took) < patience {
+            return Ok(());
+        }
+        let text = format!(
+            "{} did not stop within {} of signal {} and was killed; give another `stop_signal` or a \
+             longer `stop_within`",
+            self.step(step).name,
+            crate::units::duration(patience),
+            serve.stop_signal
+        );
+        let code = "stop_ignored".into();
+        self.event(EventKind::Warning { code, text })
+    }
+
+    fn give_up(&mut self, step: StepRef, why: String) -> Result<(), HarnessError> {
+        self.served.retain(|s| s.step != step);
+        self.settling.retain(|s| s.step != step);
+        self.work_done(step, report(step, Status::Failed(why)));
+        if let Some(settling) = self.settling.pop() {
+            self.step_over(settling)?;
+        }
+        self.stop = true;
+        Ok(())
+    }
+}
+
+fn report(step: StepRef, status: Status) -> Report {
+    let achieved = u64::from(status == Status::Done);
+    Report {
+        step: step.step,
+        target: 1,
+        achieved,
+        unit: "ops".into(),
+        status,
+    }
+}
+
+fn ready(serving: &Serving, stage: &Stage<'_>) -> Ready {
+    let port = serving.port.as_ref();
+    Ready {
+        port: port.and_then(|port| stage.fill(port).parse().ok()),
+        command: serving.command.iter().map(|w| stage.fill(w)).collect(),
+        folder: Some(stage.folder().to_path_buf()),
+    }
+}
+
+fn question(says: &Says, stage: &Stage<'_>) -> Question {
+    let from = match &says.source {
+        Source::Command(words) => From::Command(words.iter().map(|w| stage.fill(w)).collect()),
+        Source::File(path) => From::File(stage.fill(path).into()),
+        Source::Http(url) => From::Http(stage.fill(url)),
+    };
+    Question {
+        name: says.name.clone(),
+        from,
+        after: says.after.clone(),
+        unit: says.unit,
+        every: says.every,
+        folder: stage.folder().to_path_buf(),
+    }
+}
