@@ -224,6 +224,7 @@ fn a_command_finds_the_files_it_was_given() {
         command: ["sh", "given.sh"].map(String::from).into(),
         files: vec![("given.sh".into(), "echo done > result\n".into())],
         env: Vec::new(),
+        user: None,
         duration_ms: None,
     });
     let mut worker = Worker::start(dir.path(), &[step]);
