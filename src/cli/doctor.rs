@@ -8,6 +8,7 @@ use crate::harness;
 use crate::host::Doctor;
 use crate::report::{Align, Style, Table};
 use crate::scenario::{self, Overrides};
+use crate::sys::probe::MadvFree;
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -87,10 +88,13 @@ fn facts(doctor: &Doctor, workdir: &str) -> Table {
     );
     row(
         "MADV_FREE",
-        if facts.madv_free {
-            "works"
-        } else {
-            "the kernel refuses it"
+        match crate::sys::probe::madv_free_kind() {
+            Some(MadvFree::Lazily) => "lazy: a freed page stays in rss until it is needed",
+            Some(MadvFree::AtOnce) => {
+                "frees at once, like MADV_DONTNEED (before 4.12 without swap)"
+            }
+            Some(MadvFree::Refused) => "the kernel refuses it (EINVAL; before 4.5)",
+            None => "unknown: no page to try it on",
         }
         .into(),
     );

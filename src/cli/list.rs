@@ -7,12 +7,16 @@ use serde::Serialize;
 use super::{Exit, common};
 use crate::report::{Align, Style, Table};
 use crate::scenario::{self, Overrides, Scenario};
+use crate::shipped;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only scenarios whose name contains TEXT or that carry it as a tag.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
+    /// Tell which set-ups have a recording of each.
+    #[arg(long)]
+    setups: bool,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -27,6 +31,8 @@ struct Line<'a> {
     containers: usize,
     limit: u64,
     tags: &'a [String],
+    /// The set-ups that have a recording of it.
+    recordings: Vec<&'static str>,
 }
 
 /// Prints the catalogue in the order of the course.
@@ -45,6 +51,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let colour = common::colour(out.is_terminal());
+    if args.setups {
+        let mut table = Table::new(["name", "recorded on"].map(|h| (h, Align::Left)));
+        for s in &scenarios {
+            let setups = match recorded(&s.name) {
+                none if none.is_empty() => "none".to_string(),
+                some => some.join(" "),
+            };
+            table.row([(s.name.clone(), Style::Plain), (setups, Style::Plain)]);
+        }
+        write!(out, "{}", table.render(0, colour))?;
+        return Ok(Exit::Ok);
+    }
     let mut table = Table::new(["name", "truth", "what you will see"].map(|h| (h, Align::Left)));
     for s in &scenarios {
         table.row([
@@ -63,6 +81,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// The set-ups that have a recording of a scenario, old kernels first.
+fn recorded(name: &str) -> Vec<&'static str> {
+    shipped::of_scenario(name).map(|one| one.setup).collect()
+}
+
 fn line(s: &Scenario) -> Line<'_> {
     Line {
         name: &s.name,
@@ -72,5 +95,6 @@ fn line(s: &Scenario) -> Line<'_> {
         containers: s.containers.len(),
         limit: s.containers[0].limit,
         tags: &s.tags,
+        recordings: recorded(&s.name),
     }
 }

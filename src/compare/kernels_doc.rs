@@ -106,6 +106,10 @@ what most of them show, italic what is as far away because the machine had done 
 (a step that lasts for a time does less on a slow one). `memtide compare --scenario NAME` shows the
 whole of one scenario, `memtide compare FILE --against shipped` holds a run of your own against these.
 
+3.10-v1 is data: scenarios run once each in QEMU (2 CPUs, 2 GiB, no swap, ext4 with 4 KiB blocks) on a public tree of
+3.10.0-1160 (RHEL and CentOS 7.9; mm/ and fs/ unchanged) with a small configuration of its own: memcg with kmem and
+swap accounting, THP, SMP, NUMA, no kmem limits. Bytes hold, times are an emulator's. Nothing here builds or boots it.
+
 ";
 
 const SAME: &str = "After the same work the values of all set-ups lie within the tolerance at every step, and the run

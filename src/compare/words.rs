@@ -98,10 +98,19 @@ fn reading(reading: &Reading) -> String {
 fn known(comparison: &Comparison, column: usize, step: &str) -> Option<String> {
     let label = |i: usize| comparison.runs[i].label.as_str();
     let (run, base) = (label(column), label(comparison.baseline));
+    let shown = [run, base];
     let found: Vec<String> = differences()
         .iter()
         .filter(|d| d.is_about(&comparison.scenario, step, run, base))
-        .map(|d| format!("{} [{}]", d.why, d.source))
+        .map(|d| {
+            let of = d.setups.iter().filter(|s| shown.contains(&s.as_str()));
+            let of: Vec<&str> = of.map(String::as_str).collect();
+            let of = match of.is_empty() {
+                true => String::new(),
+                false => format!("on {}: ", of.join(", ")),
+            };
+            format!("{of}{} [{}]", d.why, d.source)
+        })
         .collect();
     (!found.is_empty()).then(|| found.join(" "))
 }

@@ -60,8 +60,9 @@ fn refused(reached: Reached, path: &Path, error: &io::Error) -> WorkError {
             path.display()
         )),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => reached.skipped(text),
-        // v1 kernels up to 3.x refuse while a process is in the cgroup.
-        ErrorKind::ResourceBusy => reached.skipped(text),
+        ErrorKind::ResourceBusy => reached.skipped(
+            "this kernel does not empty a cgroup while a process is in it (before 4.0); later ones do",
+        ),
         _ => reached.failed(text),
     }
 }

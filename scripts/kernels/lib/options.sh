@@ -82,6 +82,9 @@ scenario_names() {
 options_check() {
     local name number
     for name in "${setups[@]}"; do
+        [ -f "$here/setups/$name" ] || [ ! -d "$top/recordings/$name" ] ||
+            wrong "the set-up '$name' is data: its recordings come with memtide (recordings/$name)," \
+                "and there is no recipe here to build or boot its kernel"
         [ -f "$here/setups/$name" ] || [ -n "$kernel_option" ] ||
             wrong "there is no set-up '$name'; there are: $(setup_names | tr '\n' ' ')"
     done

@@ -16,6 +16,22 @@ impl Reader<'_> {
             .sane(at.span.clone(), size.resolve(self.limit), least)
     }
 
+    /// How much a log gets. A share of the limit is cut to whole pages (of 64 KiB, which are whole
+    /// ones on every machine; below that to 4 KiB): a total that ends inside a page makes all
+    /// page-sized writes of the next step lie across two pages, and before 4.7 the second write to a
+    /// page makes it active. Sizes in bytes are taken as they are.
+    pub(super) fn total(&mut self, at: &At<WireSize>) -> u64 {
+        const PAGES: [u64; 2] = [64 << 10, 4 << 10];
+        let bytes = self.size(at, 1);
+        match self.cx.read(at) {
+            Some(Size::OfLimit(_)) => PAGES
+                .into_iter()
+                .find(|page| bytes >= *page)
+                .map_or(bytes, |page| bytes - bytes % page),
+            _ => bytes,
+        }
+    }
+
     pub(super) fn chunk(&mut self, at: Option<&At<WireSize>>, default: u64, least: u64) -> u64 {
         let Some(at) = at else { return default };
         let bytes = self.size(at, least);

@@ -116,7 +116,7 @@ impl Reader<'_> {
     fn log_write(&mut self, at: &At<WireLogWrite>) -> Workload {
         let w = &at.value;
         let rate = w.rate.as_ref().and_then(|r| self.cx.read(r));
-        let total = w.total.as_ref().map(|t| self.size(t, 1));
+        let total = w.total.as_ref().map(|t| self.total(t));
         let duration_ms = w.duration.as_ref().map(|d| self.millis(d));
         // Every log that is written must come to an end, and the disk must be known to hold it.
         if total.is_none() && !(rate.is_some() && duration_ms.is_some()) {
