@@ -33,6 +33,20 @@ fn explaining(criterion: &mut Criterion) {
             });
         });
     }
+    // A log as long as people dare to paste: the report of a kill again and again.
+    let report = std::fs::read(fixtures.join("containerd-7102-oom-dump.txt"))
+        .expect("the fixture is in the tree");
+    let log: Vec<u8> = report.iter().copied().cycle().take(1 << 20).collect();
+    group.throughput(Throughput::Bytes(log.len() as u64));
+    group.bench_function("a log of 1 MiB", |b| {
+        b.iter(|| {
+            black_box(
+                read_bytes(black_box(&log), "log", None, &Select::default())
+                    .map(explain)
+                    .is_ok(),
+            )
+        });
+    });
     group.finish();
 }
 

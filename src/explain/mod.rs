@@ -12,6 +12,7 @@ pub mod derive;
 pub mod error;
 pub mod explanation;
 pub mod findings;
+pub mod forms;
 pub mod hint;
 pub mod input;
 pub mod kinds;

@@ -210,7 +210,7 @@ pub fn containers(case: &Case) -> Option<Answer> {
     // The detailed one tells which rows the difference could be.
     let detail = [one, two]
         .into_iter()
-        .find(|r| r.view().inactive_file.is_some());
+        .find(|r| r.view().inactive_file.is_some() || r.view().cache.is_some());
     let lies = match detail.map(Reading::view) {
         Some(view) => {
             let cache = view.inactive_file.unwrap_or(0);

@@ -15,6 +15,13 @@ const HOLDER_PERCENT: u128 = 50;
 pub fn one(case: &Case) -> Option<Answer> {
     let reading = case.reading();
     let oom = reading.oom()?;
+    if reading.killed.is_none() && reading.rows.is_empty() {
+        return Answer::new(
+            "oom_cgroup_limit",
+            "The OOM killer ran; whose limit it was, who was killed and what held the memory was cut off.",
+            "dmesg -T | grep -A 60 'invoked oom-killer' on that machine",
+        );
+    }
     if oom.machine || reading.scope == Scope::Node {
         return super::machine::killed(case, oom);
     }

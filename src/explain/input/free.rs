@@ -63,6 +63,11 @@ pub fn top(lines: &[String]) -> Option<Reading> {
 
 /// The reading of the first table of `free` among the lines.
 pub fn read(lines: &[String]) -> Option<Reading> {
+    // Bold marks of an issue's text.
+    let lines: &[String] = &lines
+        .iter()
+        .map(|line| line.replace("**", ""))
+        .collect::<Vec<_>>();
     let at = lines.iter().position(|line| {
         let mut words = line.split_whitespace();
         (words.next(), words.next(), words.next()) == (Some("total"), Some("used"), Some("free"))

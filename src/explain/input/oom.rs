@@ -49,6 +49,13 @@ pub fn read(text: &str) -> Vec<Reading> {
         name_usage(&mut reading);
         readings.push(reading);
     }
+    // A first line alone, whose report was cut off, is no kill of its own beside others.
+    if readings
+        .iter()
+        .any(|reading| reading.killed.is_some() || !reading.rows.is_empty())
+    {
+        readings.retain(|reading| reading.killed.is_some() || !reading.rows.is_empty());
+    }
     let times = kill_times(text);
     let count = readings.len();
     for (index, reading) in readings.iter_mut().enumerate() {

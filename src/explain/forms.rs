@@ -1,0 +1,291 @@
+//! The forms that are read, a line each with an example, and the page that lists them.
+//!
+//! `docs/explain.md` is this page; a test reads every example and holds the page current.
+
+use std::fmt::Write;
+
+use super::account::{QUANTITIES, RELATIONS, Rule};
+use super::answer;
+
+/// One form.
+pub struct Form {
+    /// What it is.
+    pub name: &'static str,
+    /// The source its reader names.
+    pub source: &'static str,
+    /// The shortest text of that form.
+    pub example: &'static str,
+}
+
+const fn form(name: &'static str, source: &'static str, example: &'static str) -> Form {
+    Form {
+        name,
+        source,
+        example,
+    }
+}
+
+/// Every form. One line each.
+pub const FORMS: &[Form] = &[
+    form(
+        "files of a cgroup v2",
+        "kernel files",
+        "memory.current 1073741824\nanon 536870912\nfile 268435456",
+    ),
+    form(
+        "files of a cgroup v1",
+        "kernel files",
+        "memory.usage_in_bytes 1073741824\ntotal_rss 536870912\ntotal_inactive_file 4096",
+    ),
+    form(
+        "the same under `head`, `tail`, `cat` or `watch`",
+        "kernel files",
+        "==> memory.current <==\n1073741824\n==> memory.max <==\nmax",
+    ),
+    form(
+        "the same from `grep -r`",
+        "kernel files",
+        "a.scope/memory.current:1073741824\na.scope/memory.stat:anon 536870912",
+    ),
+    form(
+        "the same under a log's or tool's prefix",
+        "kernel files",
+        "2026-11-28T03:50:00Z anon 536870912\n2026-11-28T03:50:00Z file 4096",
+    ),
+    form(
+        "the same from `cat -n`",
+        "kernel files",
+        "1 anon 536870912\n2 file 4096",
+    ),
+    form(
+        "a diff of them",
+        "kernel files",
+        "-anon 536870912\n+anon 1073741824\n file 4096",
+    ),
+    form(
+        "a table of before and after",
+        "kernel files",
+        "| row | before | after |\n|---|---|---|\n| anon | 5242880 | 10485760 |",
+    ),
+    form(
+        "`memory.events`, `memory.pressure`",
+        "kernel files",
+        "low 0\nhigh 3\nmax 7\noom 1\noom_kill 1",
+    ),
+    form(
+        "`ctr metrics`",
+        "kernel files",
+        "memory.usage_in_bytes 10190848\nmemory.stat.cache 4096",
+    ),
+    form(
+        "`/proc/meminfo`",
+        "kernel files",
+        "MemTotal: 16393244 kB\nMemFree: 1024 kB",
+    ),
+    form(
+        "`/proc/vmstat`",
+        "/proc/vmstat",
+        "nr_free_pages 5000\nnr_inactive_file 7000\nnr_active_anon 9000",
+    ),
+    form(
+        "`smaps_rollup`, `/proc/PID/status`, of one or several processes",
+        "kernel files",
+        "Rss: 70652 kB\nPss: 35558 kB",
+    ),
+    form(
+        "a report of the OOM killer, whole or cut",
+        "OOM report",
+        "app invoked oom-killer: gfp_mask=0xcc0\nmemory: usage 131072kB, limit 131072kB, failcnt 66",
+    ),
+    form(
+        "only its last lines",
+        "OOM report",
+        "oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a,task=app,pid=9,uid=0",
+    ),
+    form(
+        "a list of kills",
+        "OOM report",
+        "Memory cgroup out of memory: Killed process 9 (app) total-vm:1kB, anon-rss:1024kB",
+    ),
+    form(
+        "a machine's report, its zones, its end",
+        "OOM report",
+        "Mem-Info:\nactive_anon:57988 inactive_anon:147\nactive_file:578569 inactive_file:1353156",
+    ),
+    form(
+        "a kubelet's or cAdvisor's metrics page",
+        "metrics page",
+        "container_memory_usage_bytes{pod=\"web\"} 1.5e+09",
+    ),
+    form(
+        "an answer of Prometheus, instant or range",
+        "metrics page",
+        "{\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"container_memory_rss\",\"pod\":\"p\"},\"values\":[[1700000000,\"5000000\"],[1700003600,\"6000000\"]]}]}}",
+    ),
+    form(
+        "a kubelet summary",
+        "kubelet summary",
+        "{\"usageBytes\": 1073741824, \"workingSetBytes\": 536870912}",
+    ),
+    form(
+        "the metrics API",
+        "metrics API",
+        "{\"usage\":{\"cpu\":\"3m\",\"memory\":\"251728Ki\"}}",
+    ),
+    form(
+        "docker's API, runc's and the CRI's stats",
+        "container stats",
+        "{\"memory_stats\":{\"usage\":822935552,\"stats\":{\"cache\":477356032,\"rss\":345579520}}}",
+    ),
+    form(
+        "nomad's API",
+        "nomad",
+        "{\"MemoryStats\":{\"RSS\":0,\"Cache\":0,\"Usage\":314494976,\"Measured\":[\"RSS\"]}}",
+    ),
+    form(
+        "`docker inspect`",
+        "docker inspect",
+        "{\"State\":{\"OOMKilled\":true},\"HostConfig\":{\"Memory\":536870912}}",
+    ),
+    form(
+        "a map of memory.stat in a log line",
+        "a map of memory.stat",
+        "stats {\"active_anon\": 28228526080, \"cache\": 2578046976}",
+    ),
+    form(
+        "`docker stats` of every age",
+        "docker stats",
+        "CONTAINER CPU % MEM USAGE/LIMIT MEM %\nweb 0.5% 41.16 MiB/994 MiB 4.14%",
+    ),
+    form(
+        "`podman stats`",
+        "podman stats",
+        "ID NAME CPU % MEM USAGE / LIMIT MEM %\n5db6 web 2.21% 2.87GB / 3.843GB 74.68%",
+    ),
+    form(
+        "`crictl stats`",
+        "crictl stats",
+        "CONTAINER NAME CPU % MEM DISK INODES\n0123 app 0.10 635.4MB 12.3MB 45",
+    ),
+    form(
+        "`kubectl top`",
+        "kubectl top",
+        "NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi",
+    ),
+    form(
+        "`systemctl status`",
+        "systemctl status",
+        "Memory: 900.0M (max: 1.0G swap max: 2.0G available: 124.0M)",
+    ),
+    form(
+        "`systemd-cgtop`",
+        "systemd-cgtop",
+        "Control Group Tasks %CPU Memory Input/s Output/s\nweb.service 12 5.0 796.7M - -",
+    ),
+    form(
+        "`free`, old, new, human, in any unit",
+        "free",
+        "total used free shared buff/cache available\nMem: 7.4G 409M 1.1G 363M 5.9G 6.3G",
+    ),
+    form(
+        "the head of `top`",
+        "top",
+        "MiB Mem : 1970.9 total, 1660.9 free, 71.5 used, 238.5 buff/cache\nMiB Swap: 0.0 total, 0.0 free, 0.0 used. 1876.4 avail Mem",
+    ),
+    form(
+        "`smem`",
+        "smem",
+        "PID User Command Swap USS PSS RSS\n12 root python3 0 5000 6000 7000",
+    ),
+    form(
+        "`pmap -x`",
+        "pmap",
+        "12: java -jar a\nAddress Kbytes RSS Dirty Mode Mapping\ntotal kB 12345 2345 1234",
+    ),
+    form(
+        "`slabtop`, `/proc/slabinfo`",
+        "slabtop",
+        "OBJS ACTIVE USE OBJ SIZE SLABS OBJ/SLAB CACHE SIZE NAME\n734506 734506 100% 0.06K 11476 64 45906K dentry",
+    ),
+    form(
+        "the kubelet's eviction message",
+        "kubelet's message",
+        "The node was low on resource: memory. Container web was using 48458972Ki, which exceeds its request of 0.",
+    ),
+    form(
+        "a platform's message: Cloud Run, Lambda, Heroku, YARN",
+        "Cloud Run",
+        "Memory limit of 512 MiB exceeded with 516 MiB used.",
+    ),
+    form(
+        "an event of Kubernetes, text or JSON",
+        "Kubernetes event",
+        "System OOM encountered, victim process: java, pid: 12345",
+    ),
+    form(
+        "a runtime's account: NMT, Go, V8, Redis",
+        "runtime's account",
+        "used_memory:1000000\nused_memory_rss:2000000",
+    ),
+    form(
+        "a table of time and value",
+        "a table of times",
+        "10:00 500 MiB\n10:30 510 MiB\n11:00 520 MiB",
+    ),
+];
+
+/// docs/explain.md.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# What `memtide explain` reads and says\n\n\
+         The first line is the verdict, the second the next step, then comes the table; `--verbose` adds every formula,\n\
+         all that follows and what is not known. `--format json` carries the same: `answer` (`code`, `sentence`, `next`),\n\
+         `bounds` (the least and the most of each quantity and formula), `readings` (each with its owner, source, unit and\n\
+         instant) and `contradictions`.\n\n\
+         This page is written from the code: `MEMTIDE_UPDATE=1 cargo test --test explain_docs`.\n\n\
+         ## Forms\n\nA recording and a directory (a live cgroup, or copied files) are read too.\n\n| form | example |\n|---|---|\n",
+    );
+    // A String takes any text.
+    let mut row = |cells: &[&str]| {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let written = writeln!(page, "| {} |", cells.join(" | "));
+        debug_assert!(written.is_ok(), "a String takes all");
+    };
+    for form in FORMS {
+        let example = form.example.lines().next().unwrap_or("");
+        row(&[form.name, &format!("`{example}`")]);
+    }
+    page += "\nA row's name is the first word of its line, or follows a stamp, a sign or another row: prose is not read.\n\
+             A line of digits alone goes on where a line as long as any other was broken inside a number, with a warning.\n\n\
+             ## Codes\n\n`answer.code` is API: codes are added, none changes its meaning.\n\n| code | when |\n|---|---|\n";
+    for (code, when) in answer::CODES {
+        let _ = writeln!(page, "| `{code}` | {when} |");
+    }
+    page += "\n## Identities\n\nWhat must hold of one owner's numbers. Bounds are narrowed by these until nothing moves; beyond what the\n\
+             per-CPU batches hide (64 pages a CPU), numbers that break one are a contradiction.\n\n| | source |\n|---|---|\n";
+    for relation in RELATIONS {
+        let name = |at: usize| QUANTITIES.get(at).map_or("", |(_, name)| name);
+        let parts: Vec<&str> = relation
+            .parts
+            .iter()
+            .map(|part| name(*part as usize))
+            .collect();
+        let usually = if relation.rule == Rule::Usually {
+            ", as a rule"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            page,
+            "| {} >= {}{usually} | {} |",
+            name(relation.whole as usize),
+            parts.join(" + "),
+            relation.source
+        );
+    }
+    page += "| working_set = usage - inactive_file, not below 0 | libcontainer, cAdvisor, the kubelet |\n\
+             | v1's root: rss is its own processes', not the node's | mm/memcontrol.c before Linux 5.x |\n\
+             | Pss <= Rss; each shared page is divided by those who map it | fs/proc/task_mmu.c |\n\
+             | docker stats: usage (before 17.06), usage - cache (17.06 to 19.03), usage - inactive_file (20.10 and later) | docker/cli |\n";
+    page
+}
