@@ -346,7 +346,7 @@ fn print(card: &Scorecard, format: Format) -> anyhow::Result<()> {
     let text = match format {
         Format::Human => render::human(card),
         Format::Json => serde_json::to_string_pretty(card)? + "\n",
-        Format::Junit => render::junit(card)?,
+        Format::Junit => render::junit(card),
         Format::Markdown => render::markdown(card),
         Format::MarkdownSummary => render::markdown_summary(card),
     };

@@ -50,8 +50,8 @@ mod with_figures {
                 args.output.display()
             );
         }
-        let recording = recording::read_path(path)
-            .with_context(|| format!("failed to read the recording {}", path.display()))?;
+        // The error names the file.
+        let recording = recording::read_path(path)?;
         let group = match &args.group {
             None => recording.main_group(),
             Some(name) => recording.group(name).with_context(|| {

@@ -93,6 +93,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         to,
         index: ViewIndex::default(),
         printed: 0,
+        last: None,
+        apart: args.interval / 2,
         stop: false,
     };
     let observer = &mut Both(&mut lines, other);
@@ -150,6 +152,10 @@ struct Lines {
     to: Terminal,
     index: ViewIndex,
     printed: u64,
+    /// When the sample of the last line was taken.
+    last: Option<Duration>,
+    /// Samples closer than this are the same: the one at the end is taken beside the last tick's.
+    apart: Duration,
     stop: bool,
 }
 
@@ -200,10 +206,36 @@ impl Observer for Lines {
         let view = self
             .index
             .view(|c| values.get(c).copied().filter(|v| *v != MISSING));
-        self.print(t, &view);
+        let now = Duration::from_nanos(t);
+        let near = |last: Duration| now.saturating_sub(last) < self.apart;
+        if !self.last.is_some_and(near) {
+            self.last = Some(now);
+            self.print(t, &view);
+        }
     }
 
     fn wants_stop(&mut self) -> bool {
         self.stop
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_at_the_end_is_no_second_line_for_the_last_tick() {
+        let mut lines = Lines {
+            to: Terminal::Stderr,
+            index: ViewIndex::default(),
+            printed: 0,
+            last: None,
+            apart: Duration::from_millis(500),
+            stop: false,
+        };
+        for ms in [0, 1000, 2000, 2003, 2600] {
+            lines.sample(0, ms * 1_000_000, &[]);
+        }
+        assert_eq!(lines.printed, 4);
     }
 }

@@ -33,8 +33,8 @@ pub struct Happened {
     pub bad: bool,
 }
 
-#[cfg(feature = "tui")]
 /// The steps going on at a recorded second, or the last one that began before.
+#[cfg(feature = "tui")]
 pub fn steps_at(tape: &Tape, t: f64) -> Vec<&StepBand> {
     let on: Vec<_> = tape
         .bands
@@ -246,6 +246,7 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "tui")]
     #[test]
     fn the_step_and_its_place() {
         let tape = tape();

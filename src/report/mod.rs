@@ -6,6 +6,7 @@
 pub mod html;
 pub mod human;
 pub mod junit;
+pub mod junit_xml;
 mod result;
 mod table;
 

@@ -1,6 +1,6 @@
 //! The scorecard as JUnit: a suite a detector, a case a recording.
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use crate::report::junit_xml::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::judge::scorecard::{Row, Scorecard};
 use crate::judge::verdict::Judgement;
@@ -9,7 +9,7 @@ use super::{expected, got};
 
 /// The XML. A verdict that fell short is a failure, a detector that broke an error, and a
 /// recording that could not be judged is skipped with the reason.
-pub fn junit(card: &Scorecard) -> Result<String, quick_junit::SerializeError> {
+pub fn junit(card: &Scorecard) -> String {
     let mut report = Report::new("memtide judge");
     for detector in &card.detectors {
         let mut suite = TestSuite::new(detector.detector.clone());
@@ -21,7 +21,7 @@ pub fn junit(card: &Scorecard) -> Result<String, quick_junit::SerializeError> {
         }));
         report.add_test_suite(suite);
     }
-    report.to_string()
+    report.to_xml()
 }
 
 fn case(row: &Row) -> TestCase {
