@@ -306,14 +306,17 @@ impl Maker<'_> {
         let name = "kube_pod_container_status_running";
         self.of_pods(name, own, Value::Fixed(1.0));
         for reason in ["Error", "OOMKilled"] {
-            // A series for the last reason only: the other one is not there, or 0 when it was.
+            // Without a value until a container ended so: it may come, so it has a name from the start.
             let is = |why: &str| f64::from(u8::from(why == reason));
             let steps: Vec<(u64, f64)> = ends.iter().map(|(t, why)| (*t, is(why))).collect();
-            if steps.iter().any(|(_, value)| *value > 0.0) {
-                let labels: Vec<_> = own.iter().copied().chain([("reason", reason)]).collect();
-                let name = "kube_pod_container_status_last_terminated_reason";
-                self.of_pods(name, &labels, Value::Steps(steps));
-            }
+            let steps = if steps.iter().any(|(_, value)| *value > 0.0) {
+                steps
+            } else {
+                Vec::new()
+            };
+            let labels: Vec<_> = own.iter().copied().chain([("reason", reason)]).collect();
+            let name = "kube_pod_container_status_last_terminated_reason";
+            self.of_pods(name, &labels, Value::Steps(steps));
         }
     }
 
