@@ -25,6 +25,7 @@ pub mod host;
 pub mod judge;
 pub mod lesson;
 pub mod metrics;
+pub mod model;
 pub mod need;
 pub mod outcome;
 pub mod plot;
