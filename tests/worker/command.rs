@@ -6,11 +6,12 @@ use memtide::workload::{Exec, Workload};
 
 use crate::support::Worker;
 
-fn exec(command: &[&str], user: None, duration_ms: Option<u64>) -> Workload {
+fn exec(command: &[&str], duration_ms: Option<u64>) -> Workload {
     Workload::Exec(Exec {
         command: command.iter().map(|word| word.to_string()).collect(),
         files: Vec::new(),
         env: vec![("MEMTIDE_TEST".into(), "yes".into())],
+        user: None,
         duration_ms,
     })
 }

@@ -88,14 +88,12 @@ fn every_workload_runs_without_the_newer_calls() {
             total: 4 * MIB,
             rate: None,
         }),
-        Workload::Sleep(Sleep {
-            user: None,
-            duration_ms: 1,
-        }),
+        Workload::Sleep(Sleep { duration_ms: 1 }),
         Workload::Exec(Exec {
             command: vec!["true".into()],
             files: vec![("note".into(), "hello".into())],
             env: vec![],
+            user: None,
             duration_ms: None,
         }),
         release(Advice::Unmap),
