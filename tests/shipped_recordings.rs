@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use memtide::expect::{self, CheckResult};
@@ -55,6 +56,56 @@ fn every_recording_still_meets_its_scenarios_expectations() {
     );
     assert!(recordings > 0, "there are no recordings");
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Claims that no shipped recording can judge, each with the reason.
+const UNPROVEN: [(&str, &str, &str); 1] = [(
+    "go-service",
+    "after `dontneed`, cadvisor_working_set of service is at least 18% of the limit",
+    "kernels below 4.7 are data without a Go runtime",
+)];
+
+#[test]
+fn every_claim_is_judged_on_a_shipped_recording_or_listed_as_unproven() {
+    let mut judged: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for shipped in shipped::all() {
+        let recording = shipped.read().unwrap();
+        for checked in expect::evaluate(&scenario_of(shipped), &recording) {
+            let count = judged.entry((shipped.scenario, checked.text)).or_default();
+            *count += usize::from(!matches!(checked.result, CheckResult::NotHere(_)));
+        }
+    }
+    let listed = |scenario: &str, text: &str| {
+        UNPROVEN
+            .iter()
+            .any(|(s, claim, _)| *s == scenario && *claim == text)
+    };
+    let nowhere: Vec<String> = judged
+        .iter()
+        .filter(|((scenario, text), count)| **count == 0 && !listed(scenario, text))
+        .map(|((scenario, text), _)| format!("{scenario}: {text}"))
+        .collect();
+    assert!(
+        nowhere.is_empty(),
+        "judged on no recording: record it, or list it in UNPROVEN with the reason:\n{}",
+        nowhere.join("\n")
+    );
+    for (scenario, claim, _) in UNPROVEN {
+        let count = judged.get(&(scenario, claim.to_string()));
+        assert_eq!(
+            count,
+            Some(&0),
+            "no longer unproven, or no claim: {scenario}: {claim}"
+        );
+    }
+    // All scenarios with a recording have claims, and each has its outcome at least.
+    let proven = judged.values().filter(|count| **count > 0).count();
+    println!(
+        "{proven} of {} claims are judged on a recording",
+        judged.len()
+    );
+    assert_eq!(proven + UNPROVEN.len(), judged.len());
+    assert!(proven > 200, "only {proven}");
 }
 
 #[test]

@@ -322,8 +322,8 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn begin(&mut self, header: &Header) {
-        let groups = header.groups.iter();
-        let container = groups.filter(|g| g.kind == GroupKind::Container).next();
+        let mut groups = header.groups.iter();
+        let container = groups.find(|g| g.kind == GroupKind::Container);
         self.cgroup = container.map(|g| (PathBuf::from(&g.path), header.host.cgroup));
     }
 
