@@ -275,3 +275,36 @@ fn a_pods_own_word_that_something_fell_short_is_believed() {
         &[("log-write", "fail", "the pod ended with exit 1")],
     );
 }
+
+#[test]
+fn nodes_of_several_kinds_stand_side_by_side() {
+    let cluster = Cluster::new();
+    let same = ["log-read-twice"; 3];
+    let done =
+        json!({"completedIndexes": "0-2", "conditions": [{"type": "Complete", "status": "True"}]});
+    let mut pods = Vec::new();
+    // The third is of the first one's kind.
+    for (n, setup) in ["6.1-v2", "6.1-v2-mglru", "6.1-v2"].iter().enumerate() {
+        let name = format!("memtide-{n}-abcde");
+        let mut one = pod(FIRST, n, &name, &same, ended("Succeeded", 0, "Completed"));
+        one["spec"]["nodeName"] = format!("worker-{n}").into();
+        pods.push(one);
+        let packed = memtide::shipped::find(setup, "log-read-twice")
+            .unwrap()
+            .packed;
+        let mut log = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut log).unwrap();
+        cluster.file(0, &format!("{name}.log"), log);
+    }
+    cluster.at(0, Some(&job(FIRST, &same, done)), &pods);
+    let output = cluster.collect(&[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let summary = std::fs::read_to_string(cluster.out().join("summary.md")).unwrap();
+    let own = summary.split("## The cluster's own nodes").nth(1).unwrap();
+    let own = own.split("\n## Against").next().unwrap();
+    assert!(
+        own.contains("worker-0") && own.contains("worker-1"),
+        "{own}"
+    );
+    assert!(!own.contains("worker-2") && own.contains("mglru"), "{own}");
+}

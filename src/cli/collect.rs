@@ -1,5 +1,6 @@
 //! `memtide collect`: the pods of Kubernetes Jobs, as if their scenarios had run here.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -175,13 +176,25 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     let junit = report::junit::render(&runs);
     let comparisons = comparisons(collected);
     let colour = args.format == Format::Human && common::colour(std::io::stdout().is_terminal());
+    let own = own_nodes(collected);
     let mut human = cluster::text(collected, colour);
+    for comparison in &own {
+        human.push_str("The cluster's own nodes, one of each kind\n");
+        human.push_str(&compare::human(comparison, Show::Differing));
+        human.push('\n');
+    }
     for comparison in &comparisons {
         human.push_str(&compare::human(comparison, Show::Differing));
         human.push('\n');
     }
     human.push_str(&report::human::summary(&runs));
     let mut summary = cluster::markdown(collected);
+    if !own.is_empty() {
+        summary.push_str("\n## The cluster's own nodes, one of each kind\n\n");
+        for comparison in &own {
+            summary.push_str(&compare::markdown(comparison, Show::Differing));
+        }
+    }
     summary.push_str("\n## Against the recordings that come with memtide\n\n");
     for comparison in &comparisons {
         summary.push_str(&compare::markdown(comparison, Show::Differing));
@@ -206,6 +219,34 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     };
     writeln!(std::io::stdout(), "{}", shown.trim_end())?;
     Ok(())
+}
+
+/// What ran on nodes of several kinds (kernel, cgroup version, LRU), side by side: a column a kind.
+fn own_nodes(collected: &[Collected]) -> Vec<Comparison> {
+    let values = compare::VALUES.map(String::from);
+    let mut by_scenario: BTreeMap<&str, Vec<(String, Run)>> = BTreeMap::new();
+    for one in collected {
+        let Some(read) = one.read.as_ref().filter(|read| read.complete) else {
+            continue;
+        };
+        let host = &read.header.host;
+        let kind = format!("{}, {}, {}", host.kernel, host.cgroup, host.lru);
+        let node = one.node.as_deref().unwrap_or("no node");
+        let runs = by_scenario.entry(&one.result.scenario).or_default();
+        if runs.iter().any(|(known, _)| *known == kind) {
+            continue;
+        }
+        if let Ok(run) = Run::new(&format!("{node} ({kind})"), read, None, &values) {
+            runs.push((kind, run));
+        }
+    }
+    let several = by_scenario.into_values().filter(|runs| runs.len() > 1);
+    several
+        .filter_map(|runs| {
+            let runs = runs.into_iter().map(|(_, run)| run).collect();
+            Comparison::new(runs, 0).ok()
+        })
+        .collect()
 }
 
 /// Each recording against the shipped one of the set-up most like its node.
