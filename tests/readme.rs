@@ -27,7 +27,9 @@ fn every_command_prints_what_the_page_shows() {
     let mut checked = 0;
     for page in ["README.md", "README.zh-CN.md"] {
         let text = read(page);
-        let commands = text.lines().filter_map(|l| l.strip_prefix("    $ memtide "));
+        let commands = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("    $ memtide "));
         for command in commands {
             let lines = shown(&text, &format!("memtide {command}"));
             let mut memtide = common::memtide();
@@ -41,11 +43,12 @@ fn every_command_prints_what_the_page_shows() {
             let first = lines.first().map_or("", String::as_str);
             // A table's page leaves out the name of the scenario above it.
             let from = printed.iter().position(|line| *line == first).unwrap_or(0);
-            let from = if std::env::var_os("MEMTIDE_UPDATE").is_some() && command.starts_with("compare") {
-                2
-            } else {
-                from
-            };
+            let from =
+                if std::env::var_os("MEMTIDE_UPDATE").is_some() && command.starts_with("compare") {
+                    2
+                } else {
+                    from
+                };
             let same = &printed[from..(from + lines.len()).min(printed.len())];
             if std::env::var_os("MEMTIDE_UPDATE").is_some() {
                 let old = format!("    {}", lines.join("\n    "));
@@ -62,7 +65,10 @@ fn every_command_prints_what_the_page_shows() {
             checked += 1;
         }
     }
-    assert!(checked >= 2 || std::env::var_os("MEMTIDE_UPDATE").is_some(), "{checked}");
+    assert!(
+        checked >= 2 || std::env::var_os("MEMTIDE_UPDATE").is_some(),
+        "{checked}"
+    );
 }
 
 #[test]

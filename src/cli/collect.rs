@@ -236,7 +236,7 @@ fn own_nodes(collected: &[Collected]) -> Vec<Comparison> {
         if runs.iter().any(|(known, _)| *known == kind) {
             continue;
         }
-        if let Ok(run) = Run::new(&format!("{node} ({kind})"), read, None, &values) {
+        if let Ok(run) = Run::new(format!("{node} ({kind})"), read, None, &values) {
             runs.push((kind, run));
         }
     }

@@ -126,7 +126,7 @@ fn a_broken_identity_is_found() {
     let cases: Vec<(Vec<u64>, Vec<bool>)> = (0..200)
         .map(|_| {
             let parts = (0..8).map(|_| random() % (1 << 36)).collect();
-            let shown = (0..11).map(|_| random() % 2 == 0).collect();
+            let shown = (0..11).map(|_| random().is_multiple_of(2)).collect();
             (parts, shown)
         })
         .collect();

@@ -419,11 +419,11 @@ fn ends(recording: &Recording, container: &str) -> Vec<(u64, &'static str)> {
                 killed = true;
                 ends.push((event.t, "OOMKilled"));
             }
-            EventKind::Restart { container: of, .. } if of == container => {
-                // The restart that follows a kill is the one that was counted with it.
-                if !std::mem::take(&mut killed) {
-                    ends.push((event.t, "Error"));
-                }
+            // The restart that follows a kill is the one that was counted with it.
+            EventKind::Restart { container: of, .. }
+                if of == container && !std::mem::take(&mut killed) =>
+            {
+                ends.push((event.t, "Error"));
             }
             _ => {}
         }

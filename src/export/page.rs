@@ -62,8 +62,7 @@ impl<'a> Pages<'a> {
 
     /// Labels of a scrape that were set, and that the feed of a program would not have otherwise.
     pub fn added_labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        let usual =
-            |name: &str, value: &str| Labels::SCRAPED.iter().any(|own| *own == (name, value));
+        let usual = |name: &str, value: &str| Labels::SCRAPED.contains(&(name, value));
         let all = self.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         all.filter(move |(name, value)| !usual(name, value))
     }

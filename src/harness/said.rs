@@ -124,7 +124,7 @@ fn number(text: &str, after: &str, unit: u64) -> Option<u64> {
         .parse()
         .ok()?;
     let bytes = value * unit as f64;
-    (bytes >= 0.0 && bytes < 1e18).then_some(bytes as u64)
+    (0.0..1e18).contains(&bytes).then_some(bytes as u64)
 }
 
 /// A page, by HTTP/1.0: the server closes the connection at its end.

@@ -328,7 +328,7 @@ impl Memcg {
         }
         let (inactive, active) = (total(&self.lists[0]), total(&self.lists[1]));
         // The ratio of `inactive_is_low` for less than 10 GiB: floor(sqrt(10 x GiB)), 1 below 1 GiB.
-        let gib = (inactive + active) * PAGE >> 30;
+        let gib = ((inactive + active) * PAGE) >> 30;
         let ratio = (10 * gib).isqrt().max(1);
         if inactive * ratio >= active {
             return;

@@ -108,7 +108,7 @@ impl Row {
             None => *known == base || *known == name,
         };
         ROWS.iter()
-            .find(|row| row.v1.iter().chain(row.v2).any(|name| known(&name)))
+            .find(|row| row.v1.iter().chain(row.v2).any(&known))
     }
 
     /// The kernel's names on `version`, the preferred one first.

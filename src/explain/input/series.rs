@@ -21,10 +21,10 @@ pub fn read(text: &str) -> Option<Reading> {
     let lines = clean::lines(text);
     let head = lines.iter().take_while(|line| point(line).is_none()).last();
     let row = head.and_then(|line| {
-        let words = line
+        let mut words = line
             .split([' ', ',', ';', '|'])
             .filter(|word| !word.is_empty());
-        words.last().map(|word| {
+        words.next_back().map(|word| {
             word.trim_start_matches("container_memory_")
                 .trim_end_matches("_bytes")
                 .to_string()

@@ -298,7 +298,7 @@ impl Collector {
             }
             return known;
         }
-        if matches!(key, "Rss" | "VmRSS") && !(self.mappings && !self.processes.is_empty()) {
+        if matches!(key, "Rss" | "VmRSS") && (!self.mappings || self.processes.is_empty()) {
             let name = self.title.take().unwrap_or_default();
             self.processes.push(Process {
                 name,

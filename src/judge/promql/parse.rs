@@ -115,10 +115,10 @@ impl Parser {
                 break;
             }
             self.at += 1;
-            if self.take_word("bool") {
-                if let Operator::Compare(sign) = operator {
-                    operator = Operator::CompareBool(sign);
-                }
+            if self.take_word("bool")
+                && let Operator::Compare(sign) = operator
+            {
+                operator = Operator::CompareBool(sign);
             }
             self.matching()?;
             // `^` binds from the right.
