@@ -153,7 +153,7 @@ impl Reader<'_> {
             file: self.known_file(w.file.as_ref(), &at.span),
             passes: self.count(w.passes.as_ref(), 1, 1..=1_000_000),
             chunk: self.chunk(w.chunk.as_ref(), DEFAULT_CHUNK, 1),
-            follow: w.follow.as_ref().map(|f| self.size(f, 1)),
+            follow: w.follow.as_ref().map(|f| self.total(f)),
             rate: w.rate.as_ref().and_then(|r| self.cx.read(r)),
         })
     }
