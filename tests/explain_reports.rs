@@ -450,7 +450,8 @@ fn every_pair_says_first_what_is_right() {
                 Value::Array(all) => &all[key.parse::<usize>().unwrap()],
                 at => &at[key],
             });
-            if seen.to_string() != want {
+            let seen = seen.to_string();
+            if seen != want {
                 wrong.push(format!("{file}: {path} is {seen}, not {want}"));
             }
         }

@@ -188,7 +188,8 @@ mod tests {
             (&["/nowhere/at-all"], "did not run"),
             (&["sleep", "1000"], "did not answer"),
         ] {
-            let Answer::Late(why) = wait(command(words), Duration::from_millis(100)) else {
+            // Long enough for a command that answers; the one that hangs never does.
+            let Answer::Late(why) = wait(command(words), Duration::from_secs(2)) else {
                 panic!("{words:?} is ready");
             };
             assert!(why.contains(expected), "{why}");
