@@ -52,7 +52,7 @@ fn the_examples_can_be_read() {
         }
         count += 1;
     }
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn a_program_that_is_missing_fails_with_the_remedy() {
         reason.contains("no-such-program") && reason.contains("install it"),
         "{reason}"
     );
-    assert!(worker.fails().1.contains("empty command"));
+    assert!(worker.fails().1.contains("command is empty"));
     assert!(worker.fails().1.contains("executable"));
     worker.finish();
 }
