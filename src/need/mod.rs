@@ -1,7 +1,7 @@
 //! What a program needs: the smallest limit under which it still does its work as fast, within a
 //! stated loss. Found by running it under limits chosen by bisection.
 //!
-//! [`search`] is pure: which limit to try next, and between which limits the need lies. [`measure`]
+//! `search` is pure: which limit to try next, and between which limits the need lies. [`measure()`]
 //! knows trials only as limit in, outcome out. [`trial`] makes one of a recording.
 
 mod advice;

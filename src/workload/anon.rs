@@ -7,7 +7,7 @@ use crate::sys::memory::page_size;
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
-/// See [`Workload::Anon`].
+/// See [`Workload::Anon`](super::Workload::Anon).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Anon {
     /// The region's name; a second step on it makes it larger.

@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
 
-/// See [`Workload::Dentries`].
+/// See [`Workload::Dentries`](super::Workload::Dentries).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dentries {
     /// How many names are looked up, each another one.

@@ -7,7 +7,7 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use super::{Context, Needs, Reached, Unit, Work, WorkError};
 
-/// See [`Workload::Fadvise`].
+/// See [`Workload::Fadvise`](super::Workload::Fadvise).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fadvise {
     /// File name in the pod's work directory.

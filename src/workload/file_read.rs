@@ -11,7 +11,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError, clock};
 use crate::truth::{Counter, Page};
 use crate::units;
 
-/// See [`Workload::FileRead`].
+/// See [`Workload::FileRead`](super::Workload::FileRead).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileRead {
     /// File name in the pod's work directory.

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Needs, Reached, Unit, Work, WorkError};
 
-/// See [`Workload::RestartContainer`].
+/// See [`Workload::RestartContainer`](super::Workload::RestartContainer).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestartContainer {
     /// Whether the run's files go, too, as they do when a pod (not only its container) is replaced.
     pub delete_files: bool,
 }
 
-/// See [`Workload::CgroupChurn`].
+/// See [`Workload::CgroupChurn`](super::Workload::CgroupChurn).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CgroupChurn {
     /// How many cgroups come and go.

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::{Context, Dist, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
 
-/// See [`Workload::HeapChurn`].
+/// See [`Workload::HeapChurn`](super::Workload::HeapChurn).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeapChurn {
     /// Bytes live at a time, about.

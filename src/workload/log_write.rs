@@ -13,7 +13,7 @@ use super::{Context, Dist, Needs, Reached, Rotate, Unit, Work, WorkError};
 use crate::truth::Counter;
 use crate::units;
 
-/// See [`Workload::LogWrite`].
+/// See [`Workload::LogWrite`](super::Workload::LogWrite).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogWrite {
     /// File name in the pod's work directory.

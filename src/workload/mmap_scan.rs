@@ -7,7 +7,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::file_map::FileMap;
 use crate::truth::Counter;
 
-/// See [`Workload::MmapScan`].
+/// See [`Workload::MmapScan`](super::Workload::MmapScan).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MmapScan {
     /// File name in the pod's work directory.

@@ -8,7 +8,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::cgroup::Hierarchy;
 use crate::rows::CgroupVersion;
 
-/// See [`Workload::Reclaim`].
+/// See [`Workload::Reclaim`](super::Workload::Reclaim).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reclaim {
     /// Bytes to ask for (v2); v1 knows only "all".

@@ -9,7 +9,7 @@ use super::region::{Region, State, Were};
 use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
 
-/// See [`Workload::Release`].
+/// See [`Workload::Release`](super::Workload::Release).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Release {
     /// The region's name.

@@ -5,7 +5,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
-/// See [`Workload::Rewrite`].
+/// See [`Workload::Rewrite`](super::Workload::Rewrite).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rewrite {
     /// The region's name.

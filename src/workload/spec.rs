@@ -63,14 +63,14 @@ impl Workload {
     }
 }
 
-/// See [`Workload::Sleep`].
+/// See [`Workload::Sleep`](super::Workload::Sleep).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sleep {
     /// Milliseconds.
     pub duration_ms: u64,
 }
 
-/// See [`Workload::Exec`].
+/// See [`Workload::Exec`](super::Workload::Exec).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exec {
     /// Program and arguments; run in the pod's work directory.
@@ -87,7 +87,7 @@ pub struct Exec {
     pub duration_ms: Option<u64>,
 }
 
-/// See [`Workload::Serve`].
+/// See [`Workload::Serve`](super::Workload::Serve).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Serve {
     /// The command; it has no duration.
@@ -100,7 +100,7 @@ pub struct Serve {
     pub stop_ms: u64,
 }
 
-/// See [`Workload::TmpfsFill`].
+/// See [`Workload::TmpfsFill`](super::Workload::TmpfsFill).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TmpfsFill {
     /// File name in the run's folder on the tmpfs; a second step on it makes it larger.
@@ -111,7 +111,7 @@ pub struct TmpfsFill {
     pub rate: Option<u64>,
 }
 
-/// See [`Workload::TmpfsRemove`].
+/// See [`Workload::TmpfsRemove`](super::Workload::TmpfsRemove).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TmpfsRemove {
     /// File name in the run's folder on the tmpfs.

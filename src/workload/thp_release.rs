@@ -9,7 +9,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
 
-/// See [`Workload::ThpRelease`].
+/// See [`Workload::ThpRelease`](super::Workload::ThpRelease).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThpRelease {
     /// The region's name; it must have been mapped with huge pages.

@@ -4,7 +4,7 @@ use super::{Context, Needs, Reached, Unit, Work, WorkError, files};
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
-/// See [`Workload::Unlink`].
+/// See [`Workload::Unlink`](super::Workload::Unlink).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unlink {
     /// File name in the pod's work directory; its rotated copies (`NAME.N`) go too.
