@@ -320,6 +320,27 @@ impl Account {
         }
     }
 
+    /// Where a formula may be least or most: the ends of the bounds, and for usage and the inactive list
+    /// also one byte to the side of each other's ends, since docker takes the list off only while it is
+    /// below usage.
+    fn points(&self, quantity: Quantity) -> Vec<u64> {
+        let Bounds { least, most } = self.get(quantity);
+        let beside = |other: Quantity, step: fn(u64) -> u64| {
+            let other = self.get(other);
+            [step(other.least), step(other.most)]
+        };
+        let mut points = vec![least, most];
+        points.extend(match quantity {
+            InactiveFile => beside(Usage, |usage| usage.saturating_sub(1)),
+            Usage => beside(InactiveFile, |list| list.saturating_add(1)),
+            _ => [least; 2],
+        });
+        points.retain(|point| (least..=most).contains(point));
+        points.sort_unstable();
+        points.dedup();
+        points
+    }
+
     /// A formula's value within these bounds: least and most over the corners of what is not known.
     /// None where it reads something nothing is known of, or is not bounded on either side.
     pub fn formula(&self, formula: &Formula, view: &View) -> Option<(Option<i64>, Option<i64>)> {
@@ -334,16 +355,14 @@ impl Account {
             })
             .collect();
         let open = read_by(formula, view, open, self);
-        for corner in 0..1u32 << open.len() {
+        let points: Vec<Vec<u64>> = open.iter().map(|quantity| self.points(*quantity)).collect();
+        for corner in 0..points.iter().map(Vec::len).product() {
             let mut at = *view;
-            for (bit, quantity) in open.iter().enumerate() {
-                let bounds = self.get(*quantity);
-                let value = if corner >> bit & 1 == 0 {
-                    bounds.least
-                } else {
-                    bounds.most
-                };
-                at = field(at, *quantity).map_or(at, |(_, set)| set(at, Some(value)));
+            let mut rest: usize = corner;
+            for (quantity, values) in open.iter().zip(&points) {
+                let value = values.get(rest % values.len()).copied();
+                rest /= values.len();
+                at = field(at, *quantity).map_or(at, |(_, set)| set(at, value));
             }
             // A corner where the part is above its whole is no corner.
             let impossible = at

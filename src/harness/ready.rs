@@ -61,11 +61,16 @@ impl Waiter {
         let thread = std::thread::spawn(move || {
             let deadline = Instant::now() + within;
             while !end.load(Ordering::Relaxed) {
-                let Err(why) = ready.ask(&end, deadline) else {
+                let Err(missing) = ready.ask(&end, deadline) else {
                     s.store(READY, Ordering::Release);
                     return;
                 };
-                *m.lock().unwrap_or_else(PoisonError::into_inner) = why;
+                let mut known = m.lock().unwrap_or_else(PoisonError::into_inner);
+                // A question that the deadline cut off says less than the answer before it.
+                if !(missing.cut && !known.is_empty()) {
+                    *known = missing.why;
+                }
+                drop(known);
                 if Instant::now() >= deadline {
                     s.store(LATE, Ordering::Release);
                     return;
@@ -105,9 +110,22 @@ impl Drop for Waiter {
     }
 }
 
+/// Why a service is not ready.
+struct Missing {
+    why: String,
+    /// The deadline came before the answer.
+    cut: bool,
+}
+
+impl From<String> for Missing {
+    fn from(why: String) -> Missing {
+        Missing { why, cut: false }
+    }
+}
+
 impl Ready {
-    /// Asks once; what is missing, in words.
-    fn ask(&self, stop: &AtomicBool, deadline: Instant) -> Result<(), String> {
+    /// Asks once.
+    fn ask(&self, stop: &AtomicBool, deadline: Instant) -> Result<(), Missing> {
         if let Some(port) = self.port {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             TcpStream::connect_timeout(&address, Duration::from_millis(500))
@@ -125,12 +143,15 @@ impl Ready {
             .map_err(|error| format!("{program:?} did not run: {error}"))?;
         match output {
             Some(output) if output.status.success() => Ok(()),
-            Some(output) => Err(format!(
+            Some(output) => Err(Missing::from(format!(
                 "{program:?} says no ({}){}",
                 output.status,
                 outside::tail(&output)
-            )),
-            None => Err(format!("{program:?} did not answer in time")),
+            ))),
+            None => Err(Missing {
+                why: format!("{program:?} did not answer in time"),
+                cut: true,
+            }),
         }
     }
 }
@@ -183,13 +204,17 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_is_missing_or_hangs_is_late_with_the_reason() {
-        for (words, expected) in [
-            (&["sh", "-c", "echo not yet; exit 3"][..], "not yet"),
-            (&["/nowhere/at-all"], "did not run"),
-            (&["sleep", "1000"], "did not answer"),
+        // The first answers once and hangs when asked again: what it said is kept.
+        let once = "test -e again && exec sleep 1000; touch again; echo not yet; exit 3";
+        for (words, expected, seconds) in [
+            (&["sh", "-c", once][..], "not yet", 5),
+            (&["/nowhere/at-all"], "did not run", 0),
+            (&["sleep", "1000"], "did not answer", 0),
         ] {
-            // Long enough for a command that answers; the one that hangs never does.
-            let Answer::Late(why) = wait(command(words), Duration::from_secs(2)) else {
+            let folder = tempfile::tempdir().unwrap();
+            let mut ready = command(words);
+            ready.folder = Some(folder.path().to_path_buf());
+            let Answer::Late(why) = wait(ready, Duration::from_secs(seconds)) else {
                 panic!("{words:?} is ready");
             };
             assert!(why.contains(expected), "{why}");
