@@ -29,7 +29,7 @@ pub struct Located {
 /// Where the own cgroup is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Own {
-    /// Here.
+    /// The cgroup's directory on this mount.
     At(PathBuf),
     /// The mount starts above the cgroup namespace, so some names on the way are not told: `rest`
     /// below a directory `levels` below the mount. Only looking for the own process id finds it.

@@ -12,7 +12,7 @@ pub enum Limit {
     Unlimited,
     /// No more than this.
     Finite {
-        /// Bytes.
+        /// The limit, bytes.
         bytes: u64,
         /// Who says so.
         set_by: SetBy,

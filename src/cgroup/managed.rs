@@ -178,7 +178,7 @@ impl ManagedPod {
     }
 
     /// A smaller limit above the pod would stop the container where nobody expects it. The pod's
-    /// own may be smaller: that is the scenario's will.
+    /// own may be smaller: the scenario asks for that.
     fn check_ancestors(&self, path: &Path, asked: u64) -> Result<(), CgroupError> {
         match self.hierarchy.effective_limit(path) {
             Limit::Finite {

@@ -14,7 +14,7 @@ pub struct Mount {
     /// Which directory of the file system is mounted; for cgroups relative to the reader's cgroup
     /// namespace, so it can start with `/..`.
     pub root: PathBuf,
-    /// Where.
+    /// The mount point.
     pub point: PathBuf,
     /// Whether this mount is read-only (the per-mount options; the file system may differ).
     pub read_only: bool,

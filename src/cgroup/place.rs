@@ -16,7 +16,7 @@ pub(super) const PROBE: &str = "probe";
 /// One thing that was tried, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Attempt {
-    /// What.
+    /// What was tried, in words.
     pub what: String,
     /// What came of it.
     pub result: String,
@@ -40,7 +40,7 @@ pub struct Parent {
 /// What a [`Parent`] needs before a pod can be made in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing.
+    /// No controller is needed.
     Nothing,
     /// v2: the memory controller switched on for its children.
     EnableMemory,

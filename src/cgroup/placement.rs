@@ -21,12 +21,12 @@ pub enum Placement {
 pub enum Chosen {
     /// A pod can be made in this directory.
     Managed {
-        /// Where.
+        /// The cgroup that the pod's was to be made in.
         parent: PathBuf,
     },
     /// The own cgroup is limited.
     Ambient {
-        /// Which.
+        /// The cgroup of this process.
         own: PathBuf,
         /// The smallest limit, bytes.
         limit: u64,

@@ -43,7 +43,7 @@ pub(super) fn kill(dir: &Path) -> Result<usize, CgroupError> {
         killed.extend(left.iter().copied());
         if !kill_at_once(dir) {
             for pid in &left {
-                // Never ourselves: who sits in a cgroup that is to go is told so below.
+                // Never ourselves: the error below names a process that stays in the cgroup.
                 if *pid != std::process::id() as i32 {
                     // ESRCH is what we want; EPERM shows as a process that stays.
                     let _ = send(Pid::from_raw(*pid), Signal::SIGKILL);

@@ -10,7 +10,7 @@ use super::Exit;
 /// How to print the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Text.
+    /// A table for people.
     Human,
     /// One JSON array.
     Json,

@@ -165,11 +165,11 @@ impl Observer for Sums {
         self.indices = groups.iter().map(index).collect();
     }
 
-    fn joined(&mut self, place: usize, group: &Group) {
+    fn joined(&mut self, index: usize, group: &Group) {
         let Some(version) = self.version else { return };
-        let places = self.indices.len().max(place + 1);
-        self.indices.resize_with(places, ViewIndex::default);
-        self.indices[place] = ViewIndex::new(version, &group.columns);
+        let indices = self.indices.len().max(index + 1);
+        self.indices.resize_with(indices, ViewIndex::default);
+        self.indices[index] = ViewIndex::new(version, &group.columns);
     }
 
     fn sample(&mut self, group: usize, _t: u64, values: &[u64]) {

@@ -31,17 +31,17 @@ pub enum KeptError {
     File {
         /// `read`, `write`, `make`, `set aside`.
         doing: &'static str,
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
     /// A file that is no answer of a cluster.
     #[error("{}: {source}", path.display())]
     Object {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What caused it.
         source: ObjectError,
     },
 }

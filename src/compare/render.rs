@@ -11,7 +11,7 @@ use crate::units::{bytes, mib};
 pub enum Show {
     /// The first, and those that differ somewhere.
     Differing,
-    /// All.
+    /// Every step, equal or not.
     All,
 }
 

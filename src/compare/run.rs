@@ -53,7 +53,7 @@ pub const WORK: [&str; 5] = [
 /// What was found for one value at one step's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
-    /// Bytes.
+    /// A value in bytes.
     Bytes(i64),
     /// This kernel has no such row.
     Absent,

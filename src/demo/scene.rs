@@ -27,7 +27,7 @@ const TRUTH: [(&str, &str); 8] = [
 pub struct Happened {
     /// Recorded seconds.
     pub t: f64,
-    /// What.
+    /// What happened, one line.
     pub text: String,
     /// Whether it is as bad as an OOM kill.
     pub bad: bool,

@@ -10,9 +10,9 @@ pub enum ExplainError {
     /// The path could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What caused it.
         source: std::io::Error,
     },
     /// No number in it is one memtide knows.

@@ -82,7 +82,7 @@ impl Description {
     }
 }
 
-/// The series, by what they mean; the number is the place in [`METRICS`] and in a [`Reading`].
+/// The series, by what they mean; the number is the index into [`METRICS`] and in a [`Reading`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 #[allow(missing_docs)] // Each is described, in the same order, by METRICS.
@@ -373,9 +373,9 @@ impl Reading {
             .filter_map(|(d, v)| Some((d, v?)))
     }
 
-    /// The series at a place of [`METRICS`], if it is there.
-    pub fn nth(&self, place: usize) -> Option<(&'static Description, f64)> {
-        Some((METRICS.get(place)?, (*self.values.get(place)?)?))
+    /// The series at an index of [`METRICS`], if it is there.
+    pub fn nth(&self, index: usize) -> Option<(&'static Description, f64)> {
+        Some((METRICS.get(index)?, (*self.values.get(index)?)?))
     }
 
     /// Multiplies every amount of memory, as whole bytes and pages.

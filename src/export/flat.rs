@@ -42,7 +42,7 @@ pub struct Flat<'a> {
     views: Vec<ViewIndex>,
     rows: Vec<String>,
     /// For each group, where each of `rows` stands in it.
-    places: Vec<Vec<Option<usize>>>,
+    indices: Vec<Vec<Option<usize>>>,
 }
 
 impl<'a> Flat<'a> {
@@ -55,7 +55,7 @@ impl<'a> Flat<'a> {
             let new: Vec<String> = new.cloned().collect();
             rows.extend(new);
         }
-        let places = recording
+        let indices = recording
             .tables
             .iter()
             .map(|table| rows.iter().map(|row| table.column(row)).collect())
@@ -67,7 +67,7 @@ impl<'a> Flat<'a> {
                 .map(|group| recording.view_index(group))
                 .collect(),
             rows,
-            places,
+            indices,
         }
     }
 
@@ -109,9 +109,9 @@ impl<'a> Flat<'a> {
             Cell::Integer(self.pages.timestamp_ms(seconds)),
             table.cost.get(sample).map_or(Cell::Absent, |c| integer(*c)),
         ];
-        let rows = self.places[group].iter();
-        cells.extend(rows.map(|place| {
-            place
+        let rows = self.indices[group].iter();
+        cells.extend(rows.map(|index| {
+            index
                 .and_then(|column| table.get(sample, column))
                 .map_or(Cell::Absent, integer)
         }));
@@ -122,7 +122,7 @@ impl<'a> Flat<'a> {
                 .map(|f| (f.eval)(&view).map_or(Cell::Absent, Cell::Integer)),
         );
         let reading = self.pages.read(group, sample);
-        cells.extend((0..METRICS.len()).map(|place| match reading.nth(place) {
+        cells.extend((0..METRICS.len()).map(|index| match reading.nth(index) {
             Some((_, v)) if v.fract() == 0.0 && v.abs() < 9e15 => Cell::Integer(v as i64),
             Some((_, v)) => Cell::Float(v),
             None => Cell::Absent,
@@ -136,8 +136,8 @@ fn integer(value: u64) -> Cell {
     Cell::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn metric_column(place: usize) -> String {
-    let metric = &METRICS[place];
+fn metric_column(index: usize) -> String {
+    let metric = &METRICS[index];
     let extra = super::labels::selector(metric.labels.iter().copied());
     format!("{}{extra}", metric.name)
 }

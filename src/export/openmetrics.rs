@@ -65,15 +65,15 @@ fn write_header(out: &mut impl Write, (name, kind, help): (&str, Kind, &str)) ->
 
 fn write_family(
     out: &mut impl Write,
-    places: std::ops::RangeInclusive<usize>,
+    indices: std::ops::RangeInclusive<usize>,
     recordings: &[(String, Pages)],
 ) -> io::Result<()> {
-    let head = &METRICS[*places.start()];
+    let head = &METRICS[*indices.start()];
     write_header(out, (head.name, head.kind, head.help))?;
-    for place in places {
+    for index in indices {
         for (setup, pages) in recordings {
             for (group, labels) in pages.labels.iter().enumerate() {
-                write_series(out, place, pages, (group, labels, setup))?;
+                write_series(out, index, pages, (group, labels, setup))?;
             }
         }
     }
@@ -82,11 +82,11 @@ fn write_family(
 
 fn write_series(
     out: &mut impl Write,
-    place: usize,
+    index: usize,
     pages: &Pages,
     (group, labels, setup): (usize, &Labels, &str),
 ) -> io::Result<()> {
-    let metric = &METRICS[place];
+    let metric = &METRICS[index];
     let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
     let all = own
         .chain(metric.labels.iter().copied())
@@ -101,7 +101,7 @@ fn write_series(
         if at_ms == last {
             continue;
         }
-        if let Some((_, value)) = pages.read(group, sample).nth(place) {
+        if let Some((_, value)) = pages.read(group, sample).nth(index) {
             last = at_ms;
             let t = at_ms as f64 / 1e3;
             writeln!(out, "{}{selector} {} {t:.3}", metric.name, number(value))?;

@@ -49,7 +49,7 @@ struct InputSeries {
 /// An expression and what it must give.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExprTest {
-    /// PromQL.
+    /// The expression, PromQL.
     pub expr: String,
     /// When it is evaluated, from the recording's start.
     pub eval_time: String,
@@ -202,18 +202,18 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
     }
     let mut all = Vec::new();
     for (group, labels) in pages.labels.iter().enumerate() {
-        for place in 0..METRICS.len() {
+        for index in 0..METRICS.len() {
             let values: Vec<Option<f64>> = (0..slots)
                 .map(|slot| {
                     let (_, reading) = by_slot.get(&slot)?.got.get(group)?.as_ref()?;
-                    Some(reading.nth(place)?.1)
+                    Some(reading.nth(index)?.1)
                 })
                 .collect();
             if values.iter().all(Option::is_none) {
                 continue;
             }
             all.push(InputSeries {
-                series: series_name(place, labels, pages),
+                series: series_name(index, labels, pages),
                 values: compact(&values),
             });
         }
@@ -243,18 +243,18 @@ pub fn names(pages: &Pages, rounds: &[Round]) -> Vec<String> {
         .collect();
     let mut all = Vec::new();
     for (group, labels) in pages.labels.iter().enumerate() {
-        let has = |place: usize| {
+        let has = |index: usize| {
             let readings = some
                 .iter()
                 .filter_map(|round| round.got.get(group)?.as_ref());
             readings
                 .into_iter()
-                .any(|(_, reading)| reading.nth(place).is_some())
+                .any(|(_, reading)| reading.nth(index).is_some())
         };
         all.extend(
             (0..METRICS.len())
-                .filter(|place| has(*place))
-                .map(|place| series_name(place, labels, pages)),
+                .filter(|index| has(*index))
+                .map(|index| series_name(index, labels, pages)),
         );
         let got = |round: &&Round| round.got.get(group).is_some_and(Option::is_some);
         if some.iter().any(got) {
@@ -283,8 +283,8 @@ fn last_seen(pages: &Pages, by_slot: &BTreeMap<usize, &Round>, slots: usize) -> 
     pages.labels.iter().enumerate().filter_map(of).collect()
 }
 
-fn series_name(place: usize, labels: &Labels, pages: &Pages) -> String {
-    let metric = &METRICS[place];
+fn series_name(index: usize, labels: &Labels, pages: &Pages) -> String {
+    let metric = &METRICS[index];
     series_of(metric.name, metric.labels, labels, pages)
 }
 

@@ -42,7 +42,7 @@ pub enum HarnessError {
     WorkDir {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
     /// The limit is more than the machine has.
@@ -51,7 +51,7 @@ pub enum HarnessError {
          memtide never runs a growing workload without one"
     )]
     LimitAboveRam {
-        /// Which.
+        /// The container, by name.
         container: String,
         /// For people.
         limit: String,
@@ -69,7 +69,7 @@ pub enum HarnessError {
     Spawn {
         /// Which actor.
         actor: String,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
     /// Something of the operating system failed.

@@ -54,7 +54,7 @@ pub(super) struct Parts<'a> {
     pub host: HostFacts,
     /// What the run stands on; none when only looking on.
     pub stage: Option<Stage<'a>>,
-    /// Nanoseconds.
+    /// When it must be over, nanoseconds from the start.
     pub deadline: Option<u64>,
     /// Nobody works: look on until a signal, the deadline or the end of the cgroup.
     pub watching: bool,

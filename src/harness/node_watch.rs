@@ -142,7 +142,7 @@ struct Watch<'a> {
     clock: Clock,
     writer: Option<Writer>,
     observer: &'a mut dyn Observer,
-    /// By place; none where a container has ended.
+    /// By index; none where a container has ended.
     members: Vec<Option<Member>>,
     /// Cgroups that came and have no name or process yet.
     waiting: Vec<(PathBuf, Instant)>,
@@ -189,12 +189,12 @@ impl Watch<'_> {
             self.named = Instant::now();
             self.name_again()?;
         }
-        for place in 0..self.members.len() {
-            let reads = match (round.wrapping_add(place)).is_multiple_of(self.turns) {
+        for index in 0..self.members.len() {
+            let reads = match (round.wrapping_add(index)).is_multiple_of(self.turns) {
                 true => Reads::All,
                 false => Reads::Moving,
             };
-            self.sample(place, reads)?;
+            self.sample(index, reads)?;
         }
         if let Some(writer) = &mut self.writer {
             writer.flush()?;
@@ -211,17 +211,17 @@ impl Watch<'_> {
         for change in self.follower.look() {
             let (Change::Came(path) | Change::Filled(path)) = &change;
             let same = |member: &Option<Member>| member.as_ref().is_some_and(|m| m.path == *path);
-            let place = self.members.iter().position(same);
+            let index = self.members.iter().position(same);
             self.waiting.retain(|(waiting, _)| waiting != path);
-            match (change, place) {
-                (Change::Came(path), place) => {
-                    if let Some(place) = place {
-                        self.end(place, "it was removed and made anew")?;
+            match (change, index) {
+                (Change::Came(path), index) => {
+                    if let Some(index) = index {
+                        self.end(index, "it was removed and made anew")?;
                     }
                     self.waiting.push((path, Instant::now()));
                 }
-                (Change::Filled(_), Some(place)) => {
-                    self.end(place, "it holds other cgroups now")?
+                (Change::Filled(_), Some(index)) => {
+                    self.end(index, "it holds other cgroups now")?
                 }
                 (Change::Filled(_), None) => {}
             }
@@ -244,8 +244,8 @@ impl Watch<'_> {
     /// A container that was there before the kubelet had named it gets its name once there is one: a
     /// series, and a group of the recording, has one name, so it ends and another begins.
     fn name_again(&mut self) -> Result<(), HarnessError> {
-        for place in 0..self.members.len() {
-            let Some(member) = &self.members[place] else {
+        for index in 0..self.members.len() {
+            let Some(member) = &self.members[index] else {
                 continue;
             };
             if !member.provisional {
@@ -254,14 +254,14 @@ impl Watch<'_> {
             let path = member.path.clone();
             let name = (self.node.name)(&path);
             if name.is_some_and(|name| name != member.group.name) {
-                self.end(place, "it has its name now")?;
+                self.end(index, "it has its name now")?;
                 self.join(path)?;
             }
         }
         Ok(())
     }
 
-    /// Opens a container; gives its place, none if it has gone meanwhile.
+    /// Opens a container; returns its index, none if it has gone meanwhile.
     fn open(&mut self, path: PathBuf) -> Result<Option<usize>, HarnessError> {
         let below = path.strip_prefix(self.node.top).unwrap_or(&path);
         let below = below.display().to_string();
@@ -278,23 +278,23 @@ impl Watch<'_> {
             actors: Vec::new(),
             truth: false,
         };
-        // A place is a number in the recording; without one it can be had again.
+        // An index is a number in the recording; without one it can be had again.
         let free = match self.writer {
             Some(_) => None,
             None => self.members.iter().position(Option::is_none),
         };
         let opened = match free {
-            Some(place) => self.sampler.replace(place, source).map(|()| place),
+            Some(index) => self.sampler.replace(index, source).map(|()| index),
             None => self.sampler.add_group(source),
         };
-        let place = match opened {
-            Ok(place) => place,
+        let index = match opened {
+            Ok(index) => index,
             Err(error) => {
                 log::info!("{error}");
                 return Ok(None);
             }
         };
-        let mut group = self.sampler.group(place);
+        let mut group = self.sampler.group(index);
         group.path = on_the_node(&path).display().to_string();
         let mut member = Member {
             path,
@@ -305,65 +305,65 @@ impl Watch<'_> {
             latest: Vec::new(),
             sampled: false,
         };
-        member.columns(self.sampler.columns(place));
-        match self.members.get_mut(place) {
+        member.columns(self.sampler.columns(index));
+        match self.members.get_mut(index) {
             Some(slot) => *slot = Some(member),
             None => self.members.push(Some(member)),
         }
-        Ok(Some(place))
+        Ok(Some(index))
     }
 
     fn join(&mut self, path: PathBuf) -> Result<(), HarnessError> {
-        let Some(place) = self.open(path)? else {
+        let Some(index) = self.open(path)? else {
             return Ok(());
         };
-        let Some(member) = &self.members[place] else {
+        let Some(member) = &self.members[index] else {
             return Ok(());
         };
         if let Some(writer) = &mut self.writer {
             writer.add_group(self.clock.now_ns(), &member.group)?;
         }
-        self.observer.joined(place, &member.group);
+        self.observer.joined(index, &member.group);
         Ok(())
     }
 
-    fn end(&mut self, place: usize, reason: &str) -> Result<(), HarnessError> {
-        self.sampler.close(place);
-        let Some(member) = self.members[place].take() else {
+    fn end(&mut self, index: usize, reason: &str) -> Result<(), HarnessError> {
+        self.sampler.close(index);
+        let Some(member) = self.members[index].take() else {
             return Ok(());
         };
         let kind = EventKind::GroupEnd {
-            group: place,
+            group: index,
             name: member.group.name,
             reason: reason.to_string(),
         };
         self.event(self.clock.now_ns(), kind)
     }
 
-    fn sample(&mut self, place: usize, reads: Reads) -> Result<(), HarnessError> {
-        let Some(member) = &mut self.members[place] else {
+    fn sample(&mut self, index: usize, reads: Reads) -> Result<(), HarnessError> {
+        let Some(member) = &mut self.members[index] else {
             return Ok(());
         };
         // What was never read has no last value.
         let reads = if member.sampled { reads } else { Reads::All };
         let t = self.clock.now_ns();
-        let reading = self.sampler.sample_of(place, reads);
+        let reading = self.sampler.sample_of(index, reads);
         if reading.ended {
-            return self.end(place, "its cgroup was removed");
+            return self.end(index, "its cgroup was removed");
         }
         if reading.grown {
-            member.columns(self.sampler.columns(place));
+            member.columns(self.sampler.columns(index));
             if let Some(writer) = &mut self.writer {
-                writer.columns(place, &member.group.columns)?;
+                writer.columns(index, &member.group.columns)?;
             }
-            self.observer.joined(place, &member.group);
+            self.observer.joined(index, &member.group);
         }
-        let values = self.sampler.values(place);
+        let values = self.sampler.values(index);
         if let Some(writer) = &mut self.writer {
-            writer.sample(place, t, reading.cost_ns, values)?;
+            writer.sample(index, t, reading.cost_ns, values)?;
         }
         member.take(reads, values);
-        self.observer.sample(place, t, &member.latest);
+        self.observer.sample(index, t, &member.latest);
         // What had risen before the watch began is in the rows, and no event of it.
         let first = !std::mem::replace(&mut member.sampled, true);
         let rises = member.verdicts.rises(values);

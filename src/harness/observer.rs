@@ -4,16 +4,16 @@ use crate::recording::{Event, Group, Header};
 
 /// Told what happens as it happens; must be quick, the clock is running.
 pub trait Observer {
-    /// What is known before anything else is told.
+    /// What is known before anything else is reported.
     fn begin(&mut self, _header: &Header) {}
 
     /// The groups that will be sampled, before the first sample (and again when a group is made
     /// anew and its columns may differ).
     fn groups(&mut self, _groups: &[Group]) {}
 
-    /// A group that was not there at the start, or whose columns have grown; `place` may be that of
+    /// A group that was not there at the start, or whose columns have grown; `index` may be that of
     /// one that has ended.
-    fn joined(&mut self, _place: usize, _group: &Group) {}
+    fn joined(&mut self, _index: usize, _group: &Group) {}
 
     /// One sample of one group: values in the order of its columns,
     /// [`crate::recording::MISSING`] where the kernel gave none. `t` in nanoseconds.
@@ -33,7 +33,7 @@ pub trait Observer {
     }
 }
 
-/// Nobody looks on.
+/// Reports nothing.
 #[derive(Debug, Default)]
 pub struct Nobody;
 
@@ -53,9 +53,9 @@ impl Observer for Both<'_> {
         self.1.groups(groups);
     }
 
-    fn joined(&mut self, place: usize, group: &Group) {
-        self.0.joined(place, group);
-        self.1.joined(place, group);
+    fn joined(&mut self, index: usize, group: &Group) {
+        self.0.joined(index, group);
+        self.1.joined(index, group);
     }
 
     fn sample(&mut self, group: usize, t: u64, values: &[u64]) {

@@ -4,11 +4,11 @@
 /// limit counts as unlimited, which stops a run instead of starting one it can't afford.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Meminfo {
-    /// MemTotal.
+    /// `MemTotal`, bytes.
     pub mem_total: u64,
     /// MemAvailable (3.14 and later).
     pub mem_available: Option<u64>,
-    /// SwapTotal.
+    /// `SwapTotal`, bytes.
     pub swap_total: u64,
 }
 

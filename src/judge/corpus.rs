@@ -30,7 +30,7 @@ pub struct Case {
 /// A recording that can't be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Which.
+    /// The recording's name in scorecards.
     pub name: String,
     /// Why not.
     pub reason: String,

@@ -40,7 +40,7 @@ impl Candidate {
 /// Why the judge could not do its own part.
 #[derive(Debug, thiserror::Error)]
 pub enum PanelError {
-    /// promtool.
+    /// A rule file that can't be judged.
     #[error(transparent)]
     Rules(#[from] RulesError),
     /// A detector's process could not be set up.
@@ -50,7 +50,7 @@ pub enum PanelError {
         command: String,
         /// On which recording.
         recording: String,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
 }

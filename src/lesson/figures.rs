@@ -23,7 +23,7 @@ const COLUMNS: [(&str, &str); 8] = [
 struct Row {
     at: StepRef,
     label: String,
-    /// Nanoseconds.
+    /// Nanoseconds from the start.
     t: u64,
 }
 

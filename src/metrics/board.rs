@@ -81,23 +81,23 @@ impl Board {
     }
 
     /// A watched container came, or its columns have grown; `now` is in seconds since 1970.
-    pub fn joined(&mut self, place: usize, group: &Group, now: f64) {
+    pub fn joined(&mut self, index: usize, group: &Group, now: f64) {
         let Some(version) = self.version else { return };
-        let shown = self.groups.get_mut(place);
+        let shown = self.groups.get_mut(index);
         match shown.filter(|shown| !shown.ended && shown.name == group.name) {
             Some(shown) => shown.resolve(group, version),
             None => {
                 self.groups
-                    .resize_with(self.groups.len().max(place + 1), Shown::default);
-                self.groups[place] = Shown::new(group, Labels::of_watched(group), now.floor());
-                self.groups[place].resolve(group, version);
+                    .resize_with(self.groups.len().max(index + 1), Shown::default);
+                self.groups[index] = Shown::new(group, Labels::of_watched(group), now.floor());
+                self.groups[index].resolve(group, version);
             }
         }
     }
 
     /// A watched container has ended: its series are gone, as they are from cAdvisor's page.
-    pub fn ended(&mut self, place: usize) {
-        if let Some(shown) = self.groups.get_mut(place) {
+    pub fn ended(&mut self, index: usize) {
+        if let Some(shown) = self.groups.get_mut(index) {
             *shown = Shown {
                 ended: true,
                 ..Shown::default()
@@ -165,8 +165,8 @@ impl Shown {
     fn resolve(&mut self, group: &Group, version: CgroupVersion) {
         self.mapper = Some(Mapper::new(version, &group.columns, group.limit));
         self.view = ViewIndex::new(version, &group.columns);
-        for (place, counter) in self.truth.iter_mut().zip(COUNTERS) {
-            *place = group
+        for (index, counter) in self.truth.iter_mut().zip(COUNTERS) {
+            *index = group
                 .columns
                 .iter()
                 .position(|column| column.strip_prefix("truth:") == Some(counter));
@@ -197,7 +197,7 @@ impl Shown {
         }
     }
 
-    /// A counter of the truth, by its place in [`COUNTERS`].
+    /// A counter of the truth, by its index in [`COUNTERS`].
     pub fn truth(&self, counter: usize) -> Option<u64> {
         self.truth[counter].and_then(|column| self.get(column))
     }

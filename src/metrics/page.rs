@@ -26,9 +26,9 @@ impl Board {
     fn containers(&self, page: &mut String) {
         let readings = self.readings();
         let mut family = "";
-        for (place, metric) in METRICS.iter().enumerate() {
+        for (index, metric) in METRICS.iter().enumerate() {
             for (group, reading) in &readings {
-                let Some((_, value)) = reading.nth(place) else {
+                let Some((_, value)) = reading.nth(index) else {
                     continue;
                 };
                 if family != metric.name {
@@ -61,8 +61,8 @@ impl Board {
     }
 
     fn truth(&self, page: &mut String) {
-        for (place, counter) in COUNTERS.iter().enumerate() {
-            let (name, kind, help) = if place == Counter::Ops as usize {
+        for (index, counter) in COUNTERS.iter().enumerate() {
+            let (name, kind, help) = if index == Counter::Ops as usize {
                 let help = "Lines, objects or look-ups done by the workers.";
                 ("memtide_truth_ops_total".to_string(), Kind::Counter, help)
             } else {
@@ -71,7 +71,7 @@ impl Board {
             };
             let shown = self.groups.iter();
             let values: Vec<_> = shown
-                .filter_map(|group| Some((group, group.truth(place)?)))
+                .filter_map(|group| Some((group, group.truth(index)?)))
                 .collect();
             if !values.is_empty() {
                 head(page, &name, kind, help);

@@ -60,8 +60,8 @@ impl Observer for Publisher {
         self.board.lock().columns(groups);
     }
 
-    fn joined(&mut self, place: usize, group: &Group) {
-        self.board.lock().joined(place, group, now());
+    fn joined(&mut self, index: usize, group: &Group) {
+        self.board.lock().joined(index, group, now());
     }
 
     fn sample(&mut self, group: usize, _t: u64, values: &[u64]) {

@@ -32,7 +32,7 @@ const SHORTEST_S: f64 = 0.05;
 /// All runs under one limit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Tried {
-    /// Bytes.
+    /// The limit, bytes.
     pub limit: u64,
     /// What they say together.
     pub verdict: Verdict,
@@ -102,11 +102,11 @@ pub enum Stop<E> {
     Noisy {
         /// Percent of the median.
         spread: f64,
-        /// Seconds.
+        /// The median at the first limit, seconds.
         from: f64,
-        /// Seconds.
+        /// The median at the other, seconds.
         to: f64,
-        /// Percent.
+        /// The loss that was asked for, percent.
         loss: f64,
     },
 }

@@ -51,7 +51,7 @@ pub struct WireHeader {
     pub time_scale: f64,
     /// Wall clock at `t_ns` = 0, RFC 3339.
     pub started: String,
-    /// The sampled cgroups; samples name them by their place here, from 0.
+    /// The sampled cgroups; samples name them by their index here, from 0.
     pub groups: Vec<WireGroup>,
 }
 
@@ -109,7 +109,7 @@ pub enum WireObject {
     Warning(WireWarning),
     /// From here on, samples of a group have these columns.
     Columns(WireColumns),
-    /// A group that was not known at the start; it takes the next place.
+    /// A group that was not known at the start; it takes the next index.
     Group(WireNewGroup),
     /// A watched cgroup has ended.
     GroupEnd(WireGroupEnd),
@@ -142,7 +142,7 @@ pub struct WireStepStart {
     pub actor: String,
     /// The step's name.
     pub step: String,
-    /// Its place in the actor's list, from 0.
+    /// Its index in the actor's list, from 0.
     pub index: usize,
 }
 
@@ -157,7 +157,7 @@ pub struct WireStepEnd {
     pub actor: String,
     /// The step's name.
     pub step: String,
-    /// Its place in the actor's list, from 0.
+    /// Its index in the actor's list, from 0.
     pub index: usize,
     /// When the work was done, before the counters settled; nanoseconds from the start.
     pub work_done_ns: u64,
@@ -226,7 +226,7 @@ pub struct WireRestart {
     pub t_ns: u64,
     /// Which container.
     pub container: String,
-    /// Why.
+    /// The reason, in words.
     pub reason: String,
 }
 
@@ -235,11 +235,11 @@ pub struct WireRestart {
 pub struct WireGroupEnd {
     /// When, nanoseconds from the start.
     pub t_ns: u64,
-    /// Its place.
+    /// Its index.
     pub group: usize,
     /// Its name.
     pub name: String,
-    /// Why.
+    /// The reason, in words.
     pub reason: String,
 }
 
@@ -257,7 +257,7 @@ pub struct WireWarning {
 /// See [`WireObject::Columns`].
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WireColumns {
-    /// Which group, by its place.
+    /// Which group, by its index.
     pub group: usize,
     /// All columns of the samples that follow, not only the new ones.
     pub columns: Vec<String>,
@@ -304,7 +304,7 @@ pub struct WireHarnessCost {
     pub lateness_p50_ns: u64,
     /// 99th percentile.
     pub lateness_p99_ns: u64,
-    /// Largest.
+    /// The largest lateness, nanoseconds.
     pub lateness_max_ns: u64,
     /// The harness's resident memory, bytes.
     pub rss_bytes: u64,

@@ -181,9 +181,9 @@ impl Recording {
 /// Something rare. Times are nanoseconds from the start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// When.
+    /// Nanoseconds from the start.
     pub t: u64,
-    /// What.
+    /// The kind, with its details.
     pub kind: EventKind,
 }
 
@@ -218,18 +218,18 @@ pub enum EventKind {
     },
     /// A container was torn down and made anew.
     Restart {
-        /// Which.
+        /// The container, by name.
         container: String,
-        /// Why.
+        /// The reason, in words.
         reason: String,
     },
     /// A watched cgroup has ended: no sample of its group follows.
     GroupEnd {
-        /// The group's place.
+        /// The group's index.
         group: usize,
         /// Its name.
         name: String,
-        /// Why.
+        /// The reason, in words.
         reason: String,
     },
     /// Something the reader should know.
@@ -252,7 +252,7 @@ pub struct StepId {
     pub actor: String,
     /// The step's name.
     pub step: String,
-    /// Its place in the actor's list, from 0.
+    /// Its index in the actor's list, from 0.
     pub index: usize,
 }
 
@@ -332,7 +332,7 @@ pub struct HarnessCost {
     /// 99th percentile.
     #[serde(rename = "lateness_p99_ns")]
     pub lateness_p99: u64,
-    /// Largest.
+    /// The largest lateness, nanoseconds.
     #[serde(rename = "lateness_max_ns")]
     pub lateness_max: u64,
     /// The harness's own resident memory, bytes (ambient: it is charged to the container).

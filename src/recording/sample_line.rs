@@ -33,7 +33,7 @@ impl<'a> Cursor<'a> {
     /// Reads `[group, t, cost`.
     pub fn prefix(&mut self) -> Result<Prefix, Fault> {
         self.expect(b'[', "a sample's `[`")?;
-        let group = self.number("a group's place")? as usize;
+        let group = self.number("a group's index")? as usize;
         self.expect(b',', "`,` and the sample's time")?;
         let t = self.number("the sample's time in nanoseconds")?;
         self.expect(b',', "`,` and the sample's cost")?;

@@ -31,7 +31,7 @@ impl JsonSchema for Sample {
             "description": "[group, t_ns, cost_ns, values...] in the order of the group's columns.",
             "type": "array",
             "prefixItems": [
-                whole("The group's place, from 0."),
+                whole("The group's index, from 0."),
                 whole("Nanoseconds from the start."),
                 whole("What taking the sample cost, nanoseconds."),
             ],

@@ -14,8 +14,8 @@ const VALUES_MAX: usize = 1 << 28;
 #[derive(Debug, Default)]
 pub(super) struct TableBuilder {
     union: Vec<String>,
-    place: BTreeMap<String, usize>,
-    /// From which sample on which columns: places in `union`.
+    index: BTreeMap<String, usize>,
+    /// From which sample on which columns: indices in `union`.
     layouts: Vec<(usize, Vec<usize>)>,
     pub t: Vec<u64>,
     pub cost: Vec<u64>,
@@ -26,7 +26,7 @@ impl TableBuilder {
     /// From the next sample on, values stand for these columns.
     pub fn set_columns(&mut self, columns: &[String]) -> Result<(), String> {
         let known = self.union.len();
-        let layout = self.places(columns);
+        let layout = self.indices(columns);
         let mut sorted = layout.clone();
         sorted.sort_unstable();
         let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]);
@@ -40,7 +40,7 @@ impl TableBuilder {
         if let Some(error) = error {
             // A refused line may be the cut end of the file: it must leave nothing behind.
             for name in self.union.drain(known..) {
-                self.place.remove(&name);
+                self.index.remove(&name);
             }
             return Err(error);
         }
@@ -49,15 +49,15 @@ impl TableBuilder {
     }
 
     /// Where each column stands in the union, which takes up the new ones.
-    fn places(&mut self, columns: &[String]) -> Vec<usize> {
+    fn indices(&mut self, columns: &[String]) -> Vec<usize> {
         let mut layout = Vec::with_capacity(columns.len());
         for name in columns {
             let next = self.union.len();
-            let place = *self.place.entry(name.clone()).or_insert(next);
-            if place == next {
+            let index = *self.index.entry(name.clone()).or_insert(next);
+            if index == next {
                 self.union.push(name.clone());
             }
-            layout.push(place);
+            layout.push(index);
         }
         layout
     }
@@ -93,8 +93,8 @@ impl TableBuilder {
                 .get(i + 1)
                 .map_or(self.t.len(), |(next, _)| *next);
             for sample in *start..end {
-                for (offset, place) in layout.iter().enumerate() {
-                    values[sample * width + place] = self.values[from + offset];
+                for (offset, index) in layout.iter().enumerate() {
+                    values[sample * width + index] = self.values[from + offset];
                 }
                 from += layout.len();
             }

@@ -25,7 +25,7 @@ pub enum WriteError {
     /// The caller broke the format's rules; nothing was written.
     #[error("failed to write a sample of group {group}: {values} values for {columns} columns")]
     Shape {
-        /// The group's place.
+        /// The group's index.
         group: usize,
         /// Values given.
         values: usize,
@@ -168,7 +168,7 @@ impl Writer {
         }))
     }
 
-    /// Announces a group that was not in the header; returns its place.
+    /// Announces a group that was not in the header; returns its index.
     pub fn add_group(&mut self, t: u64, group: &Group) -> Result<usize, WriteError> {
         self.widths.push(group.columns.len());
         let group = WireGroup::from(group);

@@ -3,9 +3,9 @@
 /// Which side a column's text stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// Words stand at the left of their column.
     Left,
-    /// Numbers.
+    /// Numbers end at the right of their column.
     Right,
 }
 

@@ -43,11 +43,11 @@ impl std::fmt::Display for CgroupVersion {
 /// What a row counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes.
+    /// A size in bytes.
     Bytes,
     /// Events, or pages that went by.
     Count,
-    /// Microseconds.
+    /// A time in microseconds.
     Microseconds,
 }
 

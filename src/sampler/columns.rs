@@ -11,7 +11,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Where the column stands; a new one is put at the end.
-    pub fn place(&mut self, name: &str) -> usize {
+    pub fn index(&mut self, name: &str) -> usize {
         self.find(name).unwrap_or_else(|| {
             self.names.push(name.into());
             self.values.push(MISSING);
@@ -30,9 +30,9 @@ impl Columns {
     }
 
     /// The value in a column that may not exist.
-    pub fn value(&self, place: Option<usize>) -> Option<u64> {
-        place
-            .map(|place| self.values[place])
+    pub fn value(&self, index: Option<usize>) -> Option<u64> {
+        index
+            .map(|index| self.values[index])
             .filter(|v| *v != MISSING)
     }
 }

@@ -28,7 +28,7 @@ enum Form {
 /// Which files a sample reads. Rows of files that it does not read are missing in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// All.
+    /// Every row of the file.
     All,
     /// Those that any allocation moves: `memory.stat`, usage and swap. Left out are limits, peaks,
     /// counts of events and pressure, most of the files and the lesser part of what they tell.
@@ -174,7 +174,7 @@ impl Parser {
         match form {
             Form::Stat => Parser::Keyed(Keyed::new(String::new())),
             Form::Keyed => Parser::Keyed(Keyed::new(format!("{name}:"))),
-            Form::Number => Parser::Number(columns.place(name)),
+            Form::Number => Parser::Number(columns.index(name)),
             Form::Pressure => Parser::Pressure(Pressure::new(&format!("{name}:"), columns)),
         }
     }
@@ -182,9 +182,9 @@ impl Parser {
     fn read(&mut self, text: &[u8], columns: &mut Columns) {
         match self {
             Parser::Keyed(keyed) => keyed.read(text, columns),
-            Parser::Number(place) => {
+            Parser::Number(index) => {
                 if let Some(value) = whole_value(text) {
-                    columns.values[*place] = value;
+                    columns.values[*index] = value;
                 }
             }
             Parser::Pressure(pressure) => pressure.read(text, columns),

@@ -24,7 +24,7 @@ pub(super) struct GroupReader {
     files: Option<Files>,
     usage: Option<usize>,
     inactive_file: Option<usize>,
-    /// What is told from outside: a column's place and its latest value.
+    /// What is told from outside: a column's index and its latest value.
     told: Vec<(usize, u64)>,
 }
 
@@ -58,7 +58,7 @@ impl GroupReader {
         Ok(group)
     }
 
-    /// The cgroup was made anew, perhaps elsewhere. Columns keep their places.
+    /// The cgroup was made anew, perhaps elsewhere. Columns keep their indices.
     pub fn reopen(
         &mut self,
         path: &Path,
@@ -89,8 +89,8 @@ impl GroupReader {
         for worker in &mut self.workers {
             worker.read(&mut self.columns, buffer, fds);
         }
-        for (place, value) in &self.told {
-            self.columns.values[*place] = *value;
+        for (index, value) in &self.told {
+            self.columns.values[*index] = *value;
         }
         if let Some(node) = &self.node {
             node.read(&mut self.columns, buffer);
@@ -100,10 +100,10 @@ impl GroupReader {
 
     /// From now on the column `name` has this value, which memtide did not read itself.
     pub fn tell(&mut self, name: &str, value: u64) {
-        let place = self.columns.place(name);
-        match self.told.iter_mut().find(|(p, _)| *p == place) {
+        let index = self.columns.index(name);
+        match self.told.iter_mut().find(|(p, _)| *p == index) {
             Some(told) => told.1 = value,
-            None => self.told.push((place, value)),
+            None => self.told.push((index, value)),
         }
     }
 

@@ -26,13 +26,13 @@ impl Keyed {
         let mut rest = text;
         let mut index = 0;
         while !rest.is_empty() {
-            let (place, after) = match self.expected(index, rest) {
-                Some((place, length)) => (place, &rest[length..]),
+            let (column, after) = match self.expected(index, rest) {
+                Some((column, length)) => (column, &rest[length..]),
                 None => self.searched(rest, columns),
             };
             let length = match leading_value(after) {
                 Some((value, length)) => {
-                    if let Some(slot) = place.and_then(|place| columns.values.get_mut(place)) {
+                    if let Some(slot) = column.and_then(|column| columns.values.get_mut(column)) {
                         *slot = value;
                     }
                     length
@@ -48,9 +48,9 @@ impl Keyed {
     /// that stood there before.
     #[inline]
     fn expected(&self, index: usize, line: &[u8]) -> Option<(Option<usize>, usize)> {
-        let (key, place) = self.lines.get(index)?;
+        let (key, column) = self.lines.get(index)?;
         let found = line.starts_with(key) && line.get(key.len()) == Some(&b' ');
-        found.then_some((Some(*place), key.len() + 1))
+        found.then_some((Some(*column), key.len() + 1))
     }
 
     /// The column of a line that is not where it was, and what follows its key. No column for a
@@ -66,16 +66,16 @@ impl Keyed {
             return (None, &text[end..]);
         }
         let known = self.lines.iter().find(|(k, _)| **k == *key);
-        let place = match known {
-            Some((_, place)) => *place,
+        let column = match known {
+            Some((_, column)) => *column,
             None => {
                 let name = format!("{}{}", self.prefix, String::from_utf8_lossy(key));
-                let place = columns.place(&name);
-                self.lines.push((key.into(), place));
-                place
+                let column = columns.index(&name);
+                self.lines.push((key.into(), column));
+                column
             }
         };
-        (Some(place), after)
+        (Some(column), after)
     }
 }
 

@@ -78,7 +78,7 @@ pub enum SamplerError {
     /// Its files are not there or not readable.
     #[error("failed to sample {}: {source}; is it a {version} memory cgroup?", path.display())]
     Open {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// What was expected there.
         version: CgroupVersion,
@@ -126,20 +126,20 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Adds a cgroup that has appeared; gives its place.
+    /// Adds a cgroup that has appeared; returns its index.
     pub fn add_group(&mut self, source: GroupSource) -> Result<usize, SamplerError> {
         self.open_group(source, false)
     }
 
-    /// Gives the place of a cgroup that has ended to another one: columns begin anew.
-    pub fn replace(&mut self, place: usize, source: GroupSource) -> Result<(), SamplerError> {
+    /// Gives the slot of a cgroup that has ended to another one: columns begin anew.
+    pub fn replace(&mut self, index: usize, source: GroupSource) -> Result<(), SamplerError> {
         let new = self.open_group(source, false)?;
-        self.groups.swap_remove(place).close(&mut self.fds);
-        debug_assert!(place < new);
+        self.groups.swap_remove(index).close(&mut self.fds);
+        debug_assert!(index < new);
         Ok(())
     }
 
-    /// The cgroup in this place is of no interest any more: its files are closed, and its samples
+    /// The cgroup at this index is of no interest any more: its files are closed, and its samples
     /// say that it has ended.
     pub fn close(&mut self, group: usize) {
         self.groups[group].close(&mut self.fds);
@@ -159,7 +159,7 @@ impl Sampler {
         Ok(self.groups.len() - 1)
     }
 
-    /// Goes on with a group whose cgroup was made anew at `path`. Columns keep their places; new
+    /// Goes on with a group whose cgroup was made anew at `path`. Columns keep their indices; new
     /// ones make the next reading `grown`.
     pub fn reopen(&mut self, group: usize, path: &Path) -> Result<(), SamplerError> {
         let reader = &mut self.groups[group];
@@ -182,15 +182,15 @@ impl Sampler {
         truth: Option<Arc<dyn TruthSource>>,
     ) {
         let reader = &mut self.groups[group];
-        let place = reader
+        let index = reader
             .workers
             .iter()
             .position(|worker| worker.actor == actor);
-        let place = place.unwrap_or_else(|| {
+        let index = index.unwrap_or_else(|| {
             reader.workers.push(Worker::new(actor, &mut reader.columns));
             reader.workers.len() - 1
         });
-        let worker = &mut reader.workers[place];
+        let worker = &mut reader.workers[index];
         worker.attach(pid, &mut self.fds, &mut self.buffer);
         if let Some(source) = truth {
             worker.told.push(Told {

@@ -12,9 +12,9 @@ pub(super) struct Picked {
 impl Picked {
     /// Reserves a column called `prefix` + key for each key.
     pub fn new(prefix: &str, keys: &[&'static str], columns: &mut Columns) -> Self {
-        let place = |key: &&'static str| (*key, columns.place(&format!("{prefix}{key}")));
+        let index = |key: &&'static str| (*key, columns.index(&format!("{prefix}{key}")));
         Picked {
-            rows: keys.iter().map(place).collect(),
+            rows: keys.iter().map(index).collect(),
         }
     }
 
@@ -28,9 +28,9 @@ impl Picked {
             let Some(skipped) = rows.clone().position(|(key, _)| is_row(line, key)) else {
                 continue;
             };
-            let (_, place) = self.rows[next + skipped];
+            let (_, index) = self.rows[next + skipped];
             if let Some((_, value)) = key_and_value(line) {
-                columns.values[place] = value;
+                columns.values[index] = value;
                 found += 1;
             }
             next += skipped + 1;
@@ -58,22 +58,22 @@ impl Pressure {
     /// Reserves `prefix` + `some.total` and `full.total`.
     pub fn new(prefix: &str, columns: &mut Columns) -> Self {
         Pressure {
-            some: columns.place(&format!("{prefix}some.total")),
-            full: columns.place(&format!("{prefix}full.total")),
+            some: columns.index(&format!("{prefix}some.total")),
+            full: columns.index(&format!("{prefix}full.total")),
         }
     }
 
     /// Reads one text.
     pub fn read(&self, text: &[u8], columns: &mut Columns) {
         for line in lines(text) {
-            let place = match line {
+            let index = match line {
                 _ if line.starts_with(b"some ") => self.some,
                 _ if line.starts_with(b"full ") => self.full,
                 _ => continue,
             };
             let word = line.rsplit(|c| *c == b' ').next().unwrap_or_default();
             if let Some((value, _)) = word.strip_prefix(b"total=").and_then(leading_value) {
-                columns.values[place] = value;
+                columns.values[index] = value;
             }
         }
     }

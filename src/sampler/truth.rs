@@ -61,8 +61,8 @@ impl Sums {
     }
 }
 
-/// Reserves the truth's columns, which stand side by side; gives the first one's place.
+/// Reserves the truth's columns, which stand side by side; returns the index of the first.
 pub(super) fn reserve(columns: &mut Columns) -> usize {
-    let places = COUNTERS.map(|name| columns.place(&format!("truth:{name}")));
-    places[0]
+    let indices = COUNTERS.map(|name| columns.index(&format!("truth:{name}")));
+    indices[0]
 }

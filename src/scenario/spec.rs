@@ -323,7 +323,7 @@ pub enum BoundOp {
 pub struct AllowedOutcomes {
     /// Any of these.
     pub is: Vec<Outcome>,
-    /// Where.
+    /// The condition that it is written beside.
     pub when: Condition,
     /// Why there.
     pub why: String,

@@ -59,7 +59,7 @@ pub enum Message {
 /// How one step went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which.
+    /// The step's index in the plan, from 0.
     pub step: usize,
     /// What was asked for.
     pub target: u64,

@@ -25,7 +25,7 @@ pub enum Draw {
     Fixed(u64),
     /// Any of `lo..=hi`.
     Uniform(u64, u64),
-    /// Exponential.
+    /// Exponentially distributed around a mean.
     Exponential(Exp<f64>),
     /// Log-normal.
     LogNormal(LogNormal<f64>),

@@ -14,7 +14,7 @@ use crate::truth::Counter;
 pub struct Rotate {
     /// When the file has reached this size, bytes.
     pub size: u64,
-    /// How.
+    /// How the file that is full goes away.
     pub mode: RotateMode,
     /// How many old files are kept (`app.log.1` is the youngest).
     pub keep: u64,

@@ -40,7 +40,7 @@ pub struct LogWrite {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fsync {
-    /// Never.
+    /// Written pages are left to the kernel.
     Never,
     /// Once, at the step's end.
     End,

@@ -89,7 +89,7 @@ impl Needs {
         }
     }
 
-    /// Both.
+    /// What both steps need together.
     pub fn and(self, other: Needs) -> Needs {
         Needs {
             disk: self.disk.saturating_add(other.disk),

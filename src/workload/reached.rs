@@ -5,11 +5,11 @@ use std::fmt;
 /// What a target is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes.
+    /// A size in bytes.
     Bytes,
     /// Passes over a file.
     Passes,
-    /// Milliseconds.
+    /// A time in milliseconds.
     Ms,
     /// Operations: files, commands, look-ups.
     Ops,

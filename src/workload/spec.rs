@@ -26,7 +26,7 @@ pub enum Workload {
     Release(Release),
     /// Writes to memory of a region again.
     Rewrite(Rewrite),
-    /// Waits.
+    /// Waits and touches nothing.
     Sleep(Sleep),
     /// Runs a command.
     Exec(Exec),
@@ -66,7 +66,7 @@ impl Workload {
 /// See [`Workload::Sleep`](super::Workload::Sleep).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sleep {
-    /// Milliseconds.
+    /// How long, milliseconds.
     pub duration_ms: u64,
 }
 

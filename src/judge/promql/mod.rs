@@ -55,7 +55,7 @@ pub enum Operator {
     Compare(&'static str),
     /// A comparison with `bool`, which filters nothing.
     CompareBool(&'static str),
-    /// Arithmetic.
+    /// An arithmetic operator.
     Calculate(&'static str),
 }
 

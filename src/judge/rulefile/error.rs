@@ -13,7 +13,7 @@ pub enum RuleFileError {
     Io {
         /// The file.
         path: String,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
     /// It is too large.

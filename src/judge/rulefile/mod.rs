@@ -50,7 +50,7 @@ pub struct Rule {
     /// The series it records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
-    /// PromQL.
+    /// The expression, PromQL.
     pub expr: String,
     /// How long it must hold, as Prometheus writes durations.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]

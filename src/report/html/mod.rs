@@ -31,7 +31,7 @@ pub enum HtmlError {
     Figure {
         /// The recording.
         name: String,
-        /// Why.
+        /// What caused it.
         source: PlotError,
     },
     /// Packing the data.
@@ -39,7 +39,7 @@ pub enum HtmlError {
     Pack {
         /// The recording.
         name: String,
-        /// Why.
+        /// What caused it.
         source: io::Error,
     },
     /// Turning the data to JSON.
@@ -47,7 +47,7 @@ pub enum HtmlError {
     Json {
         /// The recording.
         name: String,
-        /// Why.
+        /// What caused it.
         source: serde_json::Error,
     },
 }

@@ -14,7 +14,7 @@ use super::{At, WireBytes};
 pub enum WireDist {
     /// Always the same.
     Fixed(WireBytes),
-    /// Drawn.
+    /// A distribution that each value is drawn from.
     Drawn(Box<WireDrawn>),
 }
 

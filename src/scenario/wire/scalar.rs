@@ -12,9 +12,9 @@ use crate::units::{self, Size, UnitError};
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub struct At<T> {
-    /// Where.
+    /// Bytes of the text it was written in.
     pub span: Span,
-    /// What.
+    /// The value as it was read.
     pub value: T,
 }
 
