@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use memtide::rows::CgroupVersion;
 
+/// Far more than a busy machine needs, far less than what each of these would take if left alone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A folder with one recording of a leak and its truth. The recording is repeated so that the feed
 /// is larger than a pipe's buffer (64 KiB).
 fn suite() -> tempfile::TempDir {
@@ -128,14 +131,14 @@ fn one_that_never_reads() {
         &["--timeout", "500ms"],
         "had not ended after 500 ms",
     );
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < PATIENCE, "{took:?}");
 }
 
 #[test]
 fn one_that_reads_and_never_ends() {
     let detector = "cat >/dev/null; while :; do :; done";
     let took = all_errors(detector, &["--timeout", "500ms"], "had not ended");
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < PATIENCE, "{took:?}");
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn one_that_forks_without_end() {
         &["--timeout", "5s", "--jobs", "1"],
         "processes, more than 64",
     );
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(took < PATIENCE, "{took:?}");
     assert!(!alive(&mark), "a process was left");
 }
 
@@ -234,7 +237,7 @@ fn when_the_judge_is_killed_the_detector_goes_too() {
 }
 
 fn wait_until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain");
         std::thread::sleep(Duration::from_millis(10));
@@ -270,10 +273,6 @@ fn a_judge_that_is_interrupted_leaves_no_file() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     child.wait().unwrap();
     wait_until(|| !alive(&mark));
-    assert!(
-        asked.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
 }

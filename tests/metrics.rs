@@ -407,7 +407,7 @@ fn what_is_no_scrape_is_answered_and_stops_nothing() {
     let start = Instant::now();
     get(target, "/metrics?x=1");
     assert!(
-        start.elapsed() < Duration::from_secs(8),
+        start.elapsed() < Duration::from_secs(60),
         "{:?}",
         start.elapsed()
     );

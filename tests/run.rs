@@ -378,36 +378,25 @@ fn a_recording_to_stdout_has_stdout_for_itself() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// How soon it comes is a measurement's business (docs/performance.md).
 #[test]
-fn the_first_sample_comes_within_50_ms_of_the_start() {
-    if !common::can_manage("start to first sample") {
+fn samples_can_be_read_while_the_run_goes_on() {
+    if !common::can_manage("samples while it runs") {
         return;
     }
-    // The best of five: other work on the machine may delay one.
-    let best = (0..5)
-        .map(|_| {
-            let mut child = common::memtide()
-                .args(["run", "steady", "--out", "-"])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let start = Instant::now();
-            let lines =
-                std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-            let first = lines.map_while(Result::ok).find(|l| l.starts_with('['));
-            let took = start.elapsed();
-            assert!(first.is_some());
-            let pid = nix::unistd::Pid::from_raw(child.id() as i32);
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-            child.wait().unwrap();
-            took
-        })
-        .min()
+    let mut child = common::memtide()
+        .args(["run", "steady", "--out", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .unwrap();
-    // An unoptimised build on a loaded machine gets four times what the release is held to in
-    // `cargo bench`: 50 ms.
-    assert!(best < Duration::from_millis(200), "{best:?}");
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let first = lines.map_while(Result::ok).find(|l| l.starts_with('['));
+    assert!(first.is_some());
+    assert_eq!(child.try_wait().unwrap(), None, "it had ended");
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl Drop for Browser {
             .into_bytes();
         text.push(0);
         let _ = self.commands.write_all(&text);
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;

@@ -51,30 +51,31 @@ fn its_time_is_no_failure_even_if_it_will_not_end() {
     let dir = tempfile::tempdir().unwrap();
     let stubborn = "trap '' TERM; while :; do sleep 0.05; done";
     let steps = [
-        exec(&["sleep", "60"], Some(100)),
+        exec(&["sleep", "1000"], Some(100)),
         exec(&["sh", "-c", stubborn], Some(100)),
     ];
     let mut worker = Worker::start(dir.path(), &steps);
-    for most in [1500, 4000] {
+    for _ in 0..2 {
         let start = Instant::now();
         worker.done();
         let ms = start.elapsed().as_millis();
-        assert!((100..most).contains(&ms), "{ms} ms");
+        // Far more than a busy machine needs, far less than a thousand seconds.
+        assert!((100..60_000).contains(&ms), "{ms} ms");
     }
 }
 
 #[test]
 fn what_it_started_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let mut worker = Worker::start(dir.path(), &[sh("sleep 60 & echo $! > pid")]);
+    let mut worker = Worker::start(dir.path(), &[sh("sleep 1000 & echo $! > pid")]);
     let start = Instant::now();
     worker.done();
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(60));
     let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
     let stat = format!("/proc/{}/stat", pid.trim());
     // Nobody may be there to collect it, so a zombie is an end too.
     while std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z ")) {
-        assert!(start.elapsed() < Duration::from_secs(5), "still there");
+        assert!(start.elapsed() < Duration::from_secs(60), "still there");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -122,7 +122,7 @@ fn it_dies_with_the_thread_that_started_it() {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        assert!(start.elapsed() < Duration::from_secs(5), "still there");
+        assert!(start.elapsed() < Duration::from_secs(60), "still there");
         std::thread::sleep(Duration::from_millis(2));
     };
     assert_eq!(
