@@ -31,7 +31,7 @@ pub use discover::{Located, Own, discover_in};
 pub use error::CgroupError;
 pub use files::Pids;
 pub use follow::{Change, Follower};
-pub use give_back::give_back;
+pub use give_back::{ALL, give_back, reclaim_file};
 pub use hierarchy::Hierarchy;
 pub use limit::{Limit, SetBy, parse_limit};
 pub use managed::{Limits, LimitsTaken, Managed, ManagedPod, SwapRule};

@@ -15,8 +15,8 @@ pub struct ServiceArgs {
     /// and when it has ended the service is stopped. `{port}` in all texts is a free port.
     #[arg(long, value_name = "COMMAND")]
     load: Option<String>,
-    /// When the service is ready: `port:N`, `line:TEXT` of its output, or `cmd:COMMAND` that
-    /// succeeds. May be given several times: all must hold.
+    /// When the service is ready: `port:N` or a number, `line:TEXT` of its output, or `cmd:COMMAND`
+    /// that succeeds (a command line is one without the word, too). May be given several times: all must hold.
     #[arg(long, value_name = "WHAT", requires = "load", value_parser = parse_ready)]
     ready: Vec<ReadyArg>,
     /// The longest it may take to become ready.
@@ -79,8 +79,20 @@ impl ServiceArgs {
 }
 
 fn parse_ready(text: &str) -> Result<ReadyArg, String> {
-    let wrong = || format!("{text:?} is none of `port:6379`, `line:TEXT` and `cmd:COMMAND`");
-    let (kind, rest) = text.split_once(':').ok_or_else(wrong)?;
+    let wrong = || {
+        format!(
+            "{text:?} is none of `port:6379` (or the number alone), `line:TEXT` and `cmd:COMMAND`"
+        )
+    };
+    if text.parse::<u16>().is_ok() {
+        return Ok(ReadyArg::Port(text.into()));
+    }
+    let (kind, rest) = match text.split_once(':') {
+        Some((kind, rest)) if kind.bytes().all(|b| b.is_ascii_lowercase()) => (kind, rest),
+        // `pg_isready -q`, `./is-ready`: a command, as it stands.
+        _ if text.contains([' ', '/', '_', '-']) => ("cmd", text),
+        _ => return Err(wrong()),
+    };
     match kind {
         "port" if rest.parse::<u16>().is_ok() || rest == "{port}" => {
             Ok(ReadyArg::Port(rest.into()))
@@ -174,6 +186,10 @@ mod tests {
     fn readiness_and_signals_are_read_or_explained() {
         for good in ["port:1", "port:{port}", "line:is ready", "cmd:true"] {
             assert!(parse_ready(good).is_ok(), "{good}");
+        }
+        assert!(matches!(parse_ready("6379"), Ok(ReadyArg::Port(port)) if port == "6379"));
+        for command in ["pg_isready", "curl -f http://127.0.0.1:80/ok", "./ready"] {
+            assert!(matches!(parse_ready(command), Ok(ReadyArg::Command(c)) if c == command));
         }
         for wrong in ["", "port", "port:x", "port:70000", "line:", "pid:3"] {
             assert!(parse_ready(wrong).is_err(), "{wrong}");

@@ -60,6 +60,9 @@ pub struct Service {
 /// How long a recorded service may take to stop, ms.
 const STOP_MS: u64 = 10_000;
 
+/// The step of a service's load.
+pub const LOAD: &str = "load";
+
 /// A service in a container of its own, however long its load takes.
 pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
     let exec = |command: Vec<String>, user| Exec {
@@ -71,7 +74,7 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
     };
     let name = service.command.join(" ");
     let load = Step {
-        name: "load".into(),
+        name: LOAD.into(),
         say: service.load.join(" "),
         after: vec![StepRef {
             container: 0,
@@ -106,7 +109,7 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
         outside,
         steps: vec![step],
     };
-    let actors = vec![actor("service", false, serve), actor("load", true, load)];
+    let actors = vec![actor("service", false, serve), actor(LOAD, true, load)];
     bare(&name, "app", limit, interval, actors)
 }
 

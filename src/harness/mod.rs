@@ -7,6 +7,7 @@
 
 mod actor;
 mod ad_hoc;
+mod cold;
 mod environment;
 mod error;
 mod evidence;
@@ -24,7 +25,8 @@ mod stage;
 mod verdicts;
 mod workdir;
 
-pub use ad_hoc::{Service, command as command_scenario, service as service_scenario};
+pub use ad_hoc::{LOAD, Service, command as command_scenario, service as service_scenario};
+pub use cold::{ColdFiles, Warm};
 pub use environment::{Command, Environment, Options, Sink, can_run, existing, watch};
 pub use error::HarnessError;
 pub use live::Finished;

@@ -16,6 +16,8 @@ pub struct FormulaError {
     pub error: i64,
     /// The same in percent of the need.
     pub percent: f64,
+    /// It lies in the need's interval: nothing better can be said.
+    pub right: bool,
 }
 
 /// Every formula that says "used", in the order they are shown.
@@ -24,6 +26,7 @@ pub fn formula_errors(measured: &Measured) -> Vec<FormulaError> {
         return Vec::new();
     };
     let need = i64::try_from(measured.need).unwrap_or(i64::MAX);
+    let (above, most) = measured.interval;
     let errors = FORMULAS.iter().filter_map(|formula| {
         let runs = base.runs.iter();
         let mut said: Vec<i64> = runs
@@ -37,6 +40,7 @@ pub fn formula_errors(measured: &Measured) -> Vec<FormulaError> {
             said,
             error,
             percent: 100.0 * error as f64 / need.max(1) as f64,
+            right: u64::try_from(said).is_ok_and(|said| above < said && said <= most),
         })
     });
     errors.collect()

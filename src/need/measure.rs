@@ -4,6 +4,21 @@ use super::search::{Search, Verdict};
 use super::trial::Trial;
 use crate::scenario::Outcome;
 
+/// What a run is judged by, as long as it does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Seconds.
+    Time,
+    /// What had to be read again since it was evicted, as a share of the highest limit: says nothing
+    /// of speed, and so nothing that else runs on the machine can change it.
+    Refaults,
+    /// A number that the program or its load prints, less is better (a latency).
+    Less,
+    /// The same, more is better (requests a second).
+    More,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Wanted {
@@ -13,12 +28,41 @@ pub struct Wanted {
     pub loss: f64,
     /// Runs under each limit.
     pub runs: usize,
+    /// What a run is judged by.
+    pub by: By,
 }
 
 impl Wanted {
     /// 2 % of the highest limit: with it the bisection takes six limits more.
     pub fn resolution(&self) -> u64 {
         self.max / 50
+    }
+
+    /// What a run cost, in what it is judged by; none where that is not known.
+    pub fn cost(&self, run: &Trial) -> Option<f64> {
+        match self.by {
+            By::Time => Some(run.seconds),
+            By::Refaults => run.read_again.map(|bytes| bytes as f64 / self.max as f64),
+            By::Less | By::More => run.number,
+        }
+    }
+
+    /// Whether `cost` is as good as `baseline`, within the loss.
+    pub fn is_as_good(&self, cost: f64, baseline: f64) -> bool {
+        match self.by {
+            By::Time | By::Less => cost <= baseline * (1.0 + self.loss),
+            By::Refaults => cost <= baseline + self.loss,
+            By::More => cost >= baseline * (1.0 - self.loss),
+        }
+    }
+
+    /// How far apart two costs are, on the scale of the loss.
+    fn apart(&self, from: f64, to: f64, median: f64) -> f64 {
+        match self.by {
+            By::Refaults => to - from,
+            _ if median > 0.0 => (to - from) / median,
+            _ => 0.0,
+        }
     }
 }
 
@@ -29,6 +73,9 @@ const CUT_OFF: f64 = 10.0;
 /// milliseconds, which is 5 % of this.
 const SHORTEST_S: f64 = 0.05;
 
+/// Where time is not what is judged, a short run may take this long: what else runs must not decide.
+const PATIENCE_S: f64 = 20.0;
+
 /// All runs under one limit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Tried {
@@ -38,6 +85,8 @@ pub struct Tried {
     pub verdict: Verdict,
     /// Median of those that did the work, seconds.
     pub seconds: Option<f64>,
+    /// Median of what they are judged by, of those that did the work.
+    pub cost: Option<f64>,
     /// In the order they ran; after one that did not do its work there are no more.
     pub runs: Vec<Trial>,
 }
@@ -53,6 +102,8 @@ pub struct Measured {
     pub interval: (u64, u64),
     /// Median time at the highest limit, seconds.
     pub baseline: f64,
+    /// Median there of what the runs are judged by.
+    pub baseline_cost: f64,
     /// All limits, the highest first.
     pub curve: Vec<Tried>,
 }
@@ -93,19 +144,29 @@ pub enum Stop<E> {
          give it more work, in a loop for example"
     )]
     TooShort(f64),
+    /// The number that was asked for is not in its output.
+    #[error(
+        "it ended well, and nothing in its output matches --measure: try the expression on it by hand"
+    )]
+    NoNumber,
+    /// The kernel does not count what was to be judged by.
+    #[error("this kernel does not count for a cgroup what is read again (refaults); judge by time")]
+    NoRefaults,
     /// Its runs differ by more than the loss that was asked for.
     #[error(
-        "its runs differ by {spread:.0} % at one and the same limit ({from:.2} s to {to:.2} s), more \
+        "its runs differ by {spread:.0} % at one and the same limit ({from:.3} to {to:.3} {unit}), more \
          than the loss of {loss:.0} % that was asked for: no number would mean anything; ask for a \
-         larger --loss, give it more work, or let nothing else run"
+         larger --loss, give it more work, let nothing else run, or judge --by refaults"
     )]
     Noisy {
         /// Percent of the median.
         spread: f64,
-        /// The median at the first limit, seconds.
+        /// The least at one limit.
         from: f64,
-        /// The median at the other, seconds.
+        /// The most at the same limit.
         to: f64,
+        /// The unit of both.
+        unit: &'static str,
         /// The loss that was asked for, percent.
         loss: f64,
     },
@@ -121,82 +182,142 @@ pub fn measure<E>(
     mut trial: impl FnMut(u64, Option<f64>) -> Result<Trial, E>,
 ) -> Result<Measured, Stop<E>> {
     // The first run reads what nobody has read yet, the program itself included: it is not counted.
-    check(&trial(wanted.max, None).map_err(Stop::Trial)?)?;
+    check(wanted, &trial(wanted.max, None).map_err(Stop::Trial)?)?;
     let mut base = Vec::new();
     for _ in 0..wanted.runs {
         let run = trial(wanted.max, None).map_err(Stop::Trial)?;
-        check(&run)?;
+        check(wanted, &run)?;
         base.push(run);
     }
-    let baseline = spread(&base, wanted.loss)?;
+    let baseline_cost = agreed(wanted, &base)?;
+    let baseline = median(&base, |run| Some(run.seconds)).unwrap_or(0.0);
+    let patience = patience(wanted, &base);
     let mut search = Search::new(wanted.max, wanted.resolution());
-    let mut curve = vec![Tried {
-        limit: wanted.max,
-        verdict: Verdict::Fits,
-        seconds: Some(baseline),
-        runs: base,
-    }];
+    let mut curve = vec![Tried::of(wanted, wanted.max, Verdict::Fits, base)];
     while let Some(limit) = search.next() {
         let mut runs = Vec::new();
         while runs.len() < wanted.runs {
-            let run = trial(limit, Some(baseline * CUT_OFF)).map_err(Stop::Trial)?;
+            let run = trial(limit, Some(patience)).map_err(Stop::Trial)?;
             let done = run.is_done();
             runs.push(run);
             if !done {
                 break;
             }
         }
-        let verdict = verdict(&runs, baseline * (1.0 + wanted.loss));
+        let verdict = verdict(wanted, &runs, baseline_cost);
         search.tell(limit, verdict);
-        curve.push(Tried {
-            limit,
-            verdict,
-            seconds: median(&runs),
-            runs,
-        });
+        curve.push(Tried::of(wanted, limit, verdict, runs));
     }
+    still_as_it_was(wanted, baseline_cost, &curve, &mut trial)?;
     curve.sort_by_key(|tried| std::cmp::Reverse(tried.limit));
     Ok(Measured {
         wanted,
         need: search.need(),
         interval: search.interval(),
         baseline,
+        baseline_cost,
         curve,
     })
 }
 
-fn check<E>(run: &Trial) -> Result<(), Stop<E>> {
-    match run.outcome {
-        Outcome::OomKilled | Outcome::Killed => Err(Stop::KilledAtMax(run.reason.clone())),
-        _ if !run.is_done() => Err(Stop::FailsAtMax(run.reason.clone())),
-        _ if run.seconds < SHORTEST_S => Err(Stop::TooShort(run.seconds)),
+impl Tried {
+    fn of(wanted: Wanted, limit: u64, verdict: Verdict, runs: Vec<Trial>) -> Tried {
+        Tried {
+            limit,
+            verdict,
+            seconds: median(&runs, |run| Some(run.seconds)),
+            cost: median(&runs, |run| wanted.cost(run)),
+            runs,
+        }
+    }
+
+    /// Whether some run did its work, and was too slow.
+    fn was_slow(&self) -> bool {
+        self.verdict != Verdict::Fits && self.runs.iter().all(Trial::is_done)
+    }
+}
+
+/// Seconds after which a run is cut off.
+fn patience(wanted: Wanted, base: &[Trial]) -> f64 {
+    let usual = CUT_OFF * median(base, |run| Some(run.whole)).unwrap_or(0.0);
+    match wanted.by {
+        By::Time => usual,
+        _ => usual.max(PATIENCE_S),
+    }
+}
+
+/// Where limits were found too small because runs were slow, one run more at the highest limit: a
+/// machine that has become slower meanwhile would have made every limit look too small.
+fn still_as_it_was<E>(
+    wanted: Wanted,
+    baseline: f64,
+    curve: &[Tried],
+    trial: &mut impl FnMut(u64, Option<f64>) -> Result<Trial, E>,
+) -> Result<(), Stop<E>> {
+    if !curve.iter().any(Tried::was_slow) {
+        return Ok(());
+    }
+    let last = trial(wanted.max, None).map_err(Stop::Trial)?;
+    check(wanted, &last)?;
+    match wanted.cost(&last) {
+        Some(cost) if !wanted.is_as_good(cost, baseline) => Err(noisy(
+            wanted,
+            baseline.min(cost),
+            baseline.max(cost),
+            baseline,
+        )),
         _ => Ok(()),
     }
 }
 
+fn check<E>(wanted: Wanted, run: &Trial) -> Result<(), Stop<E>> {
+    let is_timed = wanted.by == By::Time;
+    match run.outcome {
+        Outcome::OomKilled | Outcome::Killed => Err(Stop::KilledAtMax(run.reason.clone())),
+        _ if !run.is_done() => Err(Stop::FailsAtMax(run.reason.clone())),
+        _ if is_timed && run.seconds < SHORTEST_S => Err(Stop::TooShort(run.seconds)),
+        _ if wanted.cost(run).is_some() => Ok(()),
+        _ if wanted.by == By::Refaults => Err(Stop::NoRefaults),
+        _ => Err(Stop::NoNumber),
+    }
+}
+
 /// The median of the baseline, if its runs agree well enough.
-fn spread<E>(runs: &[Trial], loss: f64) -> Result<f64, Stop<E>> {
-    let seconds = || runs.iter().map(|run| run.seconds);
-    let (from, to) = seconds().fold((f64::MAX, 0.0f64), |(a, b), s| (a.min(s), b.max(s)));
-    let median = median(runs).unwrap_or(to);
-    if to - from > loss * median {
-        return Err(Stop::Noisy {
-            spread: 100.0 * (to - from) / median,
-            from,
-            to,
-            loss: 100.0 * loss,
-        });
+fn agreed<E>(wanted: Wanted, runs: &[Trial]) -> Result<f64, Stop<E>> {
+    let costs = || runs.iter().filter_map(|run| wanted.cost(run));
+    let (from, to) = costs().fold((f64::MAX, f64::MIN), |(a, b), c| (a.min(c), b.max(c)));
+    let median = median(runs, |run| wanted.cost(run)).unwrap_or(to);
+    if wanted.apart(from, to, median) > wanted.loss {
+        return Err(noisy(wanted, from, to, median));
     }
     Ok(median)
 }
 
+fn noisy<E>(wanted: Wanted, from: f64, to: f64, median: f64) -> Stop<E> {
+    let unit = match wanted.by {
+        By::Time => "s",
+        By::Refaults => "of the limit read again",
+        By::Less | By::More => "by --measure",
+    };
+    Stop::Noisy {
+        spread: 100.0 * wanted.apart(from, to, median),
+        from,
+        to,
+        unit,
+        loss: 100.0 * wanted.loss,
+    }
+}
+
 /// One that did not do its work is enough to say that a limit is too small.
-fn verdict(runs: &[Trial], allowed: f64) -> Verdict {
+fn verdict(wanted: Wanted, runs: &[Trial], baseline: f64) -> Verdict {
     if runs.iter().any(|run| !run.is_done()) {
         return Verdict::TooSmall;
     }
-    let fast = runs.iter().filter(|run| run.seconds <= allowed).count();
-    match fast {
+    let good = |run: &&Trial| {
+        let cost = wanted.cost(run);
+        cost.is_some_and(|cost| wanted.is_as_good(cost, baseline))
+    };
+    match runs.iter().filter(good).count() {
         0 => Verdict::TooSmall,
         n if n == runs.len() => Verdict::Fits,
         n => Verdict::Unclear {
@@ -206,117 +327,13 @@ fn verdict(runs: &[Trial], allowed: f64) -> Verdict {
 }
 
 /// Of the runs that did their work.
-fn median(runs: &[Trial]) -> Option<f64> {
+fn median(runs: &[Trial], of: impl Fn(&Trial) -> Option<f64>) -> Option<f64> {
     let done = runs.iter().filter(|run| run.is_done());
-    let mut seconds: Vec<f64> = done.map(|run| run.seconds).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied()
+    let mut values: Vec<f64> = done.filter_map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-    const WANTED: Wanted = Wanted {
-        max: 256 * MIB,
-        loss: 0.05,
-        runs: 3,
-    };
-
-    fn ran(seconds: f64) -> Trial {
-        Trial {
-            seconds,
-            outcome: Outcome::Survived,
-            ..Trial::not_begun(String::new())
-        }
-    }
-
-    fn ended(outcome: Outcome) -> Trial {
-        Trial {
-            outcome,
-            ..ran(1.0)
-        }
-    }
-
-    fn of(mut program: impl FnMut(u64) -> Trial) -> Result<Measured, Stop<()>> {
-        measure(WANTED, |limit, _| Ok::<_, ()>(program(limit)))
-    }
-
-    #[test]
-    fn a_heap_is_killed_below_its_need_and_a_cache_is_slow() {
-        let heap = of(|limit| match limit >= 100 * MIB {
-            true => ran(2.0),
-            false => ended(Outcome::OomKilled),
-        })
-        .unwrap();
-        assert!((100 * MIB..=106 * MIB).contains(&heap.need), "{heap:?}");
-        assert!(heap.interval.0 < 100 * MIB && heap.interval.1 == heap.need);
-        assert_eq!(heap.knee(), None, "no run that did its work was slower");
-        let cache = of(|limit| ran(if limit >= 110 * MIB { 0.6 } else { 2.0 })).unwrap();
-        assert!((110 * MIB..=116 * MIB).contains(&cache.need));
-        let (low, high) = cache.knee().unwrap();
-        assert!(low < 110 * MIB && high >= 110 * MIB);
-        assert!(cache.curve.len() <= 8, "{}", cache.curve.len());
-    }
-
-    #[test]
-    fn what_takes_ten_times_as_long_is_cut_off() {
-        let mut asked = Vec::new();
-        let measured = measure(WANTED, |limit, give_up| {
-            asked.push(give_up);
-            let cut_off = limit < 200 * MIB;
-            Ok::<_, ()>(Trial {
-                cut_off,
-                ..ran(1.5)
-            })
-        });
-        let measured = measured.unwrap();
-        assert!((200 * MIB..=206 * MIB).contains(&measured.need));
-        assert_eq!(&asked[..4], [None; 4]);
-        assert!(asked[4..].iter().all(|s| *s == Some(15.0)), "{asked:?}");
-    }
-
-    #[test]
-    fn there_is_no_number_where_none_would_mean_anything() {
-        let said = |result: Result<Measured, Stop<()>>| match result {
-            Ok(measured) => format!("{measured:?}"),
-            Err(Stop::Trial(())) => "trial".into(),
-            Err(Stop::KilledAtMax(_)) => "killed".into(),
-            Err(Stop::FailsAtMax(_)) => "fails".into(),
-            Err(Stop::TooShort(_)) => "short".into(),
-            Err(Stop::Noisy { .. }) => "noisy".into(),
-        };
-        assert_eq!(said(of(|_| ended(Outcome::OomKilled))), "killed");
-        assert_eq!(said(of(|_| ended(Outcome::Killed))), "killed");
-        assert_eq!(said(of(|_| ended(Outcome::Failed))), "fails");
-        assert_eq!(said(of(|_| ran(0.001))), "short");
-        let mut turn = 0.0;
-        let noisy = of(|_| {
-            turn += 1.0;
-            ran(1.0 + turn / 10.0)
-        });
-        assert_eq!(said(noisy), "noisy");
-    }
-
-    #[test]
-    fn runs_that_differ_at_the_edge_widen_the_interval() {
-        let mut turn = 0;
-        let measured = of(|limit| {
-            turn += 1;
-            match limit / MIB {
-                120.. => ran(1.0),
-                // One of three is slow.
-                60..120 => ran(if turn % 3 == 0 { 1.5 } else { 1.0 }),
-                _ => ran(3.0),
-            }
-        })
-        .unwrap();
-        assert!(
-            (60 * MIB..=66 * MIB).contains(&measured.need),
-            "{measured:?}"
-        );
-        let (above, most) = measured.interval;
-        assert!(above < 60 * MIB && most >= 120 * MIB, "{above} {most}");
-    }
-}
+#[path = "measure_tests.rs"]
+mod tests;

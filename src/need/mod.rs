@@ -10,6 +10,6 @@ mod search;
 pub mod trial;
 
 pub use advice::{Advice, FormulaError, advice, formula_errors};
-pub use measure::{Measured, Stop, Tried, Wanted, measure};
+pub use measure::{By, Measured, Stop, Tried, Wanted, measure};
 pub use search::{Search, Verdict};
 pub use trial::Trial;

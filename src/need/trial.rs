@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use crate::formula::{FORMULAS, Kind};
 use crate::recording::{EventKind, Recording, StepResult};
 use crate::scenario::Outcome;
+use crate::sys::process::page_size;
 
 /// What came of one run.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Trial {
-    /// Seconds from the start to the end of the work.
+    /// Seconds that the work took: a command's, or its load's.
     pub seconds: f64,
+    /// Seconds from the start to the end of the work: with what a service took to be ready.
+    pub whole: f64,
     /// How it ended.
     pub outcome: Outcome,
     /// Why, in a sentence.
@@ -23,6 +26,10 @@ pub struct Trial {
     pub stalled_full: Option<f64>,
     /// File and anonymous pages read again soon after they were evicted.
     pub refaults: Option<u64>,
+    /// The same, bytes.
+    pub read_again: Option<u64>,
+    /// The number that it, or its load, printed.
+    pub number: Option<f64>,
     /// Page faults that read a disk.
     pub major_faults: Option<u64>,
     /// The highest value of each formula that says "used", bytes.
@@ -40,46 +47,67 @@ impl Trial {
     pub fn not_begun(reason: String) -> Self {
         Trial {
             seconds: 0.0,
+            whole: 0.0,
             outcome: Outcome::Failed,
             reason,
             cut_off: false,
             stalled_some: None,
             stalled_full: None,
             refaults: None,
+            read_again: None,
+            number: None,
             major_faults: None,
             most: BTreeMap::new(),
         }
     }
 
-    /// Reads it from a run's recording; `cut_off` says that the watcher ended it.
-    pub fn of(recording: &Recording, cut_off: bool) -> Self {
+    /// Reads it from a run's recording. `timed` names the step whose time counts, where it is not the
+    /// whole run's; `cut_off` says that the watcher ended it.
+    pub fn of(recording: &Recording, timed: Option<&str>, cut_off: bool) -> Self {
         let footer = recording.footer.as_ref();
         let last = |name: &str| last(recording, name);
         let seconds = |name: &str| last(name).map(|us| us as f64 / 1e6);
         let refaults = ["workingset_refault_file", "workingset_refault_anon"].map(last);
+        // Before 5.9 both were one.
+        let refaults = refaults.into_iter().flatten().reduce(|a, b| a + b);
+        let refaults = refaults.or_else(|| last("workingset_refault"));
+        let done = work_done(recording, timed);
+        let began = timed.and_then(|step| began(recording, step)).unwrap_or(0);
         Trial {
-            seconds: work_done(recording) as f64 / 1e9,
+            seconds: done.saturating_sub(began) as f64 / 1e9,
+            whole: done as f64 / 1e9,
             outcome: footer.map_or(Outcome::Failed, |f| f.outcome),
             reason: footer.map_or_else(|| "the recording was cut".into(), |f| f.reason.clone()),
             cut_off,
             stalled_some: seconds("memory.pressure:some.total"),
             stalled_full: seconds("memory.pressure:full.total"),
-            refaults: refaults.into_iter().flatten().reduce(|a, b| a + b),
+            refaults,
+            read_again: refaults.map(|pages| pages.saturating_mul(page_size())),
+            number: None,
             major_faults: last("pgmajfault"),
             most: most(recording),
         }
     }
 }
 
-/// When the last step's work was done, nanoseconds; of a run without any, when it ended.
-fn work_done(recording: &Recording) -> u64 {
+/// When a step began, nanoseconds.
+fn began(recording: &Recording, step: &str) -> Option<u64> {
+    let mut events = recording.events.iter();
+    let start =
+        events.find(|event| matches!(&event.kind, EventKind::StepStart(id) if id.step == step));
+    start.map(|event| event.t)
+}
+
+/// When the work of the step (of the last step, if none is named) was done, nanoseconds; of a run
+/// without any, when it ended.
+fn work_done(recording: &Recording, step: Option<&str>) -> u64 {
     let done = recording
         .events
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::StepEnd(end) if !matches!(end.result, StepResult::Skipped(_)) => {
-                Some(end.work_done)
-            }
+            EventKind::StepEnd(end) if !matches!(end.result, StepResult::Skipped(_)) => step
+                .is_none_or(|name| end.id.step == name)
+                .then_some(end.work_done),
             _ => None,
         });
     let end = recording.footer.as_ref().map_or(0, |f| f.t);

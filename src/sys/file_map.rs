@@ -39,6 +39,37 @@ impl FileMap {
         self.map.len() == 0
     }
 
+    /// How many bytes of the file are in the page cache now, by mincore(2).
+    ///
+    /// Since Linux 5.2 the kernel says "all of it" of a file that the caller neither owns nor may
+    /// write to.
+    ///
+    /// # Errors
+    /// As mincore(2).
+    pub fn resident(&self) -> io::Result<u64> {
+        let page = page_size();
+        let mut flags = vec![0u8; 1 << 16];
+        let mut pages = 0u64;
+        let mut at = 0;
+        while at < self.map.len() {
+            let bytes = (self.map.len() - at).min(flags.len() * page);
+            // SAFETY: the range begins at a page of the mapping and ends in it, and `flags` has one
+            // byte for each of its pages, the last one included.
+            let answer = unsafe {
+                nix::libc::mincore(
+                    self.map.as_mut_ptr().add(at).cast(),
+                    bytes,
+                    flags.as_mut_ptr().cast(),
+                )
+            };
+            nix::errno::Errno::result(answer)?;
+            let seen = &flags[..bytes.div_ceil(page)];
+            pages += seen.iter().filter(|flag| **flag & 1 == 1).count() as u64;
+            at += bytes;
+        }
+        Ok(pages * page as u64)
+    }
+
     /// Reads one byte of every page of a range, cut to the mapping.
     ///
     /// Where another process has cut the file short meanwhile, touching what is gone kills this one

@@ -5,8 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{Context, Needs, Reached, Unit, Work, WorkError};
-use crate::cgroup::Hierarchy;
-use crate::rows::CgroupVersion;
+use crate::cgroup::{self, Hierarchy};
 
 /// See [`Workload::Reclaim`](super::Workload::Reclaim).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,41 +14,25 @@ pub struct Reclaim {
     pub amount: u64,
 }
 
-/// Asks again while memory is on its way to disk: dirty pages can only go once they are written.
-const TRIES: usize = 5;
-
 impl Work for Reclaim {
-    /// v1: `memory.force_empty`. v2: `memory.reclaim` (5.19 and later), where EAGAIN says that less
-    /// was found than was asked for. How much went is in the recording's rows.
+    /// v1: `memory.force_empty`. v2: `memory.reclaim` (5.19 and later). How much went is in the
+    /// recording's rows.
     fn run(&self, _: &mut Context) -> Result<Reached, WorkError> {
         let nothing = Reached::new(1, 0, Unit::Ops);
         let hierarchy = Hierarchy::discover().map_err(|error| nothing.failed(error))?;
-        let (file, text) = match hierarchy.version {
-            CgroupVersion::V1 => ("memory.force_empty", "0".to_string()),
-            CgroupVersion::V2 => ("memory.reclaim", self.amount.to_string()),
-        };
-        let path = hierarchy.own.join(file);
-        for _ in 0..TRIES {
-            match ask(&path, &text) {
-                Ok(()) => return Ok(Reached::new(1, 1, Unit::Ops)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(refused(nothing, &path, &error)),
+        let version = hierarchy.version;
+        match cgroup::give_back(&hierarchy.own, version, self.amount) {
+            Ok(()) => Ok(Reached::new(1, 1, Unit::Ops)),
+            Err(error) => {
+                let path = hierarchy.own.join(cgroup::reclaim_file(version));
+                Err(refused(nothing, &path, &error))
             }
         }
-        // All that could be had was had.
-        Ok(Reached::new(1, 1, Unit::Ops))
     }
 
     fn needs(&self) -> Needs {
         Needs::NOTHING
     }
-}
-
-/// Never creates the file: a control file is there or it is not.
-fn ask(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 fn refused(reached: Reached, path: &Path, error: &io::Error) -> WorkError {

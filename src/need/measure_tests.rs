@@ -1,0 +1,159 @@
+//! The measurement against programs whose need is a rule.
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+const WANTED: Wanted = Wanted {
+    max: 256 * MIB,
+    loss: 0.05,
+    runs: 3,
+    by: By::Time,
+};
+
+fn ran(seconds: f64) -> Trial {
+    Trial {
+        seconds,
+        whole: seconds,
+        outcome: Outcome::Survived,
+        ..Trial::not_begun(String::new())
+    }
+}
+
+fn ended(outcome: Outcome) -> Trial {
+    Trial {
+        outcome,
+        ..ran(1.0)
+    }
+}
+
+fn of(mut program: impl FnMut(u64) -> Trial) -> Result<Measured, Stop<()>> {
+    measure(WANTED, |limit, _| Ok::<_, ()>(program(limit)))
+}
+
+#[test]
+fn a_heap_is_killed_below_its_need_and_a_cache_is_slow() {
+    let heap = of(|limit| match limit >= 100 * MIB {
+        true => ran(2.0),
+        false => ended(Outcome::OomKilled),
+    })
+    .unwrap();
+    assert!((100 * MIB..=106 * MIB).contains(&heap.need), "{heap:?}");
+    assert!(heap.interval.0 < 100 * MIB && heap.interval.1 == heap.need);
+    assert_eq!(heap.knee(), None, "no run that did its work was slower");
+    let cache = of(|limit| ran(if limit >= 110 * MIB { 0.6 } else { 2.0 })).unwrap();
+    assert!((110 * MIB..=116 * MIB).contains(&cache.need));
+    let (low, high) = cache.knee().unwrap();
+    assert!(low < 110 * MIB && high >= 110 * MIB);
+    assert!(cache.curve.len() <= 8, "{}", cache.curve.len());
+}
+
+#[test]
+fn what_takes_ten_times_as_long_is_cut_off() {
+    let mut asked = Vec::new();
+    let measured = measure(WANTED, |limit, give_up| {
+        asked.push(give_up);
+        let cut_off = limit < 200 * MIB;
+        Ok::<_, ()>(Trial {
+            cut_off,
+            ..ran(1.5)
+        })
+    });
+    let measured = measured.unwrap();
+    assert!((200 * MIB..=206 * MIB).contains(&measured.need));
+    assert_eq!(&asked[..4], [None; 4]);
+    assert!(asked[4..].iter().all(|s| *s == Some(15.0)), "{asked:?}");
+}
+
+#[test]
+fn there_is_no_number_where_none_would_mean_anything() {
+    let said = |result: Result<Measured, Stop<()>>| match result {
+        Ok(measured) => format!("{measured:?}"),
+        Err(Stop::Trial(())) => "trial".into(),
+        Err(Stop::KilledAtMax(_)) => "killed".into(),
+        Err(Stop::FailsAtMax(_)) => "fails".into(),
+        Err(Stop::TooShort(_)) => "short".into(),
+        Err(Stop::NoNumber) => "no number".into(),
+        Err(Stop::NoRefaults) => "no refaults".into(),
+        Err(Stop::Noisy { .. }) => "noisy".into(),
+    };
+    assert_eq!(said(of(|_| ended(Outcome::OomKilled))), "killed");
+    assert_eq!(said(of(|_| ended(Outcome::Killed))), "killed");
+    assert_eq!(said(of(|_| ended(Outcome::Failed))), "fails");
+    assert_eq!(said(of(|_| ran(0.001))), "short");
+    let mut turn = 0.0;
+    let noisy = of(|_| {
+        turn += 1.0;
+        ran(1.0 + turn / 10.0)
+    });
+    assert_eq!(said(noisy), "noisy");
+}
+
+#[test]
+fn runs_that_differ_at_the_edge_widen_the_interval() {
+    let mut turn = 0;
+    let measured = of(|limit| {
+        turn += 1;
+        match limit / MIB {
+            120.. => ran(1.0),
+            // One of three is slow.
+            60..120 => ran(if turn % 3 == 0 { 1.5 } else { 1.0 }),
+            _ => ran(3.0),
+        }
+    })
+    .unwrap();
+    assert!(
+        (60 * MIB..=66 * MIB).contains(&measured.need),
+        "{measured:?}"
+    );
+    let (above, most) = measured.interval;
+    assert!(above < 60 * MIB && most >= 120 * MIB, "{above} {most}");
+}
+
+#[test]
+fn what_is_judged_by_decides() {
+    let wanted = |by| Wanted { by, ..WANTED };
+    // Time says nothing here: every third run is slow. What is read again does.
+    let mut turn = 0;
+    let read_again = |limit: u64| if limit >= 100 * MIB { MIB } else { 60 * MIB };
+    let found = measure(wanted(By::Refaults), |limit, give_up| {
+        turn += 1;
+        assert!(give_up.is_none_or(|s| s >= 20.0), "{give_up:?}");
+        Ok::<_, ()>(Trial {
+            read_again: Some(read_again(limit)),
+            ..ran(if turn % 3 == 0 { 3.0 } else { 0.01 })
+        })
+    });
+    let need = found.unwrap().need;
+    assert!((100 * MIB..=106 * MIB).contains(&need), "{need}");
+    for by in [By::Less, By::More] {
+        let found = measure(wanted(by), |limit, _| {
+            let good = (limit >= 100 * MIB) == (by == By::More);
+            Ok::<_, ()>(Trial {
+                number: Some(if good { 1000.0 } else { 900.0 }),
+                ..ran(1.0)
+            })
+        });
+        let need = found.unwrap().need;
+        assert!((100 * MIB..=106 * MIB).contains(&need), "{by:?}: {need}");
+    }
+}
+
+#[test]
+fn what_can_not_be_judged_by_is_said() {
+    let of = |by| {
+        let wanted = Wanted { by, ..WANTED };
+        measure(wanted, |_, _| Ok::<_, ()>(ran(1.0)))
+    };
+    assert!(matches!(of(By::Refaults), Err(Stop::NoRefaults)));
+    assert!(matches!(of(By::More), Err(Stop::NoNumber)));
+}
+
+#[test]
+fn a_machine_that_became_slower_meanwhile_gives_no_number() {
+    let mut turn = 0;
+    let drifting = of(|_| {
+        turn += 1;
+        ran(if turn > 6 { 1.3 } else { 1.0 })
+    });
+    assert!(matches!(drifting, Err(Stop::Noisy { .. })), "{drifting:?}");
+}
