@@ -14,10 +14,9 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{ContainerOutcome, MISSING};
+use super::{Footer, Group, Header, MISSING};
 use crate::host::HostFacts;
-use crate::rows::UNLIMITED;
-use crate::scenario::Outcome;
+use crate::rows::{Rows, UNLIMITED};
 
 /// What every header's `format` begins with; the version follows.
 pub const FORMAT: &str = "memtide.recording/";
@@ -52,7 +51,7 @@ pub struct WireHeader {
     /// Wall clock at `t_ns` = 0, RFC 3339.
     pub started: String,
     /// The sampled cgroups; samples name them by their index here, from 0.
-    pub groups: Vec<WireGroup>,
+    pub groups: Vec<Group>,
 }
 
 /// What ran.
@@ -66,248 +65,129 @@ pub struct WireScenario {
     pub hash: String,
 }
 
-/// One sampled cgroup.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireGroup {
-    /// `pod`, or the container's name.
-    pub name: String,
-    /// What it stands for.
-    pub kind: WireGroupKind,
-    /// Its own memory limit, bytes; null where it has none.
-    pub limit: Option<u64>,
-    /// Its path on the machine that recorded it.
-    pub path: String,
-    /// Names of the values that follow `[group, t_ns, cost_ns` in a sample.
-    pub columns: Vec<String>,
+impl From<&Header> for WireHeader {
+    fn from(h: &Header) -> Self {
+        WireHeader {
+            format: FORMAT_NAME.into(),
+            memtide: h.memtide.clone(),
+            host: h.host.clone(),
+            scenario: WireScenario {
+                name: h.scenario.clone(),
+                text: h.scenario_text.clone(),
+                hash: h.scenario_hash.clone(),
+            },
+            seed: h.seed,
+            rng: h.rng.clone(),
+            interval_ns: h.interval_ns,
+            time_scale: h.time_scale,
+            started: h.started.clone(),
+            groups: h.groups.clone(),
+        }
+    }
 }
 
-/// What a sampled cgroup stands for.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WireGroupKind {
-    /// The parent of the containers.
-    Pod,
-    /// A container.
-    Container,
+impl From<WireHeader> for Header {
+    fn from(w: WireHeader) -> Self {
+        Header {
+            memtide: w.memtide,
+            host: w.host,
+            scenario: w.scenario.name,
+            scenario_text: w.scenario.text,
+            scenario_hash: w.scenario.hash,
+            seed: w.seed,
+            rng: w.rng,
+            interval_ns: w.interval_ns,
+            time_scale: w.time_scale,
+            started: w.started,
+            groups: w.groups,
+        }
+    }
 }
 
-/// Every object line after the header. Readers keep or skip a `type` they don't know.
+/// The object lines after the header that are no events.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum WireObject {
-    /// A step began.
-    StepStart(WireStepStart),
-    /// A step ended and the counters had settled.
-    StepEnd(WireStepEnd),
-    /// A worker process ended.
-    ActorExit(WireActorExit),
-    /// A kernel counter of verdicts rose.
-    Kernel(WireKernel),
-    /// A container was torn down and made anew.
-    Restart(WireRestart),
-    /// Something the reader should know.
-    Warning(WireWarning),
+pub enum Notice {
     /// From here on, samples of a group have these columns.
-    Columns(WireColumns),
+    Columns {
+        /// Which group, by its index.
+        group: usize,
+        /// All columns of the samples that follow, not only the new ones.
+        columns: Vec<String>,
+    },
     /// A group that was not known at the start; it takes the next index.
-    Group(WireNewGroup),
-    /// A watched cgroup has ended.
-    GroupEnd(WireGroupEnd),
+    Group {
+        /// When it appeared, nanoseconds from the start.
+        t_ns: u64,
+        /// What it is.
+        group: Group,
+    },
     /// The last line.
-    Footer(WireFooter),
+    Footer(Footer),
 }
 
-/// The `type`s of [`WireObject`], to tell a known one that is broken from an unknown one.
-pub const KNOWN_TYPES: [&str; 10] = [
+/// The `type`s of [`Notice`].
+pub const NOTICES: [&str; 3] = ["columns", "group", "footer"];
+
+/// The `type`s of events, to tell a known one that is broken from an unknown one.
+pub const EVENTS: [&str; 7] = [
     "step_start",
     "step_end",
     "actor_exit",
     "kernel",
     "restart",
     "warning",
-    "columns",
-    "group",
     "group_end",
-    "footer",
 ];
 
-/// See [`WireObject::StepStart`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireStepStart {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// The container.
-    pub container: String,
-    /// The actor.
-    pub actor: String,
-    /// The step's name.
-    pub step: String,
-    /// Its index in the actor's list, from 0.
-    pub index: usize,
+/// Rows as an object of counters.
+pub mod counters {
+    use super::{Counter, Deserialize, Deserializer, Named, Rows, Serialize, Serializer};
+
+    /// Writes each row, in the kernel's order.
+    pub fn serialize<S: Serializer>(rows: &Rows, to: S) -> Result<S::Ok, S::Error> {
+        Named::from(rows).serialize(to)
+    }
+
+    /// Reads them back.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Rows, D::Error> {
+        Named::<Counter>::deserialize(from).map(Rows::from)
+    }
 }
 
-/// See [`WireObject::StepEnd`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireStepEnd {
-    /// When the counters had settled, nanoseconds from the start.
-    pub t_ns: u64,
-    /// The container.
-    pub container: String,
-    /// The actor.
-    pub actor: String,
-    /// The step's name.
-    pub step: String,
-    /// Its index in the actor's list, from 0.
-    pub index: usize,
-    /// When the work was done, before the counters settled; nanoseconds from the start.
-    pub work_done_ns: u64,
-    /// How it went.
-    pub result: WireResult,
-    /// Why it failed or was skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// What was asked for, in `unit`.
-    pub target: u64,
-    /// What was reached, in `unit`.
-    pub achieved: u64,
-    /// `bytes`, `passes`, `ms` or `ops`.
-    pub unit: String,
-    /// Rows of the worker's `smaps_rollup`, bytes; empty where the kernel has none.
-    #[serde(default)]
-    pub smaps: Named<Counter>,
+/// Rows of several groups as an object of objects.
+pub mod counters_of_groups {
+    use super::{Counter, Deserialize, Deserializer, Named, Rows, Serialize, Serializer};
+
+    /// Writes each group's rows, by its name.
+    pub fn serialize<S: Serializer>(groups: &[(String, Rows)], to: S) -> Result<S::Ok, S::Error> {
+        let named = groups.iter().map(|(g, rows)| (g.clone(), rows.into()));
+        Named(named.collect::<Vec<(String, Named<Counter>)>>()).serialize(to)
+    }
+
+    /// Reads them back.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<(String, Rows)>, D::Error> {
+        let named = Named::<Named<Counter>>::deserialize(from)?;
+        Ok(named
+            .0
+            .into_iter()
+            .map(|(g, rows)| (g, rows.into()))
+            .collect())
+    }
 }
 
-/// How a step went.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WireResult {
-    /// The target was reached.
-    Done,
-    /// It was not.
-    Failed,
-    /// The kernel can't do it.
-    Skipped,
+impl From<&Rows> for Named<Counter> {
+    fn from(rows: &Rows) -> Self {
+        Named(rows.iter().map(|(n, v)| (n.into(), Counter(v))).collect())
+    }
 }
 
-/// See [`WireObject::ActorExit`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireActorExit {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// The container.
-    pub container: String,
-    /// The actor.
-    pub actor: String,
-    /// Exit code, if it exited.
-    pub code: Option<i32>,
-    /// Signal, if it was killed.
-    pub signal: Option<i32>,
-    /// Whether the kernel's OOM killer did it.
-    pub oom_killed: bool,
-}
-
-/// See [`WireObject::Kernel`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireKernel {
-    /// When it was seen, nanoseconds from the start.
-    pub t_ns: u64,
-    /// The group it is counted in, by name.
-    pub group: String,
-    /// The counter's column name.
-    pub what: String,
-    /// Its new value.
-    pub value: u64,
-}
-
-/// See [`WireObject::Restart`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireRestart {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// Which container.
-    pub container: String,
-    /// The reason, in words.
-    pub reason: String,
-}
-
-/// See [`WireObject::GroupEnd`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireGroupEnd {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// Its index.
-    pub group: usize,
-    /// Its name.
-    pub name: String,
-    /// The reason, in words.
-    pub reason: String,
-}
-
-/// See [`WireObject::Warning`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireWarning {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// A stable code (`missed_ticks`, `swap_on`, ...).
-    pub code: String,
-    /// A sentence with the remedy.
-    pub text: String,
-}
-
-/// See [`WireObject::Columns`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireColumns {
-    /// Which group, by its index.
-    pub group: usize,
-    /// All columns of the samples that follow, not only the new ones.
-    pub columns: Vec<String>,
-}
-
-/// See [`WireObject::Group`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireNewGroup {
-    /// When it appeared, nanoseconds from the start.
-    pub t_ns: u64,
-    /// What it is.
-    pub group: WireGroup,
-}
-
-/// See [`WireObject::Footer`].
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub struct WireFooter {
-    /// When, nanoseconds from the start.
-    pub t_ns: u64,
-    /// The kernel's verdict.
-    pub outcome: Outcome,
-    /// A sentence for people.
-    pub reason: String,
-    /// The outcome of each container.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub containers: Vec<ContainerOutcome>,
-    /// Per group, by name: final values of the verdict counters, by column name.
-    pub counters: Named<Named<Counter>>,
-    /// What the harness itself cost.
-    pub harness: WireHarnessCost,
-}
-
-/// The harness's own cost.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct WireHarnessCost {
-    /// Ticks at which samples were taken.
-    pub samples: u64,
-    /// Ticks that were missed.
-    pub missed: u64,
-    /// Thread CPU time a tick, mean.
-    pub cpu_ns_mean: u64,
-    /// Lateness of ticks, median.
-    pub lateness_p50_ns: u64,
-    /// 99th percentile.
-    pub lateness_p99_ns: u64,
-    /// The largest lateness, nanoseconds.
-    pub lateness_max_ns: u64,
-    /// The harness's resident memory, bytes.
-    pub rss_bytes: u64,
+impl From<Named<Counter>> for Rows {
+    fn from(named: Named<Counter>) -> Self {
+        named.0.into_iter().map(|(n, v)| (n, v.0)).collect()
+    }
 }
 
 /// One value of a sample or a counter: a number, `null` where the kernel gave none, `"max"` for a

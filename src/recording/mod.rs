@@ -1,8 +1,8 @@
 //! Recordings: raw rows, truth, steps and host facts of one run, as the kernel gave them.
 //!
-//! These are the *domain* types; [`read`](self) and write go through the wire types in `format`.
+//! These types are both what the program works with and what a line of a recording looks like; where
+//! the two differ (the header, the lines that are no events) `format` has a wire type.
 
-mod convert;
 mod create;
 pub mod format;
 mod gzip;
@@ -21,6 +21,11 @@ pub use pack::{Original, PackError, Packed, compressed, pack, pack_thinned};
 pub use read::{ReadError, read_bytes, read_named, read_path};
 pub use schema::schema;
 pub use write::{Sink, WriteError, Writer, footer_line};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use format::{Counter, Named};
 
 use crate::host::HostFacts;
 use crate::rows::{CgroupVersion, Rows, View, ViewIndex};
@@ -72,22 +77,22 @@ pub struct Header {
 }
 
 /// One sampled cgroup.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// `pod`, or the container's name.
     pub name: String,
     /// What it stands for.
     pub kind: GroupKind,
-    /// Its memory limit in bytes, if it has one of its own.
+    /// Its own memory limit, bytes; none where it has none.
     pub limit: Option<u64>,
     /// Where it was on the machine that recorded it.
     pub path: String,
-    /// Names of the values of each sample, see [`crate::rows`].
+    /// Names of the values that follow `[group, t_ns, cost_ns` in a sample, see [`crate::rows`].
     pub columns: Vec<String>,
 }
 
 /// What a sampled cgroup stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupKind {
     /// The parent of the containers.
@@ -179,16 +184,19 @@ impl Recording {
 }
 
 /// Something rare. Times are nanoseconds from the start.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Nanoseconds from the start.
-    pub t: u64,
     /// The kind, with its details.
+    #[serde(flatten)]
     pub kind: EventKind,
+    /// When, nanoseconds from the start.
+    #[serde(rename = "t_ns")]
+    pub t: u64,
 }
 
-/// The kinds of [`Event`].
-#[derive(Debug, Clone, PartialEq)]
+/// The kinds of [`Event`]. Readers keep or skip a `type` they don't know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
     /// A step began.
     StepStart(StepId),
@@ -240,11 +248,12 @@ pub enum EventKind {
         text: String,
     },
     /// A kind this version doesn't know, kept as it was read.
+    #[serde(skip)]
     Other(serde_json::Value),
 }
 
 /// Names one step.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepId {
     /// The container.
     pub container: String,
@@ -257,26 +266,33 @@ pub struct StepId {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEnd {
     /// Which step.
+    #[serde(flatten)]
     pub id: StepId,
-    /// When its work was done, before the counters settled; nanoseconds.
+    /// When its work was done, before the counters settled; nanoseconds from the start.
+    #[serde(rename = "work_done_ns")]
     pub work_done: u64,
     /// How it went.
+    #[serde(flatten)]
     pub result: StepResult,
-    /// Target and achieved, in the unit named.
+    /// What was asked for, in `unit`.
     pub target: u64,
-    /// What was reached.
+    /// What was reached, in `unit`.
     pub achieved: u64,
     /// `bytes`, `passes`, `ms` or `ops`.
     pub unit: String,
-    /// Rows of the worker's `smaps_rollup` in bytes (`Rss`, `LazyFree`, `AnonHugePages`), if readable.
+    /// Rows of the worker's `smaps_rollup` in bytes (`Rss`, `LazyFree`, `AnonHugePages`); empty where
+    /// the kernel has none.
+    #[serde(default, with = "format::counters")]
+    #[schemars(with = "Named<Counter>")]
     pub smaps: Rows,
 }
 
-/// How a step went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a step went; `why` it failed or was skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "result", content = "why", rename_all = "snake_case")]
 pub enum StepResult {
     /// The target was reached.
     Done,
@@ -287,9 +303,10 @@ pub enum StepResult {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Footer {
     /// When, nanoseconds from the start.
+    #[serde(rename = "t_ns")]
     pub t: u64,
     /// The kernel's verdict.
     pub outcome: Outcome,
@@ -297,17 +314,18 @@ pub struct Footer {
     pub reason: String,
     /// The outcome of each container, in the scenario's order; empty in recordings made before there
     /// was one, and where somebody only looked on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<ContainerOutcome>,
-    /// Per group: final values of the verdict counters, by row name.
+    /// Per group, by name: final values of the verdict counters, by row name.
+    #[serde(with = "format::counters_of_groups")]
+    #[schemars(with = "Named<Named<Counter>>")]
     pub counters: Vec<(String, Rows)>,
     /// What the harness itself cost.
     pub harness: HarnessCost,
 }
 
 /// How one container ended.
-#[derive(
-    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerOutcome {
     /// The container.
     pub container: String,
@@ -318,7 +336,8 @@ pub struct ContainerOutcome {
 }
 
 /// The harness's own cost.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct HarnessCost {
     /// Samples taken (ticks, all groups together count as one).
     pub samples: u64,

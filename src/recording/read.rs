@@ -10,11 +10,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::format::{FORMAT, FORMAT_NAME, KNOWN_TYPES, MAJOR, WireHeader, WireObject};
+use super::format::{EVENTS, FORMAT, FORMAT_NAME, MAJOR, NOTICES, Notice, WireHeader};
 use super::gzip::{TEXT_MAX, decoded};
 use super::sample_line::{Cursor, Fault};
 use super::tables::{Budget, TableBuilder};
-use super::{Event, EventKind, Footer, Group, Header, Recording};
+use super::{Event, EventKind, Footer, Header, Recording};
 
 /// Why a recording could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -244,47 +244,41 @@ impl Reader {
                 what: "an object without a `type`".into(),
             });
         };
-        if !KNOWN_TYPES.contains(&kind) {
+        // Known ones are read again from the text, because the order of an object's keys is kept that way.
+        let event = if EVENTS.contains(&kind) {
+            serde_json::from_slice(line).map_err(fault)?
+        } else if NOTICES.contains(&kind) {
+            let notice = serde_json::from_slice(line).map_err(fault)?;
+            return self.notice(notice).map_err(|what| Fault { at: 0, what });
+        } else {
             let t = value.get("t_ns").and_then(|t| t.as_u64());
-            self.events.push(Event {
+            Event {
                 t: t.unwrap_or_else(|| self.last_time()),
                 kind: EventKind::Other(value),
-            });
-            return Ok(());
-        }
-        // Read again from the text, because the order of an object's keys is kept that way.
-        let object = serde_json::from_slice(line).map_err(fault)?;
-        self.known(object).map_err(|what| Fault { at: 0, what })
-    }
-
-    fn known(&mut self, object: WireObject) -> Result<(), String> {
-        let event = match object {
-            WireObject::StepStart(w) => w.into(),
-            WireObject::StepEnd(w) => w.into(),
-            WireObject::ActorExit(w) => w.into(),
-            WireObject::Kernel(w) => w.into(),
-            WireObject::Restart(w) => w.into(),
-            WireObject::GroupEnd(w) => w.into(),
-            WireObject::Warning(w) => w.into(),
-            WireObject::Columns(w) => {
-                let groups = self.tables.len();
-                let table = self.tables.get_mut(w.group);
-                let table = table.ok_or(format!("group {} of {groups}", w.group))?;
-                return table.set_columns(&w.columns);
-            }
-            WireObject::Group(w) => {
-                let mut group = Group::from(w.group);
-                let columns = std::mem::take(&mut group.columns);
-                self.header.groups.push(group);
-                return self.open_table(&columns);
-            }
-            WireObject::Footer(w) => {
-                self.footer = Some(w.into());
-                return Ok(());
             }
         };
         self.events.push(event);
         Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice) -> Result<(), String> {
+        match notice {
+            Notice::Columns { group, columns } => {
+                let groups = self.tables.len();
+                let table = self.tables.get_mut(group);
+                let table = table.ok_or(format!("group {group} of {groups}"))?;
+                table.set_columns(&columns)
+            }
+            Notice::Group { mut group, .. } => {
+                let columns = std::mem::take(&mut group.columns);
+                self.header.groups.push(group);
+                self.open_table(&columns)
+            }
+            Notice::Footer(footer) => {
+                self.footer = Some(footer);
+                Ok(())
+            }
+        }
     }
 
     fn open_table(&mut self, columns: &[String]) -> Result<(), String> {

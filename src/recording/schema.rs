@@ -2,7 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::format::{Counter, WireHeader, WireObject};
+use super::Event;
+use super::format::{Counter, Notice, WireHeader};
 
 /// One line of a recording.
 #[derive(JsonSchema)]
@@ -13,8 +14,10 @@ enum Line {
     Header(Box<WireHeader>),
     /// A sample.
     Sample(Sample),
-    /// Everything rare.
-    Object(Box<WireObject>),
+    /// Something rare.
+    Event(Box<Event>),
+    /// What is no event.
+    Notice(Box<Notice>),
 }
 
 struct Sample;

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::convert::object_of;
 use super::create::NewFile;
-use super::format::{WireColumns, WireFooter, WireGroup, WireHeader, WireNewGroup, WireObject};
+use super::format::{Notice, WireHeader};
 use super::number::{push_u64, push_value};
 use super::{Event, EventKind, Footer, Group, Header};
 
@@ -56,7 +55,7 @@ struct Output {
 /// A footer as the last line of a recording: for one that was cut and whose end is known from
 /// elsewhere.
 pub fn footer_line(footer: &Footer) -> String {
-    let line = serde_json::to_string(&WireObject::Footer(WireFooter::from(footer)));
+    let line = serde_json::to_string(&Notice::Footer(footer.clone()));
     // Numbers and strings only: there is nothing in it that JSON can't hold.
     line.unwrap_or_default() + "\n"
 }
@@ -162,33 +161,31 @@ impl Writer {
                 });
             }
         }
-        self.json(&WireObject::Columns(WireColumns {
+        self.json(&Notice::Columns {
             group,
             columns: columns.to_vec(),
-        }))
+        })
     }
 
     /// Announces a group that was not in the header; returns its index.
     pub fn add_group(&mut self, t: u64, group: &Group) -> Result<usize, WriteError> {
         self.widths.push(group.columns.len());
-        let group = WireGroup::from(group);
-        self.json(&WireObject::Group(WireNewGroup { t_ns: t, group }))?;
+        let group = group.clone();
+        self.json(&Notice::Group { t_ns: t, group })?;
         Ok(self.widths.len() - 1)
     }
 
     /// Writes an event.
     pub fn event(&mut self, event: &Event) -> Result<(), WriteError> {
-        match (object_of(event), &event.kind) {
-            (Some(object), _) => self.json(&object),
-            (None, EventKind::Other(value)) => self.json(value),
-            // `object_of` gives none for `Other` alone.
-            (None, _) => Ok(()),
+        match &event.kind {
+            EventKind::Other(value) => self.json(value),
+            _ => self.json(event),
         }
     }
 
     /// Writes the footer: without it a recording counts as cut.
     pub fn finish(mut self, footer: &Footer) -> Result<(), WriteError> {
-        self.json(&WireObject::Footer(WireFooter::from(footer)))?;
+        self.json(&Notice::Footer(footer.clone()))?;
         self.flush()
     }
 
