@@ -24,6 +24,7 @@ pub mod harness;
 pub mod host;
 pub mod judge;
 pub mod lesson;
+mod markup;
 pub mod metrics;
 pub mod model;
 pub mod need;

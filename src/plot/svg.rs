@@ -2,6 +2,8 @@
 
 use plotters::prelude::*;
 
+use crate::markup::escape;
+
 use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
 
 impl Figure {
@@ -41,13 +43,6 @@ impl Figure {
             escape(&serde_json::Value::Object(last).to_string()),
         ))
     }
-}
-
-/// Text inside an element.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

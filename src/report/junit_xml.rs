@@ -258,12 +258,8 @@ fn open(out: &mut String, element: &str, attributes: &[(&str, &str)]) {
 /// is left out; in a value line ends and tabs would be read as blanks, so they are references.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in crate::markup::escape(text).chars() {
         match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
             '\t' | '\n' | '\r' => {
                 let _ = write!(out, "&#{};", u32::from(c));
             }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::data::Chart;
 use super::scorecard::{self, Answer};
-use super::text::{escape, paragraphs};
+use super::text::paragraphs;
 use super::{Entry, HtmlError, pack, tables};
+use crate::markup::escape;
 use crate::plot::{Figure, steps};
 use crate::recording::EventKind;
 

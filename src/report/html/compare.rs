@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::Entry;
-use super::text::{escape, mib_cell, script_json};
+use super::text::{mib_cell, script_json};
 use crate::compare::{Comparison, Reading, Run, sentences};
 use crate::formula::FORMULAS;
+use crate::markup::escape;
 
 /// What is shown until the reader chooses another one.
 const FIRST: &str = "cadvisor_working_set";

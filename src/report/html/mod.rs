@@ -20,8 +20,8 @@ use crate::plot::PlotError;
 use crate::recording::Recording;
 use crate::scenario::Scenario;
 
+use crate::markup::escape;
 pub use scorecard::Answer;
-use text::escape;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::Entry;
 use super::scorecard::Answer;
 use super::tables::working_set;
-use super::text::{escape, mib_cell};
+use super::text::mib_cell;
+use crate::markup::escape;
 use crate::plot::layers;
 use crate::rows::View;
 

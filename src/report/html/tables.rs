@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Entry;
-use super::text::{escape, mib_cell};
+use super::text::mib_cell;
 use crate::expect::{CheckResult, Checked};
 use crate::formula::cadvisor;
+use crate::markup::escape;
 use crate::plot::layers;
 use crate::plot::steps::StepBand;
 use crate::recording::{Recording, StepResult};

@@ -1,22 +1,7 @@
 //! Text for HTML.
 
+use crate::markup::escape;
 use crate::units;
-
-/// `text` with what HTML would read as markup escaped, for elements and quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// JSON for inside a script element: nothing in it can end the element.
 pub fn script_json(value: &serde_json::Value) -> String {
