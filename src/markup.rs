@@ -2,16 +2,14 @@
 
 /// `text` with what would be read as markup escaped, for elements and quoted attributes.
 pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    escape_element(text)
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// For elements only: quotes stay as they are, so that JSON inside stays readable.
+pub fn escape_element(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use crate::markup::escape;
+use crate::markup::escape_element;
 
 use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
 
@@ -39,8 +39,8 @@ impl Figure {
             .collect();
         Ok(format!(
             "{open}\n<desc>{}</desc>\n<metadata>{}</metadata>{body}",
-            escape(&self.description()),
-            escape(&serde_json::Value::Object(last).to_string()),
+            escape_element(&self.description()),
+            escape_element(&serde_json::Value::Object(last).to_string()),
         ))
     }
 }
