@@ -9,6 +9,7 @@ mod synthetic;
 use memtide::detector::{self, BUILT_IN};
 use memtide::judge::corpus::{Case, Corpus};
 use memtide::judge::feed::Scraping;
+use memtide::judge::kind::Kind;
 use memtide::judge::panel::{Candidate, judge};
 use memtide::judge::realism::Realism;
 use memtide::judge::scorecard::Scorecard;
@@ -131,6 +132,7 @@ fn case(name: String, recording: Recording, class: Class, fire: bool, onset_ns: 
     Case {
         setup: "drawn".into(),
         scenario: format!("{class}"),
+        kind: Kind::Own,
         truth: Truth {
             class,
             fire,

@@ -199,7 +199,8 @@ fn a_recording_without_truth_or_with_a_broken_one_is_skipped_and_named() {
 
 #[test]
 fn every_format_has_the_verdicts() {
-    let args = |format| ["--detector", "psi", "--setup", "6.1-v1", "--format", format];
+    let never = "cat > /dev/null";
+    let args = |format| ["--detector", never, "--setup", "6.1-v1", "--format", format];
     let human = stdout(&judge(&args("human")));
     assert!(
         human.contains("miss") && human.contains("quiet as it should"),
@@ -216,10 +217,54 @@ fn every_format_has_the_verdicts() {
         "{junit}"
     );
     let markdown = stdout(&judge(&args("markdown")));
-    assert!(markdown.contains("| psi | - | 0 % | 0.00 |"), "{markdown}");
+    assert!(
+        markdown.contains("| cat > /dev/null | - | 0 % | 0.00 |"),
+        "{markdown}"
+    );
     assert!(
         markdown.contains("| leak | fire | **miss** 1 |"),
         "{markdown}"
+    );
+}
+
+#[test]
+fn corpora_are_told_apart_and_pressure_is_not_judged_where_there_is_none() {
+    let args = [
+        "--detector",
+        "psi",
+        "--detector",
+        "cache-aware",
+        "--setup",
+        "6.1-v1",
+    ];
+    let output = stdout(&judge(
+        &[&args[..], &["--format", "markdown-corpora"]].concat(),
+    ));
+    assert!(output.contains("| detector | lessons |"), "{output}");
+    let line = |name: &str| {
+        let found = output
+            .lines()
+            .find(|line| line.starts_with(&format!("| {name} |")));
+        found
+            .unwrap_or_else(|| panic!("no {name}: {output}"))
+            .to_owned()
+    };
+    assert!(line("psi").starts_with("| psi | not judged |"), "{output}");
+    assert!(line("cache-aware").contains(" to 1.00), "), "{output}");
+    let none = judge(&[
+        "--detector",
+        "psi",
+        "--setup",
+        "6.1-v1",
+        "--corpus",
+        "services",
+    ]);
+    assert_eq!(none.status.code(), Some(2), "{}", stdout(&none));
+    let wrong = judge(&["--detector", "psi", "--corpus", "lesson"]);
+    assert!(
+        stderr(&wrong).contains("lessons, runtimes"),
+        "{}",
+        stderr(&wrong)
     );
 }
 
@@ -238,6 +283,14 @@ fn detectors_lists_them_all() {
         "predict-linear",
         "theil-sen",
         "psi",
+        "lbr",
+        "precog",
+        "precog-mf",
+        "resin",
+        "mann-kendall",
+        "cusum",
+        "holt-winters",
+        "oomd",
         "cache-aware",
     ];
     assert_eq!(names, want);

@@ -12,6 +12,7 @@ use crate::export::dress::{self, Dress};
 use crate::judge::baseline;
 use crate::judge::corpus::Corpus;
 use crate::judge::feed::Scraping;
+use crate::judge::kind::Kind;
 use crate::judge::panel::{self, Candidate, Manner, PanelError};
 use crate::judge::patience::Progress;
 use crate::judge::program::Program;
@@ -37,6 +38,8 @@ enum Format {
     Markdown,
     /// The same without the rows that were wrong.
     MarkdownSummary,
+    /// F1 by corpus, with its interval.
+    MarkdownCorpora,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +97,9 @@ pub struct Suite {
     /// Only recordings of this scenario.
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
+    /// Only recordings of this corpus: `lessons`, `runtimes`, `services`, or `own` for what no scenario made.
+    #[arg(long, value_name = "NAME")]
+    corpus: Vec<Kind>,
 }
 
 /// How they are shown to the detectors.
@@ -154,11 +160,14 @@ impl Suite {
         corpus.retain(|setup, scenario| {
             chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
         });
+        if !self.corpus.is_empty() {
+            corpus.cases.retain(|case| self.corpus.contains(&case.kind));
+        }
         corpus.keep_scrapable(scraping);
         common::tell_skipped(&corpus.skipped)?;
         if corpus.cases.is_empty() {
             bail!(
-                "no recording to judge on: --setup, --scenario, --recordings and --no-shipped leave none"
+                "no recording to judge on: --setup, --scenario, --corpus, --recordings and --no-shipped leave none"
             );
         }
         Ok(corpus)
@@ -349,6 +358,7 @@ fn print(card: &Scorecard, format: Format) -> anyhow::Result<()> {
         Format::Junit => render::junit(card),
         Format::Markdown => render::markdown(card),
         Format::MarkdownSummary => render::markdown_summary(card),
+        Format::MarkdownCorpora => render::markdown_corpora(card),
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(())

@@ -24,12 +24,24 @@
 
 mod anatomy;
 mod cache_aware;
+mod cusum;
 mod held;
+mod holt_winters;
+mod lbr;
+mod line;
+mod mann_kendall;
 mod max_ws_rss;
+mod oomd;
+mod precog;
+mod precog_mf;
 mod predict_linear;
 mod psi;
 mod recent;
+mod resample;
+mod resin;
 mod rss_threshold;
+#[cfg(test)]
+mod tests;
 mod theil_sen;
 mod threshold;
 mod trend;
@@ -83,14 +95,22 @@ pub struct BuiltIn {
     pub new: fn() -> Box<dyn Detector>,
 }
 
-/// All built-in detectors: what people run today, and our own last.
-pub static BUILT_IN: [BuiltIn; 7] = [
+/// All built-in detectors: what people run today, what the literature proposes, and our own last.
+pub static BUILT_IN: [BuiltIn; 15] = [
     threshold::BUILT_IN,
     rss_threshold::BUILT_IN,
     max_ws_rss::BUILT_IN,
     predict_linear::BUILT_IN,
     theil_sen::BUILT_IN,
     psi::BUILT_IN,
+    lbr::BUILT_IN,
+    precog::BUILT_IN,
+    precog_mf::BUILT_IN,
+    resin::BUILT_IN,
+    mann_kendall::BUILT_IN,
+    cusum::BUILT_IN,
+    holt_winters::BUILT_IN,
+    oomd::BUILT_IN,
     cache_aware::BUILT_IN,
 ];
 

@@ -52,6 +52,33 @@ impl Recent {
         self.0.get(until.checked_sub(1)?)
     }
 
+    /// By how much what is held has grown in the last `seconds`; the whole time where that is less.
+    pub fn grown(&self, seconds: f64) -> f64 {
+        let now = self.0.back().map_or(0.0, |m| m.held);
+        let then = self.at(seconds).or(self.0.front()).map_or(now, |m| m.held);
+        now - then
+    }
+
+    /// By how much the newest scrape is above the one before.
+    pub fn newest_rise(&self) -> f64 {
+        let mut newest = self.0.iter().rev().map(|m| m.held);
+        newest
+            .next()
+            .zip(newest.next())
+            .map_or(0.0, |(now, before)| now - before)
+    }
+
+    /// Whether each of the last two scrapes showed a rise of more than `noise`, and both together
+    /// one of more than `left`: another such, and nothing is.
+    pub fn stepped(&self, left: f64, noise: f64) -> bool {
+        let mut newest = self.0.iter().rev().map(|m| m.held);
+        let (Some(now), Some(before), Some(first)) = (newest.next(), newest.next(), newest.next())
+        else {
+            return false;
+        };
+        now - before > noise && before - first > noise && now - first > left
+    }
+
     /// Whether a value rose by more than `noise` in most parts of the last three minutes.
     pub fn rising(&self, noise: f64, value: impl Fn(&Moment) -> Option<f64>) -> bool {
         // With samples further apart than a part is long, a part is from sample to sample.
@@ -130,6 +157,18 @@ mod tests {
     fn what_is_in_use_again_goes_at_once() {
         let looked_at = moments(|t| ((500.0 + t).min(1000.0), 400.0 - 10.0 * (t - 560.0).max(0.0)));
         assert!(looked_at.lazy_vanishes(50.0));
+    }
+
+    #[test]
+    fn a_step_is_two_rises_and_a_jump_is_one() {
+        let at_585 = |t: f64| f64::from(u8::from(t >= 585.0));
+        assert!(
+            moments(|t| (700.0 + 60.0 * at_585(t) + 60.0 * at_585(t + 15.0), 0.0))
+                .stepped(100.0, 1.0)
+        );
+        assert!(!moments(|t| (700.0 + 120.0 * at_585(t), 0.0)).stepped(100.0, 1.0));
+        assert!(!moments(|t| (700.0 + 60.0 * at_585(t + 15.0), 0.0)).stepped(100.0, 1.0));
+        assert_eq!(moments(|t| (t, 0.0)).grown(60.0), 60.0);
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub enum Keep {
     Lowest,
 }
 
+/// A rise over some buckets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rise {
+    /// What it comes to: the smaller of last less first, and the median slope over all the time. A
+    /// jump counts in the one and not in the other.
+    pub bytes: f64,
+    /// From the first bucket's middle to the last one's.
+    pub seconds: f64,
+    /// The deepest fall on the way.
+    pub fallen: f64,
+    /// What the third with the least of it has of it.
+    pub least_third: f64,
+    /// The share of neighbouring buckets that rise.
+    pub share: f64,
+}
+
 /// The buckets of a window, the newest last.
 #[derive(Debug, Clone)]
 pub struct Trend {
@@ -26,7 +42,6 @@ pub struct Trend {
     full: VecDeque<(f64, f64)>,
     filling: Vec<f64>,
     filling_since: Option<f64>,
-    slopes: Vec<f64>,
 }
 
 impl Trend {
@@ -38,7 +53,6 @@ impl Trend {
             full: VecDeque::new(),
             filling: Vec::new(),
             filling_since: None,
-            slopes: Vec::new(),
         }
     }
 
@@ -72,18 +86,44 @@ impl Trend {
     }
 
     /// The median slope of all pairs of the newest `n` buckets, in units a second.
-    pub fn slope(&mut self, n: usize) -> Option<f64> {
+    pub fn slope(&self, n: usize) -> Option<f64> {
         let from = self.full.len().saturating_sub(n);
-        self.slopes.clear();
+        let mut slopes = Vec::with_capacity(BUCKETS * BUCKETS / 2);
         for later in from + 1..self.full.len() {
             for earlier in from..later {
                 let ((t0, v0), (t1, v1)) = (self.full[earlier], self.full[later]);
                 if t1 > t0 {
-                    self.slopes.push((v1 - v0) / (t1 - t0));
+                    slopes.push((v1 - v0) / (t1 - t0));
                 }
             }
         }
-        median(&mut self.slopes)
+        median(&mut slopes)
+    }
+
+    /// How the newest `n` buckets rise; none where there are fewer, or fewer than four.
+    pub fn rise(&self, n: usize) -> Option<Rise> {
+        let from = self.full.len().checked_sub(n).filter(|_| n > 3)?;
+        let value = |index: usize| self.full.get(from + index).copied();
+        let ((t0, first), (t1, last)) = (value(0)?, value(n - 1)?);
+        let (mut highest, mut fallen) = (first, 0.0f64);
+        for (_, value) in self.full.range(from..) {
+            highest = value.max(highest);
+            fallen = fallen.max(highest - value);
+        }
+        let mut least_third = f64::INFINITY;
+        for third in 0..3 {
+            let at = |part: usize| value(part * (n - 1) / 3);
+            least_third = least_third.min(at(third + 1)?.1 - at(third)?.1);
+        }
+        // Most of the work is the slopes: a rise that is none already needs no second look.
+        let slope = if last > first { self.slope(n)? } else { 0.0 };
+        Some(Rise {
+            bytes: (last - first).min(slope * (t1 - t0)),
+            seconds: t1 - t0,
+            fallen,
+            least_third,
+            share: self.rising(n, 0.0),
+        })
     }
 
     /// The share of pairs of neighbouring buckets, among the newest `n`, that rise by more than
@@ -125,6 +165,28 @@ mod tests {
         }
         let slope = trend.slope(BUCKETS).unwrap();
         assert!((slope - 3.0).abs() < 0.1, "{slope}");
+    }
+
+    #[test]
+    fn a_jump_is_no_rise_and_what_becomes_slower_has_a_small_third() {
+        let trend = |value: &dyn Fn(f64) -> f64| {
+            let mut trend = Trend::new(400.0, Keep::Lowest);
+            for i in 0..=400 {
+                trend.push(i as f64, value(i as f64));
+            }
+            trend.rise(30).unwrap()
+        };
+        let even = trend(&|t| 2.0 * t);
+        assert_eq!(
+            (even.bytes, even.seconds, even.fallen, even.share),
+            (580.0, 290.0, 0.0, 1.0)
+        );
+        assert!(even.least_third > 0.3 * even.bytes, "{even:?}");
+        let jump = trend(&|t| if t < 110.0 { 0.0 } else { 500.0 });
+        assert_eq!((jump.bytes, jump.least_third), (0.0, 0.0));
+        let warm_up = trend(&|t| 500.0 * (1.0 - (-t / 80.0).exp()));
+        assert!(warm_up.least_third < 0.2 * warm_up.bytes, "{warm_up:?}");
+        assert_eq!(Trend::new(400.0, Keep::Lowest).rise(30), None);
     }
 
     #[test]

@@ -130,6 +130,7 @@ mod tests {
 
     fn row(verdict: Judgement, lead_s: Option<f64>, said: Option<Class>) -> Row {
         Row {
+            corpus: crate::judge::kind::Kind::Lessons,
             recording: "a/leak".into(),
             setup: "a".into(),
             scenario: "leak".into(),

@@ -1,10 +1,29 @@
 //! Runs a detector written in Rust over a feed.
 
-use crate::detector::{Detector, Scrape, Verdict};
+use crate::detector::{BuiltIn, Detector, Scrape, Verdict};
+use crate::export::cadvisor::METRICS;
 
 use super::answers::more_telling;
 use super::feed::Feed;
 use super::verdict::Answer;
+
+/// What a built-in makes of a feed; not judged where no scrape has anything it looks at: it could not
+/// have fired, whatever happened.
+pub fn answer(detector: &BuiltIn, feed: &Feed) -> Answer {
+    let mut got = feed.rounds.iter().flat_map(|round| &round.got).flatten();
+    if got.any(|(_, reading)| detector.reads.iter().any(|m| reading.get(*m).is_some())) {
+        return run(&detector.new, feed);
+    }
+    let names: Vec<&str> = detector
+        .reads
+        .iter()
+        .map(|m| METRICS[*m as usize].name)
+        .collect();
+    Answer {
+        not_judged: Some(format!("nothing here has {}", names.join(", "))),
+        ..Answer::default()
+    }
+}
 
 /// Feeds each container's scrapes to its own instance. The pod's own series is left out, as
 /// `container!=""` does in rules.

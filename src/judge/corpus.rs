@@ -10,6 +10,7 @@ use crate::scenario;
 use crate::shipped;
 
 use super::feed::{self, Scraping};
+use super::kind::Kind;
 use super::panel::spread;
 use super::truth::{self, Truth, TruthError};
 
@@ -21,6 +22,8 @@ pub struct Case {
     pub setup: String,
     /// The scenario, or the file's name.
     pub scenario: String,
+    /// What it is a recording of.
+    pub kind: Kind,
     /// What was recorded.
     pub recording: Recording,
     /// What is right.
@@ -66,6 +69,7 @@ impl Corpus {
                 name,
                 setup,
                 scenario: recording.header.scenario.clone(),
+                kind: Kind::of(&recording),
                 recording,
                 truth,
             }),

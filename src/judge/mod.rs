@@ -6,10 +6,13 @@
 
 pub mod answers;
 pub mod baseline;
+pub mod bootstrap;
 pub mod builtin;
 pub mod corpus;
 pub mod engine;
 pub mod feed;
+pub mod half;
+pub mod kind;
 pub mod panel;
 pub mod patience;
 mod prepare;

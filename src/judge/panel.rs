@@ -137,7 +137,7 @@ fn card(
     let mut notes = Vec::new();
     let answers = match candidate {
         Candidate::BuiltIn(detector) => spread(&pairs, manner.threads, |(_, feed)| {
-            let answer = builtin::run(&detector.new, feed);
+            let answer = builtin::answer(detector, feed);
             patience.saw(std::slice::from_ref(&answer));
             Ok::<_, PanelError>(answer)
         })?,

@@ -72,8 +72,8 @@ fn last_before(times: &[f64], at: f64) -> Option<f64> {
     Some(times[place])
 }
 
-/// FNV-1a 64: separates the streams of recordings by name.
-fn fnv1a(text: &str) -> u64 {
+/// FNV-1a 64: separates the streams, and the halves, of recordings by name.
+pub fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
     })

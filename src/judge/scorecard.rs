@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::Class;
 
 use super::corpus::Case;
+use super::kind::Kind;
 use super::verdict::{Answer, Judgement, Window, judge, lead};
 use super::why::Why;
 
@@ -67,6 +68,9 @@ pub struct Row {
     pub setup: String,
     /// The scenario.
     pub scenario: String,
+    /// What it is a recording of.
+    #[serde(default)]
+    pub corpus: Kind,
     /// Detector seconds a recorded second.
     pub time_scale: f64,
     /// What was right, and when.
@@ -141,6 +145,7 @@ pub fn row(case: &Case, scale: f64, end_s: f64, answer: Answer) -> Row {
         recording: case.name.clone(),
         setup: case.setup.clone(),
         scenario: case.scenario.clone(),
+        corpus: case.kind,
         time_scale: scale,
         expected,
         class: case.truth.class,
@@ -225,14 +230,16 @@ impl Totals {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
 
-    fn row(fire: bool, verdict: Judgement, lead_s: Option<f64>) -> Row {
+    /// A row of a leak, judged so.
+    pub fn row(fire: bool, verdict: Judgement, lead_s: Option<f64>) -> Row {
         Row {
             recording: "a/b".into(),
             setup: "a".into(),
             scenario: "b".into(),
+            corpus: Kind::Lessons,
             time_scale: 1.0,
             expected: Window {
                 fire,
@@ -250,6 +257,12 @@ mod tests {
             lead_s,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::row;
+    use super::*;
 
     /// What was not judged is in no share.
     #[test]

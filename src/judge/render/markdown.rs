@@ -7,7 +7,7 @@ use crate::judge::scorecard::{DetectorCard, Scorecard};
 use crate::judge::verdict::Judgement;
 
 use super::human::scraped;
-use super::{expected, got, maybe_seconds, percent};
+use super::{cell, expected, got, maybe_seconds, percent};
 
 /// Totals, then every row that was not right.
 pub fn markdown(card: &Scorecard) -> String {
@@ -145,11 +145,4 @@ fn verdicts(detector: &DetectorCard, scenario: &str) -> String {
         })
         .collect();
     words.join(", ")
-}
-
-/// Text that can't break out of a table's cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
-        .replace('\n', " ")
-        .replace('<', "&lt;")
 }

@@ -1,14 +1,23 @@
 //! Scorecards as text: for people, for pull requests, for CI.
 
+mod corpora;
 mod human;
 mod junit;
 mod markdown;
 
+pub use corpora::markdown_corpora;
 pub use human::human;
 pub use junit::junit;
 pub use markdown::{markdown, markdown_summary};
 
 use super::scorecard::{Row, Totals};
+
+/// Text that can't break out of a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+        .replace('\n', " ")
+        .replace('<', "&lt;")
+}
 
 /// Seconds for people: `42 s`, `12 min 30 s`, `2 h 05 min`.
 fn seconds(s: f64) -> String {

@@ -1,0 +1,60 @@
+//! `resin`: the bucketed trend of *RESIN: A Holistic Service for Dealing with Memory Leaks in Production
+//! Cloud Infrastructure* (Lou et al., OSDI 2022).
+//!
+//! Taken from there: memory is cut into buckets, and what is looked at is not the number of bytes but in
+//! which bucket it lies and whether that moves up, so that noise within a bucket counts for nothing.
+//!
+//! Not taken, since one container can't have it: RESIN counts the hosts of a fleet in each bucket and
+//! looks for buckets in which there are suddenly more (its pivot), and takes heap snapshots of what it
+//! suspects. That is most of its precision. Chosen here: buckets of a twenty-fifth of the limit; the median
+//! bucket of each ten minutes; three moves up in a row are a leak.
+
+use super::resample::utilization;
+use super::{BuiltIn, Detector, Scrape, Verdict};
+use crate::export::Metric;
+use crate::scenario::Class;
+
+/// Buckets a limit.
+const BUCKETS: f64 = 25.0;
+/// Seconds a window.
+const WINDOW_S: f64 = 600.0;
+/// So many windows in a row, each higher than the one before.
+const MOVES: usize = 3;
+
+pub(super) const BUILT_IN: BuiltIn = BuiltIn {
+    name: "resin",
+    summary: "working_set moves up a twenty-fifth of the limit in each of three times ten minutes (OSDI 2022, without a fleet)",
+    reads: &[Metric::WorkingSet, Metric::SpecLimit],
+    new: || Box::new(Resin::default()),
+};
+
+#[derive(Default)]
+struct Resin {
+    since: Option<f64>,
+    looks: Vec<f64>,
+    last: Option<f64>,
+    moves: usize,
+}
+
+impl Detector for Resin {
+    fn observe(&mut self, scrape: &Scrape) -> Verdict {
+        if let Some(used) = utilization(scrape).filter(|used| used.is_finite()) {
+            let since = *self.since.get_or_insert(scrape.t);
+            if scrape.t - since >= WINDOW_S && !self.looks.is_empty() {
+                let middle = self.looks.len() / 2;
+                let (_, median, _) = self.looks.select_nth_unstable_by(middle, f64::total_cmp);
+                let bucket = *median;
+                let up = self.last.replace(bucket).is_some_and(|last| bucket > last);
+                self.moves = if up { self.moves + 1 } else { 0 };
+                self.looks.clear();
+                self.since = Some(scrape.t);
+            }
+            self.looks.push((used * BUCKETS).floor());
+        }
+        if self.moves >= MOVES {
+            Verdict::Fire(Some(Class::Leak))
+        } else {
+            Verdict::Quiet(None)
+        }
+    }
+}
