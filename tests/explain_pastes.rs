@@ -280,7 +280,7 @@ fn a_mistake_is_named_with_the_next_step() {
             "without the metric's name",
         ),
         (
-            "    Last State:     Terminated\n      Reason:       OOMKilled\n    Limits:\n      memory:  512Mi\n",
+            "    State:     Running\n    Limits:\n      memory:  512Mi\n    Requests:\n      memory:  256Mi\n",
             "describe",
         ),
         ("", "empty"),

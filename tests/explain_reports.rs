@@ -470,6 +470,68 @@ fn every_file_of_the_folder_is_tested() {
     }
 }
 
+/// A paste of tests/data/pastes.txt.
+struct Paste {
+    name: String,
+    code: String,
+    words: Vec<String>,
+    text: String,
+}
+
+fn pastes() -> Vec<Paste> {
+    let all = include_str!("data/pastes.txt");
+    all.split("\n=== ")
+        .skip(1)
+        .map(|part| {
+            let (head, body) = part.split_once('\n').unwrap();
+            let (name, code) = head.split_once(' ').unwrap();
+            let (words, text): (Vec<&str>, Vec<&str>) =
+                body.lines().partition(|line| line.starts_with("? "));
+            Paste {
+                name: name.into(),
+                code: code.into(),
+                words: words.iter().map(|word| word[2..].into()).collect(),
+                text: text.join("\n") + "\n",
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn pastes_of_strangers_say_first_what_is_right() {
+    let mut wrong = Vec::new();
+    let all = pastes();
+    assert!(all.len() > 100, "{}", all.len());
+    for paste in &all {
+        let read = input::read_bytes(paste.text.as_bytes(), "a paste", None, &Select::default());
+        let answer = match read {
+            Ok(readings) => explain::explain(readings).answer,
+            Err(error) => {
+                wrong.push(format!("{}: {error}", paste.name));
+                continue;
+            }
+        };
+        if answer.code != paste.code {
+            wrong.push(format!(
+                "{}: {} in place of {}: {}",
+                paste.name, answer.code, paste.code, answer.sentence
+            ));
+        }
+        for word in &paste.words {
+            if !answer.sentence.contains(word.as_str()) {
+                wrong.push(format!(
+                    "{}: no {word:?} in: {}",
+                    paste.name, answer.sentence
+                ));
+            }
+        }
+        if answer.next.is_empty() {
+            wrong.push(format!("{}: no next step", paste.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn prose_is_refused() {
     let path = concat!(
@@ -497,5 +559,14 @@ fn the_answer_is_short() {
         if *code == "only_working_set" {
             assert_eq!(lines.len(), 3, "{file}");
         }
+    }
+    for paste in pastes().iter().step_by(4) {
+        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_memtide"))
+            .arg("explain")
+            .write_stdin(paste.text.as_str())
+            .output()
+            .unwrap();
+        let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+        assert!((2..=25).contains(&lines), "{}: {lines} lines", paste.name);
     }
 }

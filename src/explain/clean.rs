@@ -156,7 +156,7 @@ pub fn without_row_prefix(line: &str) -> &str {
             names::is_stat(key) || names::number_file(key).is_some() || names::is_meminfo(key);
         known && (value.starts_with(|c: char| c.is_ascii_digit()) || value.starts_with("max"))
     };
-    let mut rest = line;
+    let mut rest = inside_json(line).unwrap_or(line);
     let mut plain = false;
     // Longer prefixes than this no collector writes.
     for _ in 0..12 {
@@ -175,6 +175,7 @@ pub fn without_row_prefix(line: &str) -> &str {
             return if fits { &rest[at + 1..] } else { line };
         }
         let stamp = word.contains(|c: char| c.is_ascii_digit() || matches!(c, '[' | ']' | '|'))
+            || (word.starts_with('{') && word.ends_with('}'))
             || word.ends_with([':', '|', '>'])
             || matches!(
                 word,
@@ -189,6 +190,25 @@ pub fn without_row_prefix(line: &str) -> &str {
         }
     }
     line
+}
+
+/// The message of a log record: `{"log":"anon 5\n","stream":"stdout"}`.
+fn inside_json(line: &str) -> Option<&str> {
+    let line = line.trim();
+    if !line.starts_with('{') || !line.contains('}') {
+        return None;
+    }
+    ["log", "message", "msg", "MESSAGE", "textPayload"]
+        .iter()
+        .find_map(|key| {
+            let rest = line
+                .split_once(&format!("\"{key}\":"))?
+                .1
+                .trim_start()
+                .strip_prefix('"')?;
+            let message = &rest[..rest.find(['"', '\\'])?];
+            (!message.is_empty()).then_some(message)
+        })
 }
 
 /// Lines that a terminal broke inside a number, put together: a line of digits alone goes on where

@@ -28,6 +28,46 @@ const fn form(name: &'static str, source: &'static str, example: &'static str) -
 /// Every form. One line each.
 pub const FORMS: &[Form] = &[
     form(
+        "`free` in any language",
+        "free",
+        "gesamt benutzt frei gemns. Puffer/Cache verfügbar\nSpeicher: 15Gi 9,5Gi 793Mi 334Mi 5,4Gi 5,5Gi\nSwap: 2,0Gi 500Mi 1,5Gi",
+    ),
+    form(
+        "a tool's table several times, with or without times",
+        "kubectl top",
+        "2026-05-01T10:00:00Z web-1 5m 512Mi\n2026-05-01T11:00:00Z web-1 5m 530Mi",
+    ),
+    form(
+        "NUMA nodes: node*/meminfo, `numastat -m`, `numactl -H`",
+        "NUMA nodes",
+        "node 0 size: 64300 MB\nnode 0 free: 305 MB\nnode 1 size: 64505 MB\nnode 1 free: 44250 MB",
+    ),
+    form(
+        "a kill by systemd-oomd",
+        "systemd-oomd",
+        "systemd-oomd[840]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 51.07% > 50.00% for > 20s with reclaim activity",
+    ),
+    form(
+        "a kill by earlyoom",
+        "earlyoom",
+        "mem avail: 549 of 15933 MiB ( 3.45%), swap free: 100 of 2047 MiB ( 4.90%)\nsending SIGTERM to process 1234 uid 1000 \"chrome\": badness 900, VmRSS 3000 MiB",
+    ),
+    form(
+        "a status of `OOMKilled`: `kubectl describe`, `kubectl get pods`, a pod's YAML",
+        "a pod's status",
+        "web-1 0/1 OOMKilled 3 5m",
+    ),
+    form(
+        "the kubelet's log of evictions",
+        "kubelet's message",
+        "\"Eviction manager: must evict pod(s) to reclaim\" resourceName=\"memory\"",
+    ),
+    form(
+        "`systemctl show`",
+        "systemctl show",
+        "MemoryCurrent=835407052\nMemoryMax=1073741824",
+    ),
+    form(
         "files of a cgroup v2",
         "kernel files",
         "memory.current 1073741824\nanon 536870912\nfile 268435456",

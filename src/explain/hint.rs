@@ -85,6 +85,22 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        words: &[
+            &["JavaScript heap out of memory"],
+            &["java.lang.OutOfMemoryError"],
+            &["Allowed memory size of", "exhausted"],
+            &["fatal error: runtime: out of memory"],
+            &["System.OutOfMemoryException"],
+            &["MemoryError"],
+        ],
+        hint: Hint {
+            looks: "a runtime's own error at its own limit (-Xmx, --max-old-space-size, memory_limit)",
+            why: "the program ended itself: neither the kernel nor a container's limit was involved",
+            instead: "the runtime's maximum beside the container's limit (memory.max); raise the first if the second leaves \
+                      room, else take a heap dump; and to see the container, paste its memory.stat and memory.current",
+        },
+    },
+    Kind {
         words: &[&["HostConfig"]],
         hint: Hint {
             looks: "`docker inspect`",

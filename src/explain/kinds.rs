@@ -28,6 +28,8 @@ pub struct Zone {
     pub min: u64,
     /// Pages the allocator has.
     pub managed: u64,
+    /// File pages and reclaimable slab, where the source has them.
+    pub reclaimable: u64,
 }
 
 /// What an OOM report says beside its rows.
@@ -35,6 +37,8 @@ pub struct Zone {
 pub struct Oom {
     /// `CONSTRAINT_MEMCG`, `CONSTRAINT_NONE`, ...
     pub constraint: Option<String>,
+    /// The NUMA nodes that the task was allowed, as the kernel writes them.
+    pub nodes: Option<String>,
     /// The cgroup whose limit it was.
     pub limit_of: Option<String>,
     /// The cgroup of the process that was killed.
@@ -66,6 +70,44 @@ pub struct Eviction {
     pub own_limit: bool,
     /// Whether the node refused to take the pod in the first place.
     pub refused: bool,
+    /// Whether it was refused for the node's condition, not for its request.
+    pub condition: bool,
+    /// Whether it is the kubelet's own log or event, which names no container.
+    pub pressure: bool,
+}
+
+/// A kill by a daemon of user space.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ByDaemon {
+    /// `systemd-oomd`, `earlyoom`.
+    pub by: &'static str,
+    /// Whether it killed; else it only weighed.
+    pub done: bool,
+    /// The cgroups or processes, in the order of their ends.
+    pub victims: Vec<String>,
+    /// The cgroup whose pressure it was.
+    pub of: Option<String>,
+    /// The pressure, what it was allowed to be, and for how long, as printed.
+    pub pressure: Option<(String, String, String)>,
+    /// The machine's memory in use, and all of it, bytes.
+    pub memory: Option<(u64, u64)>,
+    /// Swap in use, and all of it, bytes.
+    pub swap: Option<(u64, u64)>,
+    /// What the last victim held, bytes.
+    pub held: Option<u64>,
+    /// Processes that ended with it.
+    pub processes: Option<u64>,
+}
+
+/// A container that ended as `OOMKilled`, by its pod's or docker's status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terminated {
+    /// Its name, or its pod's.
+    pub name: String,
+    /// Its limit, bytes.
+    pub limit: Option<u64>,
+    /// How often it was restarted.
+    pub restarts: Option<u64>,
 }
 
 /// One cache of kernel objects.
@@ -120,8 +162,10 @@ pub struct Runtime {
 pub struct Series {
     /// The row.
     pub row: String,
-    /// (seconds, bytes), in order of time.
+    /// (seconds, bytes), in order of time; where there are no times, (index, bytes).
     pub points: Vec<(f64, u64)>,
+    /// Whether there are no times.
+    pub untimed: bool,
 }
 
 /// What a reading is about, beside its rows.
@@ -134,6 +178,10 @@ pub enum What {
     Kill(Box<Oom>),
     /// The kubelet evicted.
     Evicted(Eviction),
+    /// A daemon of user space killed.
+    ByDaemon(Box<ByDaemon>),
+    /// A status that says `OOMKilled`.
+    Terminated(Terminated),
     /// A platform's own message: (limit, used), bytes.
     OverLimit(u64, Option<u64>),
     /// slabtop, /proc/slabinfo.
@@ -144,4 +192,6 @@ pub enum What {
     Runtime(Runtime),
     /// One thing at several times.
     Series(Series),
+    /// A machine by its NUMA nodes.
+    Nodes(Vec<Zone>),
 }

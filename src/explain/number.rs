@@ -54,7 +54,8 @@ pub fn parse(word: &str) -> Option<u64> {
 pub fn scale(digits: &str, factor: f64) -> Option<u64> {
     match whole(digits) {
         Some(number) => number.checked_mul(factor as u64),
-        None => rounded(digits.parse::<f64>().ok()? * factor),
+        // A comma that groups nothing is a decimal one: `9,4Gi`.
+        None => rounded(digits.replacen(',', ".", 1).parse::<f64>().ok()? * factor),
     }
 }
 

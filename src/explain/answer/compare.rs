@@ -138,21 +138,26 @@ pub fn processes(case: &Case) -> Option<Answer> {
     let (list, source) = list?;
     let resident = special::sum(list, |p| p.pss).or_else(|| special::sum(list, |p| Some(p.rss)))?;
     let value = value(charged)?;
-    let counted = match charged.view().usage {
-        Some(_) => "usage, cache included",
-        None => "usage without inactive cache",
+    let counted = match counts(charged) {
+        // The longer clause says nothing here: no process has page cache that it has not mapped.
+        Counts::Docker => Counts::WorkingSet.phrase(),
+        counts => counts.phrase(),
     };
     let many = if list.len() == 1 {
         "its process has"
     } else {
         "its processes add up to at most"
     };
+    let about = match charged.source {
+        "kernel files" => String::new(),
+        _ => format!(" for {}", charged.label),
+    };
     if value <= resident.saturating_add(value / 20) {
         return Answer::new(
             "tools_agree",
             format!(
                 "{} says {} ({counted}); {many} {}, shared pages in each: there is little beside the processes.",
-                charged.source,
+                called(charged),
                 bytes(value),
                 bytes(resident)
             ),
@@ -162,10 +167,9 @@ pub fn processes(case: &Case) -> Option<Answer> {
     Answer::new(
         "outside_processes",
         format!(
-            "{} says {} for {} ({counted}), {many} {} by {source}: at least {} are no process's, but page cache, tmpfs (/dev/shm) or kernel memory.",
-            charged.source,
+            "{} says {}{about} ({counted}), {many} {} by {source}: at least {} are no process's, but page cache, tmpfs (/dev/shm) or kernel memory.",
+            called(charged),
             bytes(value),
-            charged.label,
             bytes(resident),
             bytes(value - resident)
         ),
@@ -174,65 +178,340 @@ pub fn processes(case: &Case) -> Option<Answer> {
 }
 
 /// The number a reading of a container is about.
-fn value(reading: &Reading) -> Option<u64> {
-    reading.view().usage.or(reading.working_set)
+pub fn value(reading: &Reading) -> Option<u64> {
+    let shown = reading.rows.get("shown");
+    reading.view().usage.or(reading.working_set).or(shown)
+}
+
+/// What a tool's number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// All that is charged.
+    Usage,
+    /// Usage less the inactive list.
+    WorkingSet,
+    /// Docker's, which its version decides.
+    Docker,
+    /// Podman's, which its version decides.
+    Podman,
+}
+
+impl Counts {
+    /// It as a clause.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Counts::Usage => "usage, cache included",
+            Counts::WorkingSet => "usage without inactive cache",
+            Counts::Docker => "usage without inactive cache, before 20.10 without any cache",
+            Counts::Podman => "usage, since 4.6 without inactive cache",
+        }
+    }
+}
+
+/// What its number counts.
+pub fn counts(reading: &Reading) -> Counts {
+    match (reading.source, reading.view().usage) {
+        (_, Some(_)) => Counts::Usage,
+        ("docker stats", None) => Counts::Docker,
+        ("podman stats", None) => Counts::Podman,
+        _ => Counts::WorkingSet,
+    }
+}
+
+/// What a source is called in a sentence.
+pub fn called(reading: &Reading) -> &'static str {
+    match reading.source {
+        "kernel files" => "the cgroup itself",
+        "kubelet summary" => "the kubelet",
+        "metrics page" => "cAdvisor",
+        source => source,
+    }
+}
+
+/// The readings of containers by two tools that are of the same one, as far as names tell.
+fn pair<'a>(case: &'a Case) -> Option<(&'a Reading, &'a Reading)> {
+    let of: Vec<&Reading> = case
+        .others()
+        .iter()
+        .filter(|r| r.scope == Scope::Cgroup && r.what == What::Memory && value(r).is_some())
+        .collect();
+    let mut sources: Vec<&str> = of.iter().map(|r| r.source).collect();
+    sources.dedup();
+    let [one, two] = sources[..] else { return None };
+    let by = |source: &str| -> Vec<&Reading> {
+        of.iter().copied().filter(|r| r.source == source).collect()
+    };
+    let (first, second) = (by(one), by(two));
+    if let ([one], [two]) = (&first[..], &second[..]) {
+        return Some((one, two));
+    }
+    let names = |r: &Reading| -> Vec<String> {
+        [&r.container, &r.pod]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    };
+    // docker names a pod's container k8s_CONTAINER_POD_NAMESPACE_...
+    let alike = |a: &Reading, b: &Reading| {
+        let (a, b) = (names(a), names(b));
+        let inside = |a: &[String], b: &[String]| {
+            a.iter()
+                .filter(|a| a.len() > 2 && b.iter().any(|b| b.contains(a.as_str())))
+                .count()
+        };
+        inside(&a, &b).max(inside(&b, &a))
+    };
+    // The quadratic search is for what people paste, not for a node's whole page.
+    let pairs = first
+        .iter()
+        .take(200)
+        .flat_map(|a| second.iter().take(200).map(move |b| (*a, *b)));
+    let scored = pairs.map(|(a, b)| (alike(a, b), value(a).max(value(b)), a, b));
+    let best = scored
+        .filter(|(score, ..)| *score > 0)
+        .max_by_key(|(score, size, ..)| (*score, *size))?;
+    Some((best.2, best.3))
 }
 
 /// Two tools about one container.
 pub fn containers(case: &Case) -> Option<Answer> {
-    let of: Vec<&Reading> = case
-        .others()
-        .iter()
-        .filter(|r| {
-            r.scope == Scope::Cgroup && matches!(r.what, What::Memory) && value(r).is_some()
-        })
-        .collect();
-    let [one, two] = of[..] else { return None };
-    if one.source == two.source {
-        return None;
-    }
+    let (one, two) = pair(case)?;
     let (a, b) = (value(one)?, value(two)?);
     let (high, low) = if a >= b { (one, two) } else { (two, one) };
-    let apart = a.abs_diff(b);
-    if apart <= a.max(b) / 50 {
+    let (most, least) = (a.max(b), a.min(b));
+    let apart = most - least;
+    let name = |r: &Reading| r.container.clone().or_else(|| r.pod.clone());
+    // docker's names are long: kubectl's say the same.
+    let label = [high, low]
+        .into_iter()
+        .filter(|r| r.source != "kernel files")
+        .filter_map(name)
+        .min_by_key(String::len);
+    let about = label.map_or(String::new(), |name| {
+        format!(" for {}", name.chars().take(60).collect::<String>())
+    });
+    if apart <= most / 50 {
         return Answer::new(
             "tools_agree",
             format!(
-                "{} ({}) and {} ({}) agree within rounding and two moments.",
-                high.source,
-                bytes(value(high)?),
-                low.source,
-                bytes(value(low)?)
+                "{} ({}) and {} ({}) agree{about} within rounding and two moments.",
+                called(high),
+                bytes(most),
+                called(low),
+                bytes(least)
             ),
             super::NEXT_FILES,
         );
     }
-    // The detailed one tells which rows the difference could be.
-    let detail = [one, two]
-        .into_iter()
-        .find(|r| r.view().inactive_file.is_some() || r.view().cache.is_some());
-    let lies = match detail.map(Reading::view) {
-        Some(view) => {
-            let cache = view.inactive_file.unwrap_or(0);
-            let all = view.cache.unwrap_or(cache.saturating_add(view.active_file.unwrap_or(0)));
-            match () {
-                () if apart.abs_diff(cache) <= apart / 20 => format!("inactive_file is {}: one of them leaves it out", bytes(cache)),
-                () if apart.abs_diff(all) <= apart / 20 => format!("the page cache is {}: one of them leaves all of it out", bytes(all)),
-                () => format!("inactive_file is {}, all page cache {}: neither alone explains it, so two moments or two cgroups", bytes(cache), bytes(all)),
-            }
-        }
-        None => "it lies between nothing and all of the page cache: one counts cache (or the active part of it) that the other leaves out".into(),
-    };
+    let (lies, next) = between(high, low, apart).unwrap_or_else(|| unexplained(high, low));
     Answer::new(
         "tools_differ",
         format!(
-            "{} says {}, {} {}: {} more; {lies}.",
-            high.source,
-            bytes(value(high)?),
-            low.source,
-            bytes(value(low)?),
+            "{} says {}{about}, {} {}: {} more; {lies}.",
+            called(high),
+            bytes(most),
+            called(low),
+            bytes(least),
             bytes(apart)
         ),
-        super::NEXT_FILES,
+        next,
+    )
+}
+
+/// The rows that lie between the two, where one of them has the rows.
+fn between(high: &Reading, low: &Reading, apart: u64) -> Option<(String, &'static str)> {
+    const SAME: &str = "compare the same formula in both; alert on what can't be taken back: usage - inactive_file - active_file";
+    let detail = [high, low]
+        .into_iter()
+        .find(|r| r.view().inactive_file.is_some() || r.view().cache.is_some())?;
+    let view = detail.view();
+    let inactive = view.inactive_file.unwrap_or(0);
+    let lists = inactive.saturating_add(view.active_file.unwrap_or(0));
+    let cache = view.cache.unwrap_or(lists);
+    let near = |bytes: u64| apart.abs_diff(bytes) <= apart / 20;
+    let who = called(if std::ptr::eq(detail, high) {
+        low
+    } else {
+        high
+    });
+    Some(match () {
+        () if near(inactive) => (
+            format!(
+                "that is inactive_file ({}), which {who} leaves out: the page cache that the kernel takes back first",
+                bytes(inactive)
+            ),
+            SAME,
+        ),
+        () if near(cache) => (
+            format!(
+                "that is the page cache ({}), all of which {who} leaves out; tmpfs in it can't be taken back",
+                bytes(cache)
+            ),
+            SAME,
+        ),
+        () if near(cache.saturating_sub(inactive)) => (
+            format!(
+                "that is the active list and tmpfs ({}), which only one of them leaves out",
+                bytes(cache - inactive)
+            ),
+            SAME,
+        ),
+        () => (
+            format!(
+                "inactive_file is {}, all page cache {}: neither alone explains it, so two moments or two cgroups (a pod against one of its containers)",
+                bytes(inactive),
+                bytes(cache)
+            ),
+            "read both at one moment: docker stats --no-stream and memory.current, memory.stat of that container's cgroup",
+        ),
+    })
+}
+
+/// What can lie between two formulas, where no rows are given.
+fn unexplained(high: &Reading, low: &Reading) -> (String, &'static str) {
+    use Counts::{Docker, Podman, Usage, WorkingSet};
+    let pod = |r: &Reading| r.container.is_none() && r.pod.is_some();
+    let scope = if pod(high) && !pod(low) {
+        ", unless other containers of the pod hold it (its number is their sum)"
+    } else {
+        ""
+    };
+    let text = match (counts(high), counts(low)) {
+        (Usage, WorkingSet) => {
+            "it is inactive_file, the page cache that the kernel takes back first"
+        }
+        (Usage, Docker | Podman) => {
+            "it is page cache: the inactive list that docker leaves out since 20.10, or all of it before"
+        }
+        (WorkingSet, Docker) => {
+            "docker 17.06 to 19.03 leaves all page cache out, the working set only its inactive list: it is active_file, which the kernel can take back, and tmpfs, which it can't"
+        }
+        (WorkingSet | Docker | Podman, Usage) => {
+            "a part can't be above its whole: two moments, or two cgroups"
+        }
+        _ => {
+            "both leave the inactive list out, so these are two moments (metrics are up to some minutes old) or two cgroups"
+        }
+    };
+    (
+        format!("{text}{scope}"),
+        "which it is: in the container `grep -E 'inactive_file|active_file|shmem' /sys/fs/cgroup/memory.stat` (cgroup v1: /sys/fs/cgroup/memory/memory.stat, total_ rows)",
+    )
+}
+
+/// What the machine's own account has in use that can't be had: none where it does not tell.
+fn taken(machine: &Reading) -> Option<u64> {
+    let get = |row: &str| machine.rows.get(&format!("node:{row}"));
+    let total = get("MemTotal")?;
+    let cached = get("BuffCache").unwrap_or_else(|| {
+        let parts = get("Buffers")
+            .unwrap_or(0)
+            .saturating_add(get("Cached").unwrap_or(0));
+        parts.saturating_add(get("SReclaimable").unwrap_or(0))
+    });
+    let available = get("MemAvailable").or_else(|| {
+        let cache = cached.saturating_sub(get("Shmem").unwrap_or(0));
+        Some(get("MemFree")?.saturating_add(cache))
+    })?;
+    total.checked_sub(available)
+}
+
+/// A machine's account beside containers that a tool lists: what of them is cache at least, or what
+/// of the machine is in none of them.
+pub fn machine_and_containers(case: &Case) -> Option<Answer> {
+    let all = case.others();
+    let machine = all
+        .iter()
+        .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())?;
+    let total = machine.rows.get("node:MemTotal")?;
+    let taken = taken(machine)?;
+    const OF_CONTAINERS: [&str; 5] = [
+        "docker stats",
+        "podman stats",
+        "crictl stats",
+        "kubectl top",
+        "systemd-cgtop",
+    ];
+    let first = all
+        .iter()
+        .find(|r| OF_CONTAINERS.contains(&r.source) && r.scope == Scope::Cgroup)?;
+    let listed: Vec<&Reading> = all
+        .iter()
+        .filter(|r| r.source == first.source && r.scope == Scope::Cgroup)
+        .collect();
+    let sum = listed
+        .iter()
+        .filter_map(|r| value(r))
+        .fold(0u64, u64::saturating_add);
+    let who = match &listed[..] {
+        [one] => one
+            .container
+            .clone()
+            .or(one.pod.clone())
+            .unwrap_or_else(|| "the container".into()),
+        many => format!("{} containers", many.len()),
+    };
+    let head = format!(
+        "{} counts {} for {who} ({}); by {} {} of the machine's {} can't be had",
+        first.source,
+        bytes(sum),
+        counts(first).phrase(),
+        machine.source,
+        bytes(taken),
+        bytes(total)
+    );
+    if sum > taken {
+        return Answer::new(
+            "tools_differ",
+            format!(
+                "No contradiction: {head}, so at least {} of it is page cache, which the kernel takes back before anything is killed.",
+                bytes(sum - taken)
+            ),
+            "for what can't be taken back: usage - inactive_file - active_file from the container's memory.stat",
+        );
+    }
+    Answer::new(
+        "tools_differ",
+        format!(
+            "{head}: at least {} of that is in none of them: other processes, kernel memory, tmpfs or huge pages.",
+            bytes(taken - sum)
+        ),
+        "ps aux --sort -rss | head; systemd-cgtop -m; grep -E 'Shmem|SUnreclaim|Huge' /proc/meminfo",
+    )
+}
+
+/// A machine's account beside a list of processes: what is in none of those listed.
+pub fn machine_and_processes(case: &Case) -> Option<Answer> {
+    let all = case.others();
+    let machine = all
+        .iter()
+        .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())?;
+    let (list, source) = all.iter().find_map(|r| match &r.what {
+        What::Processes(list) if list.len() > 1 => Some((list, r.source)),
+        _ => None,
+    })?;
+    let resident = special::sum(list, |p| p.pss).or_else(|| special::sum(list, |p| Some(p.rss)))?;
+    let taken = taken(machine)?;
+    let total = machine.rows.get("node:MemTotal")?;
+    let rest = taken.checked_sub(resident)?;
+    // Shared pages and processes that were not listed are some of it.
+    if rest < total / 4 {
+        return None;
+    }
+    let tmpfs = machine.rows.get("node:Shmem").filter(|b| *b > 0);
+    let tmpfs = tmpfs.map_or(String::new(), |b| format!(" (tmpfs is {})", bytes(b)));
+    Answer::new(
+        "outside_processes",
+        format!(
+            "By {} {} of the machine's {} can't be had, and the {} processes listed add up to at most {} by {source}: at least {} are in none of them: processes not listed, tmpfs{tmpfs}, kernel memory or huge pages.",
+            machine.source,
+            bytes(taken),
+            bytes(total),
+            list.len(),
+            bytes(resident),
+            bytes(rest)
+        ),
+        "all processes first (ps aux --sort -rss); then grep -E 'Shmem|SUnreclaim|PageTables|Percpu|Huge' /proc/meminfo; slabtop -o -s c | head -20",
     )
 }

@@ -1,8 +1,8 @@
 //! Answers about a whole machine: was it short at all, of what, and what tools make of it.
 
 use super::{Answer, Case, share};
-use crate::explain::Reading;
-use crate::explain::kinds::Oom;
+use crate::explain::kinds::{Oom, Zone};
+use crate::explain::{Reading, What};
 use crate::units::bytes;
 
 /// A machine's account. Bytes; 0 where a row is missing, but for the whole.
@@ -68,6 +68,9 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
     let who = who(reading);
     let machine = Machine::of(reading);
     let used = machine.used();
+    if let Some(nodes) = &oom.nodes {
+        return of_nodes(oom, nodes, &who);
+    }
     if used == 0 {
         return Answer::new(
             "oom_machine",
@@ -121,6 +124,126 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
             low_zone(oom)
         ),
         "see which processes hold it (the report's table, rss in pages; ps aux --sort -rss); set limits on them or add memory",
+    )
+}
+
+/// The task may use some NUMA nodes only.
+fn of_nodes(oom: &Oom, nodes: &str, who: &str) -> Option<Answer> {
+    let (whose, next) = match oom.constraint.as_deref() {
+        Some("CONSTRAINT_CPUSET") => (
+            "its cpuset",
+            "cat /sys/fs/cgroup/cpuset.mems.effective in it: widen cpuset.mems (the kubelet's memory manager, docker --cpuset-mems), or lower what runs there",
+        ),
+        _ => (
+            "its NUMA policy",
+            "numactl --show, numastat -p PID: prefer a node (--preferred) in place of binding to it (--membind)",
+        ),
+    };
+    let allowed = |zone: &&Zone| {
+        let of = zone
+            .name
+            .trim_start_matches("Node ")
+            .split(' ')
+            .next()
+            .unwrap_or("");
+        within(nodes, of)
+    };
+    let sum = |zones: Vec<&Zone>| {
+        zones
+            .iter()
+            .fold(0u64, |sum, zone| sum.saturating_add(zone.free))
+    };
+    let inside = sum(oom.zones.iter().filter(allowed).collect());
+    let outside = sum(oom.zones.iter().filter(|zone| !allowed(zone)).collect());
+    let free = if oom.zones.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ": {} free there, {} free on others",
+            bytes(inside),
+            bytes(outside)
+        )
+    };
+    Answer::new(
+        "oom_numa",
+        format!(
+            "The machine need not be short and no container's limit was hit: the task may only use NUMA node {nodes} ({whose}), and that was full{free}{who}."
+        ),
+        next,
+    )
+}
+
+/// Whether `0-1,3` has a node.
+fn within(nodes: &str, node: &str) -> bool {
+    let Ok(node) = node.parse::<u32>() else {
+        return false;
+    };
+    nodes.split(',').any(|part| match part.split_once('-') {
+        Some((first, last)) => {
+            first.parse().is_ok_and(|first: u32| first <= node)
+                && last.parse().is_ok_and(|last: u32| node <= last)
+        }
+        None => part.parse() == Ok(node),
+    })
+}
+
+/// A machine by its NUMA nodes.
+pub fn nodes(case: &Case) -> Option<Answer> {
+    let What::Nodes(nodes) = &case.reading().what else {
+        return None;
+    };
+    let left = |node: &Zone| node.free.saturating_add(node.reclaimable).min(node.managed);
+    let percent = |node: &Zone| u128::from(left(node)) * 100 / u128::from(node.managed.max(1));
+    let least = nodes.iter().min_by_key(|node| percent(node))?;
+    let most = nodes.iter().max_by_key(|node| percent(node))?;
+    let sum = |of: &dyn Fn(&Zone) -> u64| {
+        nodes
+            .iter()
+            .fold(0u64, |sum, node| sum.saturating_add(of(node)))
+    };
+    let (all, whole) = (sum(&left), sum(&|node| node.managed));
+    let each = |node: &Zone| {
+        format!(
+            "{} has {} of {} left",
+            node.name,
+            bytes(left(node)),
+            bytes(node.managed)
+        )
+    };
+    if percent(least) < 10 && percent(most) >= 20 {
+        return Answer::new(
+            "numa_uneven",
+            format!(
+                "The NUMA nodes are uneven: {}, {}: the machine is not short ({} of {} could be had), but what is bound to {} swaps or is killed.",
+                each(least),
+                each(most),
+                bytes(all),
+                bytes(whole),
+                least.name
+            ),
+            "numastat -p PID and cpuset.mems tell who is bound; numactl --interleave=all or --preferred spreads it",
+        );
+    }
+    let (code, verdict) = if all < whole / 10 {
+        (
+            "machine_short",
+            "The machine is short on all its NUMA nodes",
+        )
+    } else {
+        (
+            "machine_not_short",
+            "The machine is not short, and its NUMA nodes are even",
+        )
+    };
+    Answer::new(
+        code,
+        format!(
+            "{verdict}: {} of {} could be had; {}.",
+            bytes(all),
+            bytes(whole),
+            each(least)
+        ),
+        "cat /proc/meminfo: MemAvailable is the kernel's own figure",
     )
 }
 

@@ -9,6 +9,7 @@ mod container;
 mod kill;
 mod machine;
 pub mod recording;
+mod runtime;
 mod series;
 mod special;
 
@@ -61,6 +62,22 @@ pub const CODES: &[(&str, &str)] = &[
         "the node refused the pod: its request did not fit",
     ),
     (
+        "node_evicting",
+        "the kubelet's log or event: the node evicts to win memory back, whom is not said",
+    ),
+    (
+        "preempted",
+        "ended for a pod of higher priority, not for what it used",
+    ),
+    (
+        "oom_daemon",
+        "killed by systemd-oomd or earlyoom, not by the kernel and by no limit",
+    ),
+    (
+        "oom_status",
+        "a status says OOMKilled: not by whose limit, nor what held the memory",
+    ),
+    (
         "platform_limit",
         "a platform (Cloud Run, Lambda, Heroku, YARN) ended the instance at its limit",
     ),
@@ -89,6 +106,10 @@ pub const CODES: &[(&str, &str)] = &[
         "oom_machine_not_short",
         "the kernel killed although the machine had memory to take back",
     ),
+    (
+        "oom_numa",
+        "the NUMA nodes that the task may use were full, the machine was not",
+    ),
     ("oom_several", "several kills"),
     ("oom_counted", "counters say that the OOM killer was here"),
     ("contradiction", "two readings cannot both be of one owner"),
@@ -114,6 +135,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("difference", "before and after, row by row"),
     ("machine_short", "the machine has little left to give"),
     ("machine_not_short", "the machine has memory to give"),
+    (
+        "numa_uneven",
+        "one NUMA node is full while another has memory",
+    ),
     (
         "huge_pages_reserved",
         "much of the machine is reserved as huge pages",
@@ -205,15 +230,19 @@ const RULES: &[Rule] = &[
     kill::several,
     kill::one,
     series::over_time,
+    runtime::beside,
     compare::nodes,
     compare::processes,
     compare::containers,
+    compare::machine_and_containers,
     series::difference,
     special::contradiction,
     special::slab,
     special::processes,
-    special::runtime,
+    runtime::alone,
     special::by_finding,
+    machine::nodes,
+    compare::machine_and_processes,
     machine::machine,
     container::killed_before,
     container::working_set_and_rss,
@@ -248,6 +277,10 @@ fn named(reading: &Reading) -> String {
         return "This cgroup".into();
     }
     match short.chars().next() {
+        // A file's name is no cgroup's.
+        Some(_) if reading.path.is_none() && reading.container.is_none() && label.contains('/') => {
+            "This cgroup".into()
+        }
         Some(first)
             if reading.container.is_none() && reading.path.is_none() && first.is_lowercase() =>
         {

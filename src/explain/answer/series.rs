@@ -1,6 +1,7 @@
 //! Several readings of one thing: a series, or before and after.
 
 use super::{Answer, Case};
+use crate::explain::kinds::Series;
 use crate::explain::{Reading, What};
 use crate::units::{bytes, signed_bytes};
 
@@ -12,32 +13,22 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     let (first, last) = (series.points.first()?, series.points.last()?);
     let seconds = last.0 - first.0;
     let change = i128::from(last.1) - i128::from(first.1);
-    let (up, down) =
-        series
-            .points
-            .windows(2)
-            .fold((0, 0), |(up, down), two| match two[1].1.cmp(&two[0].1) {
-                std::cmp::Ordering::Greater => (up + 1, down),
-                std::cmp::Ordering::Less => (up, down + 1),
-                std::cmp::Ordering::Equal => (up, down),
-            });
-    let steps = series.points.len() - 1;
-    let most = series.points.iter().map(|(_, b)| *b).max().unwrap_or(0);
     let hours = seconds / 3600.0;
-    let per_hour = (hours > 0.0).then(|| change as f64 / hours);
+    let per_hour = (hours > 0.0 && !series.untimed).then(|| change as f64 / hours);
+    let over = if series.untimed {
+        format!("{} readings without times", series.points.len())
+    } else {
+        span(seconds)
+    };
     let rate = per_hour.map_or(String::new(), |rate| {
         format!(", {} an hour", signed_bytes(rate as i128))
     });
-    let few = if series.points.len() < 10 {
+    let few = if series.points.len() < 10 && !series.untimed {
         format!("; {} readings are few", series.points.len())
     } else {
         String::new()
     };
-    let steadiness = match (up, down) {
-        (n, 0) if n == steps => ", every step up".to_string(),
-        (0, n) if n == steps => ", every step down".to_string(),
-        _ => format!(", {up} steps up and {down} down, highest {}", bytes(most)),
-    };
+    let steadiness = steadiness(series);
     let limit = case.facts.limit.filter(|limit| *limit > last.1);
     let time =
         limit
@@ -49,14 +40,23 @@ pub fn over_time(case: &Case) -> Option<Answer> {
                     span((limit - last.1) as f64 / rate * 3600.0)
                 )
             });
+    let label = &case.reading().label;
+    let of = if label.starts_with(&series.row) {
+        " over time".to_string()
+    } else {
+        format!(" of {label}")
+    };
     let code = match () {
         () if change.unsigned_abs() * 100 <= u128::from(first.1) => "steady",
         () if change > 0 => "grows",
         () => "falls",
     };
     let next = match series.row.as_str() {
-        "rss" | "anon" => {
+        "rss" | "anon" | "VmRSS" | "RssAnon" => {
             "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
+        }
+        "Used memory" => {
+            "ps aux --sort -rss | head at both times: who grew; if nobody did, slabtop and /dev/shm"
         }
         _ => {
             "the same query for container_memory_rss: if that stays level, it is page cache and no leak"
@@ -65,15 +65,31 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     Answer::new(
         code,
         format!(
-            "{} of {}: {} to {} in {}{rate}{steadiness}{time}{few}.",
+            "{}{of}: {} to {} in {}{rate}{steadiness}{time}{few}.",
             series.row,
-            case.reading().label,
             bytes(first.1),
             bytes(last.1),
-            span(seconds)
+            over
         ),
         next,
     )
+}
+
+/// How many steps went up and down.
+fn steadiness(series: &Series) -> String {
+    let steps = series.points.windows(2);
+    let (up, down) = steps.fold((0, 0), |(up, down), two| match two[1].1.cmp(&two[0].1) {
+        std::cmp::Ordering::Greater => (up + 1, down),
+        std::cmp::Ordering::Less => (up, down + 1),
+        std::cmp::Ordering::Equal => (up, down),
+    });
+    let steps = series.points.len() - 1;
+    let most = series.points.iter().map(|(_, b)| *b).max().unwrap_or(0);
+    match (up, down) {
+        (n, 0) if n == steps => ", every step up".to_string(),
+        (0, n) if n == steps => ", every step down".to_string(),
+        _ => format!(", {up} steps up and {down} down, highest {}", bytes(most)),
+    }
 }
 
 fn span(seconds: f64) -> String {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, NEXT_FILES, named, share};
 use crate::explain::What;
-use crate::explain::kinds::{Eviction, Process};
+use crate::explain::kinds::{ByDaemon, Eviction, Process, Terminated};
 use crate::units::bytes;
 
 /// The kubelet's and a platform's messages.
@@ -10,20 +10,136 @@ pub fn told(case: &Case) -> Option<Answer> {
     match &case.reading().what {
         What::Evicted(eviction) => evicted(eviction),
         What::OverLimit(limit, used) => over_limit(case.reading().source, *limit, *used),
+        What::ByDaemon(killed) => by_daemon(killed),
+        What::Terminated(ended) => terminated(ended),
         _ => None,
     }
 }
 
-fn evicted(eviction: &Eviction) -> Option<Answer> {
+/// What ends a pod, or keeps it away, without a container's use.
+fn without_use(eviction: &Eviction) -> Option<Answer> {
     let resource = &eviction.resource;
     if eviction.refused {
+        let why = if eviction.condition {
+            format!("it is short of {resource} and takes no such pod until that is over")
+        } else {
+            format!("its request of {resource} did not fit beside the pods that run there")
+        };
         return Answer::new(
             "not_admitted",
-            format!(
-                "The node refused the pod: its request of {resource} did not fit beside the pods that run there; nothing was killed."
-            ),
-            "kubectl describe node NODE (Allocated resources); lower the request or add a node",
+            format!("The node refused the pod: {why}; nothing was killed."),
+            "kubectl describe node NODE (Conditions, Allocated resources); lower the request or add a node",
         );
+    }
+    if resource == "priority" {
+        return Answer::new(
+            "preempted",
+            "Ended for a pod of higher priority, not for its memory: no limit was hit and the node was not short by what it used.",
+            "kubectl get events names who came; give it a PriorityClass of its own, or lower requests so that both fit",
+        );
+    }
+    if eviction.pressure {
+        return Answer::new(
+            "node_evicting",
+            format!(
+                "The node is evicting to win {resource} back: no container's limit was hit; whom it takes, and by how much they were above their request, stands in those pods' own messages."
+            ),
+            "kubectl get pods -A --field-selector status.phase=Failed -o custom-columns=POD:.metadata.name,WHY:.status.message",
+        );
+    }
+    None
+}
+
+/// A kill by a daemon: for pressure or a share of the machine, never for a limit.
+fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
+    let victim = killed.victims.last().map_or("a cgroup", String::as_str);
+    let short = victim.rsplit('/').next().unwrap_or(victim);
+    let others = match killed.victims.len() {
+        0 | 1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let processes = match killed.processes {
+        Some(1) => " (1 process)".to_string(),
+        Some(n) => format!(" ({n} processes)"),
+        None => String::new(),
+    };
+    let held = killed.held.map_or(String::new(), |held| {
+        format!(", which held {},", bytes(held))
+    });
+    let of_all = |pair: Option<(u64, u64)>, name: &str| {
+        pair.map(|(used, all)| format!("{} of {} {name}", bytes(used), bytes(all)))
+    };
+    let why: Vec<String> = killed
+        .pressure
+        .as_ref()
+        .map(|(is, limit, span)| {
+            let of = killed
+                .of
+                .as_deref()
+                .and_then(|of| of.rsplit('/').next())
+                .unwrap_or("its slice");
+            let span = if span.is_empty() {
+                String::new()
+            } else {
+                format!(" for more than {span}")
+            };
+            format!("processes in {of} waited for memory {is} of the time (allowed {limit}{span})")
+        })
+        .into_iter()
+        .chain(of_all(killed.memory, "memory was in use"))
+        .chain(of_all(killed.swap, "swap was in use"))
+        .collect();
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", why.join(" and "))
+    };
+    let next = match killed.by {
+        "earlyoom" => {
+            "ps aux --sort -rss | head: bound who grows (MemoryMax=); earlyoom's -m and -s set its thresholds, --avoid spares a program"
+        }
+        _ => {
+            "oomctl shows who is watched; bound who holds the memory (MemoryHigh=), or for the victim ManagedOOMPreference=avoid, for its slice ManagedOOMMemoryPressureLimit="
+        }
+    };
+    let sentence = if killed.done {
+        format!(
+            "{short}{others}{processes}{held} was killed by {}, not by the kernel and by no limit{why}.",
+            killed.by
+        )
+    } else {
+        format!(
+            "{} weighed whom to kill, the first was {short}{held} but nothing here says that it did{why}.",
+            killed.by
+        )
+    };
+    Answer::new("oom_daemon", sentence, next)
+}
+
+/// A status that says no more than that it was killed.
+fn terminated(ended: &Terminated) -> Option<Answer> {
+    let limit = match ended.limit {
+        Some(limit) => format!(" (limit {})", bytes(limit)),
+        None => String::new(),
+    };
+    let times = match ended.restarts {
+        Some(n) if n > 1 => format!(", restarted {n} times"),
+        _ => String::new(),
+    };
+    Answer::new(
+        "oom_status",
+        format!(
+            "{}{limit} was killed by the OOM killer{times}: most likely at its own limit, but the status says the same when the pod's or the machine's memory ran out, and not what held it.",
+            ended.name
+        ),
+        "on that node: dmesg -T | grep -B 60 'Killed process', and paste that: it has the limit, whose it was and what the memory was",
+    )
+}
+
+fn evicted(eviction: &Eviction) -> Option<Answer> {
+    let resource = &eviction.resource;
+    if let Some(answer) = without_use(eviction) {
+        return Some(answer);
     }
     if resource != "memory" {
         let whose = if eviction.own_limit {
@@ -273,46 +389,6 @@ pub fn processes(case: &Case) -> Option<Answer> {
         "processes",
         sentence,
         format!("page cache, unmapped tmpfs and kernel memory are in no process: {NEXT_FILES}"),
-    )
-}
-
-/// A runtime's own account.
-pub fn runtime(case: &Case) -> Option<Answer> {
-    let What::Runtime(runtime) = &case.reading().what else {
-        return None;
-    };
-    let live = runtime.live.map_or(String::new(), |live| {
-        format!(", {} of it heap in use", bytes(live))
-    });
-    let (outside, next) = match runtime.rss {
-        Some(rss) if rss > runtime.total => (
-            format!(
-                "; of rss {} the other {} lie outside its account (allocator, stacks, libraries, mapped files)",
-                bytes(rss),
-                share(rss - runtime.total, rss)
-            ),
-            "cat /proc/PID/smaps_rollup tells what the rest is; a native profiler (jemalloc, heaptrack) who took it",
-        ),
-        Some(rss) => (
-            format!(
-                "; rss is {}, so part of what it took was never touched or was given back",
-                bytes(rss)
-            ),
-            "compare rss, not the account, with the limit",
-        ),
-        None => (
-            "; what the kernel charges to the container is not among these numbers".into(),
-            "grep -E 'VmRSS|RssAnon' /proc/PID/status beside it, and memory.stat of the container",
-        ),
-    };
-    Answer::new(
-        "runtime_account",
-        format!(
-            "By its own account {} took {} from the kernel{live}{outside}.",
-            runtime.name,
-            bytes(runtime.total)
-        ),
-        next,
     )
 }
 

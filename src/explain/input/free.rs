@@ -61,23 +61,74 @@ pub fn top(lines: &[String]) -> Option<Reading> {
     Some(reading)
 }
 
-/// The reading of the first table of `free` among the lines.
-pub fn read(lines: &[String]) -> Option<Reading> {
+/// The readings of all tables of `free` among the lines, in any language.
+pub fn read(lines: &[String]) -> Vec<Reading> {
     // Bold marks of an issue's text.
-    let lines: &[String] = &lines
-        .iter()
-        .map(|line| line.replace("**", ""))
-        .collect::<Vec<_>>();
-    let at = lines.iter().position(|line| {
-        let mut words = line.split_whitespace();
-        (words.next(), words.next(), words.next()) == (Some("total"), Some("used"), Some("free"))
-    })?;
-    let columns: Vec<&str> = lines[at].split_whitespace().collect();
+    let lines: Vec<String> = lines.iter().map(|line| line.replace("**", "")).collect();
+    (0..lines.len())
+        .filter_map(|at| table(&lines, at))
+        .collect()
+}
+
+/// The names of the columns of a table that begins with this line, by the line itself in English,
+/// else by its shape: as many words as the first row has sizes, and sizes that add up.
+fn columns(lines: &[String], at: usize) -> Option<Vec<&str>> {
+    let words: Vec<&str> = lines[at].split_whitespace().collect();
+    if words.len() >= 3 && words[..3] == ["total", "used", "free"] {
+        return Some(words);
+    }
+    let plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit() || ":|%=".contains(c));
+    if !matches!(words.len(), 3 | 6 | 7) || !words.iter().all(plain) {
+        return None;
+    }
+    let (memory, swap) = (row(lines.get(at + 1)?)?.1, row(lines.get(at + 2)?)?);
+    let fits = memory.len() == words.len() && (swap.1.len() == 3 || swap.0.starts_with('-'));
+    let sizes: Vec<u64> = memory.iter().filter_map(|cell| bytes(cell, 1)).collect();
+    if !fits || sizes.len() != memory.len() || sizes[0] < sizes[1].max(sizes[2]) {
+        return None;
+    }
+    // procps before 3.3.10 counted cache as used.
+    let old = sizes[1].saturating_add(sizes[2]).abs_diff(sizes[0]) <= sizes[0] / 100;
+    Some(match words.len() {
+        3 => vec!["total", "used", "free"],
+        7 => vec![
+            "total",
+            "used",
+            "free",
+            "shared",
+            "buffers",
+            "cache",
+            "available",
+        ],
+        _ if old => vec!["total", "used", "free", "shared", "buffers", "cached"],
+        _ => vec!["total", "used", "free", "shared", "buff/cache", "available"],
+    })
+}
+
+/// A row's name and its cells.
+fn row(line: &str) -> Option<(&str, Vec<&str>)> {
+    let (name, cells) = line.split_once(':')?;
+    let name = name.trim();
+    let fits = name.chars().count() <= 24 && !name.contains(|c: char| c.is_ascii_digit());
+    let cells: Vec<&str> = cells.split_whitespace().collect();
+    let sized = cells.len() <= 7 && cells.iter().all(|cell| bytes(cell, 1).is_some());
+    (fits && sized && cells.len() >= 2).then_some((name, cells))
+}
+
+fn table(lines: &[String], at: usize) -> Option<Reading> {
+    let columns = columns(lines, at)?;
+    let english = lines[at].split_whitespace().nth(1) == Some("used");
     let (mut reading, mut guessed) = (Reading::default(), None);
-    for line in lines[at + 1..].iter().take(4) {
-        let mut words = line.split_whitespace();
-        let rows: &[(&str, &str)] = match words.next() {
-            Some("Mem:") => &[
+    for (index, line) in lines[at + 1..].iter().take(5).enumerate() {
+        let Some((name, cells)) = row(line) else {
+            break;
+        };
+        let swap = (cells.len() == 3 && !english && index > 0)
+            || ["swap", "inter"]
+                .iter()
+                .any(|known| name.to_lowercase().starts_with(known));
+        let rows: &[(&str, &str)] = match (index, swap) {
+            (0, _) => &[
                 ("used", "node:Used"),
                 ("buff/cache", "node:BuffCache"),
                 ("buffers", "node:Buffers"),
@@ -88,19 +139,19 @@ pub fn read(lines: &[String]) -> Option<Reading> {
                 ("shared", "node:Shmem"),
                 ("available", "node:MemAvailable"),
             ],
-            Some("Swap:") => &[("total", "node:SwapTotal"), ("free", "node:SwapFree")],
+            (_, true) => &[("total", "node:SwapTotal"), ("free", "node:SwapFree")],
             _ => continue,
         };
-        let cells: Vec<&str> = words.collect();
         let unit = *guessed.get_or_insert_with(|| unit_of(lines, at, cells.first()));
         for (column, row) in rows {
-            let cell = columns
-                .iter()
-                .position(|c| c == column)
-                .and_then(|at| cells.get(at));
+            let place = columns.iter().position(|c| c == column);
+            let cell = place.and_then(|place| cells.get(place));
             if let Some(bytes) = cell.and_then(|cell| bytes(cell, unit)) {
                 reading.rows.set(*row, bytes);
             }
+        }
+        if swap {
+            break;
         }
     }
     reading.rows.get("node:MemTotal")?;
@@ -124,8 +175,9 @@ pub fn read(lines: &[String]) -> Option<Reading> {
 }
 
 fn has_unit(row: &str) -> bool {
-    row.split_whitespace()
-        .skip(1)
+    row.split_once(':')
+        .map_or("", |(_, cells)| cells)
+        .split_whitespace()
         .any(|cell| cell.ends_with(|c: char| c.is_ascii_alphabetic()))
 }
 
@@ -166,7 +218,7 @@ mod tests {
 
     fn total(text: &str) -> Option<u64> {
         let lines: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
-        read(&lines)?.rows.get("node:MemTotal")
+        read(&lines).first()?.rows.get("node:MemTotal")
     }
 
     #[test]
@@ -190,6 +242,59 @@ mod tests {
                 "{row}"
             );
         }
+    }
+
+    #[test]
+    fn a_table_is_known_by_its_shape_in_any_language() {
+        let rows = |text: &str| {
+            let lines: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
+            let found = read(&lines);
+            assert_eq!(found.len(), 1, "{text}");
+            ["MemTotal", "Used", "MemAvailable", "Cached", "SwapFree"].map(|row| {
+                found[0]
+                    .rows
+                    .get(&format!("node:{row}"))
+                    .map(|bytes| bytes >> 20)
+            })
+        };
+        for (head, memory, swap) in [
+            (
+                "gesamt benutzt frei gemns. Puffer/Cache verfügbar",
+                "Speicher:",
+                "Swap:",
+            ),
+            (
+                "total utilisé libre partagé tamp/cache disponible",
+                "Mem:",
+                "Partition d'échange:",
+            ),
+            (
+                "total usado libre compartido búf/caché disponible",
+                "Mem:",
+                "Inter:",
+            ),
+            ("总计 已用 空闲 共享 缓冲/缓存 可用", "内存:", "交换:"),
+            (
+                "всего занято свободно общая буф./врем. доступно",
+                "Память:",
+                "Подкачка:",
+            ),
+        ] {
+            let text = format!(
+                "{head}\n{memory} 15Gi 9,5Gi 793Mi 334Mi 5,4Gi 5,5Gi\n{swap} 2,0Gi 500Mi 1,5Gi\n"
+            );
+            assert_eq!(
+                rows(&text),
+                [Some(15360), Some(9728), Some(5632), None, Some(1536)],
+                "{text}"
+            );
+        }
+        let old = "razem użyte wolne dzielone bufory cache\nPamięć: 15000 14000 1000 0 300 5000\n\
+                   -/+ buf/cache: 8700 6300\nWymiana: 2000 500 1500\n";
+        assert_eq!(
+            rows(old),
+            [Some(15000), Some(14000), None, Some(5000), Some(1500)]
+        );
     }
 
     proptest! {

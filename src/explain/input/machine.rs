@@ -135,6 +135,7 @@ fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
             free: size("free").unwrap_or(0),
             min: size("min").unwrap_or(0),
             managed: size("managed").or_else(|| size("present")).unwrap_or(0),
+            reclaimable: 0,
         });
     }
     zones

@@ -1,6 +1,7 @@
 //! The kinds of input, and which reading of one is meant.
 
 mod columns;
+mod daemons;
 mod directory;
 mod free;
 pub mod given;
@@ -9,6 +10,7 @@ mod json_tools;
 mod lists;
 mod machine;
 mod metrics;
+mod numa;
 mod oom;
 mod prometheus;
 mod recording;
@@ -135,8 +137,12 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         let beside = tables::read(text).into_iter();
         readings.extend(beside.filter(|reading| !known.contains(&reading.source)));
         readings.extend(lists::read(&clean::lines(text)));
-        if first == 0 {
+        // A metrics page has cAdvisor's own account among the containers' numbers.
+        if known_page(&readings).is_none() {
             readings.extend(told::runtime(text));
+        }
+        if first == 0 {
+            readings.extend(numa::read(text));
             readings.extend(machine::vmstat(text));
             readings.extend(series::read(text));
         }
@@ -145,14 +151,27 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
     if readings.iter().all(|reading| reading.source == "top or ps") {
         readings.clear();
     }
+    if readings.is_empty() {
+        readings.extend(daemons::terminated(text));
+    }
     // The head of top is in front of each of its lists; free's numbers are the same.
     readings
+}
+
+/// The reading of a metrics page, if the text is one.
+fn known_page(readings: &[Reading]) -> Option<&Reading> {
+    readings
+        .iter()
+        .find(|reading| reading.source == "metrics page")
 }
 
 fn of_kernel_or_api(text: &str, file: Option<&'static str>) -> Vec<Reading> {
     let told = told::read(text);
     if !told.is_empty() {
         return told;
+    }
+    if let Some(killed) = daemons::read(text).filter(|_| !text.contains("Killed process")) {
+        return vec![killed];
     }
     if metrics::is_page(text) {
         let page = prometheus::page(text);

@@ -366,6 +366,7 @@ fn report(words: &[String]) -> Reading {
         zones,
         largest: None,
         machine: !memcg,
+        nodes: allowed(words, constraint.as_deref()),
         constraint,
     };
     if reading.killed.is_some() || !reading.rows.is_empty() || oom.gfp.is_some() {
@@ -420,6 +421,16 @@ fn of_choice(words: &[String], key: &str) -> Option<String> {
         .map(str::to_string)
 }
 
+/// The NUMA nodes that were allowed, where that is why.
+fn allowed(words: &[String], constraint: Option<&str>) -> Option<String> {
+    let key = match constraint? {
+        "CONSTRAINT_MEMORY_POLICY" => "nodemask=",
+        "CONSTRAINT_CPUSET" => "mems_allowed=",
+        _ => return None,
+    };
+    of_choice(words, key).filter(|nodes| nodes.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// The kernel's choice, where the line after it was cut.
 fn chosen(words: &[String]) -> Option<Killed> {
     Some(Killed {
@@ -436,7 +447,11 @@ fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
         .iter()
         .take(8)
         .position(|word| word.trim_end_matches(',').ends_with(')'))?;
-    let name = rest.get(1..=end)?.join(" ");
+    // `Killed process 1, UID 503, (java)`, before 3.4.
+    let from = 1 + rest[1..=end]
+        .iter()
+        .position(|word| word.starts_with('('))?;
+    let name = rest.get(from..=end)?.join(" ");
     let name = name.trim_end_matches(',');
     let name = name
         .strip_prefix('(')

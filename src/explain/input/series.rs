@@ -1,5 +1,7 @@
 //! Tables of time and value: one thing at several times.
 
+use std::collections::HashMap;
+
 use crate::explain::kinds::Series;
 use crate::explain::{Reading, What, clean, names, number};
 
@@ -32,17 +34,18 @@ pub fn read(text: &str) -> Option<Reading> {
     });
     let row = row
         .filter(|row| names::is_stat(row) || names::file_in(row).is_some() || row.contains("set"));
-    let row = row.unwrap_or_else(|| "memory".into());
+    // `10:00:00 VmRSS: 512000 kB` names it in each line.
+    let named = || {
+        let line = lines.iter().find(|line| point(line).is_some())?;
+        let word = line
+            .split_whitespace()
+            .find_map(|word| word.strip_suffix(':'))?;
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            .then(|| word.to_string())
+    };
+    let row = row.or_else(named).unwrap_or_else(|| "memory".into());
     let mut points: Vec<(f64, u64)> = lines.iter().filter_map(|line| point(line)).collect();
-    // A clock without a date passes midnight.
-    let mut days = 0.0;
-    for at in 1..points.len() {
-        points[at].0 += days;
-        if points[at].0 < points[at - 1].0 && points[at].0 < 2.0 * DAY {
-            points[at].0 += DAY;
-            days += DAY;
-        }
-    }
+    past_midnight(&mut points);
     let last = points.last()?.1;
     let mut reading = Reading {
         source: "a table of times",
@@ -50,6 +53,7 @@ pub fn read(text: &str) -> Option<Reading> {
         what: What::Series(Series {
             row: row.clone(),
             points,
+            untimed: false,
         }),
         ..Reading::default()
     };
@@ -63,6 +67,139 @@ pub fn read(text: &str) -> Option<Reading> {
     Some(reading)
 }
 
+/// What a tool printed several times for the same thing becomes one series; the one that changed
+/// most comes first. Each reading stands with the number of the table it is from.
+pub fn repeated(found: Vec<(Reading, usize)>) -> Vec<Reading> {
+    let mut out: Vec<Reading> = Vec::with_capacity(found.len());
+    let mut groups: HashMap<(&'static str, String), Vec<(Reading, usize)>> = HashMap::new();
+    let mut order = Vec::new();
+    for (reading, table) in found {
+        let key = (reading.source, reading.label.clone());
+        let group = groups.entry(key.clone()).or_default();
+        if group.is_empty() {
+            order.push(key);
+        }
+        group.push((reading, table));
+    }
+    let mut series = Vec::new();
+    for key in order {
+        let group = groups.remove(&key).unwrap_or_default();
+        // Two rows of one table are two things of the same name.
+        let apart = group
+            .windows(2)
+            .all(|two| two[0].1 != two[1].1 || two[0].0.at != two[1].0.at);
+        match joined(&group).filter(|_| group.len() > 1 && apart) {
+            Some(reading) => series.push(reading),
+            None => out.extend(group.into_iter().map(|(reading, _)| reading)),
+        }
+    }
+    let change = |reading: &Reading| match &reading.what {
+        What::Series(Series { points, .. }) => points
+            .first()
+            .zip(points.last())
+            .map_or(0, |(first, last)| first.1.abs_diff(last.1)),
+        _ => 0,
+    };
+    series.sort_by_key(|reading| std::cmp::Reverse(change(reading)));
+    series.extend(out);
+    series
+}
+
+fn joined(group: &[(Reading, usize)]) -> Option<Reading> {
+    let mut last = group.last()?.0.clone();
+    let of = |reading: &Reading| {
+        let row = |name: &str| reading.rows.get(name);
+        (reading.working_set.map(|bytes| ("The working set", bytes)))
+            .or(row("usage").map(|bytes| ("The usage", bytes)))
+            .or(row("node:Used").map(|bytes| ("Used memory", bytes)))
+            .or(row("shown").map(|bytes| ("What is printed", bytes)))
+    };
+    let (row, _) = of(&last)?;
+    let untimed = group.iter().any(|(reading, _)| reading.at.is_none());
+    let mut points: Vec<(f64, u64)> = Vec::with_capacity(group.len());
+    for (index, (reading, _)) in group.iter().enumerate() {
+        let (_, bytes) = of(reading)?;
+        let at = reading.at.filter(|_| !untimed).unwrap_or(index as f64);
+        points.push((at, bytes));
+    }
+    past_midnight(&mut points);
+    last.what = What::Series(Series {
+        row: row.into(),
+        points,
+        untimed,
+    });
+    Some(last)
+}
+
+/// A clock without a date passes midnight.
+fn past_midnight(points: &mut [(f64, u64)]) {
+    let mut days = 0.0;
+    for at in 1..points.len() {
+        points[at].0 += days;
+        if points[at].0 < points[at - 1].0 && points[at].0 < 2.0 * DAY {
+            points[at].0 += DAY;
+            days += DAY;
+        }
+    }
+}
+
+/// The time a line begins with, or consists of, and the rest of it.
+pub fn stamped(line: &str) -> (Option<f64>, &str) {
+    let trimmed = line.trim_start_matches(['[', '#', ' ']);
+    let first = trimmed.split(' ').next().unwrap_or("");
+    if first.starts_with(|c: char| c.is_ascii_digit()) && first.contains([':', '-', '/']) {
+        let rest = trimmed[first.len()..].trim_start();
+        let second = rest.split(' ').next().unwrap_or("");
+        let (first, second) = (
+            first.trim_end_matches([']', ',']),
+            second.trim_end_matches(']'),
+        );
+        if let Some(at) = time(&[first, second]) {
+            return (
+                Some(at),
+                rest[second.len()..].trim_start_matches([']', ' ']),
+            );
+        }
+        return match time(&[first]) {
+            Some(at) => (Some(at), rest),
+            None => (None, line),
+        };
+    }
+    match dated(line) {
+        Some(at) => (Some(at), ""),
+        None => (None, line),
+    }
+}
+
+/// The line of `date`, or of the head of `watch`: `Mon Apr  4 16:06:47 UTC 2022`.
+fn dated(line: &str) -> Option<f64> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let words: Vec<&str> = line.split_whitespace().collect();
+    if words.len() > 16 {
+        return None;
+    }
+    let clock = words
+        .iter()
+        .rev()
+        .find_map(|word| (word.matches(':').count() == 2).then(|| seconds(word))?)?;
+    let month = words
+        .iter()
+        .rev()
+        .find_map(|word| MONTHS.iter().position(|month| word.starts_with(month)))?;
+    let number = |range: std::ops::Range<u32>| {
+        words.iter().rev().find_map(|word| {
+            let number = word.trim_end_matches(',').parse::<u32>().ok()?;
+            range.contains(&number).then_some(number)
+        })
+    };
+    let (date, year) = (number(1..32)?, number(1970..2200)?);
+    let afternoon = words.contains(&"PM") && clock < DAY / 2.0;
+    let noon = if afternoon { DAY / 2.0 } else { 0.0 };
+    Some(day(&format!("{year}-{}-{date}", month + 1))? * DAY + clock + noon)
+}
+
 const DAY: f64 = 86_400.0;
 
 /// A time and a size at the end of a line.
@@ -72,6 +209,14 @@ fn point(line: &str) -> Option<(f64, u64)> {
         .map(|word| word.trim_matches(['"', '[', ']']))
         .filter(|word| !word.is_empty())
         .collect();
+    // `10:00:00 VmRSS: 512000 kB`.
+    let named = words
+        .iter()
+        .position(|word| word.ends_with(':') && word.len() > 3);
+    let mut words = words.clone();
+    if let Some(at) = named.filter(|at| (1..=2).contains(at)) {
+        words.remove(at);
+    }
     let (bytes, used) = match words[..] {
         [.., size, unit] if number::unit(unit).is_some() => {
             (number::scale(size, number::unit(unit)?)?, 2)
@@ -169,6 +314,20 @@ mod tests {
             let span = series.points[series.points.len() - 1].0 - series.points[0].0;
             assert_eq!(span / 3600.0, hours, "{text}");
         }
+        assert_eq!(stamped("Mon Apr  1 10:00:00 UTC 2024").1, "");
+        let apart = |a: &str, b: &str| stamped(b).0.zip(stamped(a).0).map(|(b, a)| b - a);
+        assert_eq!(
+            apart(
+                "Mon Apr  1 10:00:00 UTC 2024",
+                "Every 2.0s: kubectl top pod  h: Tue Apr  2 09:00:00 2024"
+            ),
+            Some(23.0 * 3600.0)
+        );
+        assert_eq!(
+            stamped("2024-05-01T10:00:00Z web-1 5m 512Mi").1,
+            "web-1 5m 512Mi"
+        );
+        assert_eq!(stamped("web-1 5m 512Mi"), (None, "web-1 5m 512Mi"));
         assert!(!is_table("anon 5000000\nfile 6000000\nslab 7000000\n"));
     }
 

@@ -4,8 +4,7 @@
 //! Such a number is rounded, and it is the tool's formula, not the kernel's counter: each reading
 //! says which formula it is taken for and what follows from it can't be more exact than the print.
 
-use super::READINGS_MAX;
-use super::free;
+use super::{READINGS_MAX, free, series};
 use crate::explain::{Reading, clean, number};
 
 /// The kind of table the lines that follow belong to.
@@ -26,31 +25,52 @@ enum Table {
 /// All rows of all tables in the text.
 pub fn read(text: &str) -> Vec<Reading> {
     let lines = clean::lines(text);
-    let mut readings = Vec::new();
+    let mut found = Vec::new();
     let mut table = None;
+    let (mut tables, mut now) = (0, None);
     let unit = is_unit(text);
     let mut name = None;
     for (at, line) in lines.iter().enumerate() {
-        if readings.len() >= READINGS_MAX {
+        if found.len() >= READINGS_MAX {
             break;
         }
         if let Some(next) = heading(line, lines.get(at + 1).map_or("", |next| next)) {
             table = Some(next);
+            tables += 1;
             continue;
         }
+        let (stamp, line) = series::stamped(line);
+        now = stamp.or(now);
         if unit {
             name = unit_name(line).or(name);
         }
         let words = words(line);
-        let found = match table {
+        let one = match table {
             Some(table) => row(table, &words),
             None => bare(&words),
         };
-        readings.extend(found.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?));
+        let one = one.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?);
+        if let Some(mut reading) = one {
+            reading.at = now;
+            // A row without a heading stands for itself.
+            let of = if table.is_none() {
+                at + lines.len()
+            } else {
+                tables
+            };
+            found.push((reading, of));
+        }
     }
-    readings.extend(free::read(&lines));
-    readings.extend(free::top(&lines));
-    readings
+    found.extend(unit_properties(&lines).map(|reading| (reading, 0)));
+    let frees = free::read(&lines);
+    found.extend(
+        frees
+            .into_iter()
+            .enumerate()
+            .map(|(index, reading)| (reading, index)),
+    );
+    found.extend(free::top(&lines).map(|reading| (reading, 0)));
+    series::repeated(found)
 }
 
 /// Whether a text shows a unit's memory as systemd prints it.
@@ -95,7 +115,7 @@ fn heading(line: &str, next: &str) -> Option<Table> {
     let has = |name: &str| upper.contains(name);
     if has("MEMORY(bytes)") {
         return Some(Table::Top {
-            node: has("MEMORY%"),
+            node: has("MEMORY%") || has("MEMORY(%)"),
             namespace: has("NAMESPACE"),
             container: has("POD ") && has(" NAME"),
         });
@@ -131,8 +151,16 @@ fn bare(words: &[String]) -> Option<Reading> {
     let share = |word: Option<&String>| word.is_some_and(|word| word.ends_with('%'));
     let slash = words.iter().position(|word| word == "/")?;
     let (used, percent) = (words.get(slash.checked_sub(1)?)?, words.get(slash + 2));
-    let stats = share(percent) && share(words.get(slash.checked_sub(2)?)) && used.ends_with("iB");
-    stats.then(|| row(Table::Docker, words))?
+    if !share(percent) || !share(words.get(slash.checked_sub(2)?)) || !used.ends_with('B') {
+        return None;
+    }
+    // Decimal units are of docker before 1.13, or of podman: usage in most of them.
+    let table = if used.ends_with("iB") {
+        Table::Docker
+    } else {
+        Table::OldDocker
+    };
+    row(table, words)
 }
 
 fn row(table: Table, words: &[String]) -> Option<Reading> {
@@ -322,6 +350,37 @@ fn unit_memory(line: &str, name: Option<&str>) -> Option<Reading> {
         }
     }
     Some(reading)
+}
+
+/// `systemctl show`: `MemoryCurrent=835407052`.
+fn unit_properties(lines: &[String]) -> Option<Reading> {
+    const ROWS: [(&str, &str); 8] = [
+        ("MemoryCurrent", "usage"),
+        ("MemoryPeak", "max_usage"),
+        ("MemoryMax", "limit"),
+        ("MemoryLimit", "limit"),
+        ("MemoryHigh", "memory.high"),
+        ("MemorySwapCurrent", "memory.swap.current"),
+        ("MemorySwapMax", "memory.swap.max"),
+        ("MemoryZSwapCurrent", "memory.zswap.current"),
+    ];
+    let value = |key: &str| {
+        let line = lines
+            .iter()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(line.trim())
+    };
+    let used = value("MemoryCurrent")?;
+    let name = value("Id").unwrap_or("The unit");
+    let mut reading = shown("systemctl show", name, used, "usage (memory.current)");
+    for (key, row) in ROWS {
+        // `infinity` is no limit, `[not set]` is not known.
+        let bytes = value(key).and_then(|value| value.parse::<u64>().ok());
+        if let Some(bytes) = bytes.filter(|bytes| *bytes != u64::MAX) {
+            reading.rows.set(row, bytes);
+        }
+    }
+    reading.rows.get("usage").is_some().then_some(reading)
 }
 
 /// A number with a unit, in bytes; a bare `0B` too.

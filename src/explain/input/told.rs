@@ -57,12 +57,26 @@ fn eviction(text: &str) -> Option<Reading> {
         "exceeds the limit of",
     ];
     let own_limit = OWN[..3].iter().any(|mark| text.contains(mark));
-    let refused = resource("Node didn't have enough resource:");
-    let low = resource("low on resource:").or_else(|| resource("The node had condition:"));
-    let told = match (&low, &refused) {
-        (Some(resource), _) | (None, Some(resource)) => resource.clone(),
-        (None, None) if own_limit => "ephemeral-storage".into(),
-        (None, None) => return None,
+    // A condition refuses pods; it ends none.
+    let refused = resource("Node didn't have enough resource:")
+        .or_else(|| resource("The node had condition:"));
+    let low = resource("low on resource:").or_else(|| {
+        text.contains("low on compute resources")
+            .then(|| "memory".into())
+    });
+    let pressure = ["ttempting to reclaim ", "must evict pod(s) to reclaim "]
+        .iter()
+        .find_map(|mark| resource(mark))
+        .or_else(|| logged(text));
+    let preempted =
+        text.contains("Preempted in order to admit critical pod") || text.contains("Preempted by ");
+    let told = match (&low, &refused, &pressure) {
+        (Some(resource), _, _) | (None, Some(resource), _) | (None, None, Some(resource)) => {
+            resource.clone()
+        }
+        (None, None, None) if own_limit => "ephemeral-storage".into(),
+        (None, None, None) if preempted => "priority".into(),
+        (None, None, None) => return None,
     };
     let resource = match told.as_str() {
         "MemoryPressure" => "memory".to_string(),
@@ -75,6 +89,8 @@ fn eviction(text: &str) -> Option<Reading> {
         available: after(text, "available:"),
         own_limit,
         refused: low.is_none() && refused.is_some(),
+        condition: text.contains("The node had condition:") && low.is_none(),
+        pressure: low.is_none() && refused.is_none() && pressure.is_some(),
         resource,
         containers: Vec::new(),
     };
@@ -95,6 +111,18 @@ fn eviction(text: &str) -> Option<Reading> {
         None => "eviction".into(),
     };
     Some(reading("kubelet's message", label, What::Evicted(eviction)))
+}
+
+/// The kubelet's own log: `"Eviction manager: must evict pod(s) to reclaim" resourceName="memory"`, and
+/// the node's condition.
+fn logged(text: &str) -> Option<String> {
+    if text.contains("viction manager:") {
+        let rest = text.split_once("resourceName=\"")?.1;
+        return Some(rest.split('"').next()?.to_string());
+    }
+    let condition =
+        text.contains("NodeHasInsufficientMemory") || text.contains("KubeletHasInsufficientMemory");
+    condition.then(|| "memory".into())
 }
 
 /// Platforms that tell their limit: Cloud Run, Lambda, Heroku, YARN.
@@ -165,6 +193,9 @@ fn system_oom(text: &str) -> Option<Reading> {
 
 /// What a runtime says of itself.
 pub fn runtime(text: &str) -> Option<Reading> {
+    // Redis ends its lines with a carriage return, which terminals show as `^M`.
+    let text = text.replace("^M", "");
+    let text = text.as_str();
     let rss = [
         "process_resident_memory_bytes ",
         "used_memory_rss:",
@@ -173,63 +204,61 @@ pub fn runtime(text: &str) -> Option<Reading> {
     ]
     .iter()
     .find_map(|word| after(text, word));
-    let runtime =
-        if text.contains("Native Memory Tracking") || text.contains("Java Heap (reserved=") {
-            let total = text.split_once("Total:").map_or(text, |(_, rest)| rest);
-            Runtime {
-                name: "the JVM (Native Memory Tracking)",
-                total: after(total, "committed=")?,
-                live: text
-                    .split_once("Java Heap")
-                    .and_then(|(_, rest)| after(rest, "committed=")),
-                rss,
-            }
-        } else if let Some(total) = after(text, "go_memstats_sys_bytes ") {
-            let live = after(text, "go_memstats_heap_inuse_bytes ");
-            Runtime {
-                name: "Go",
-                total,
-                live,
-                rss,
-            }
-        } else if text.contains("HeapInuse") && text.contains("Sys") {
-            let total = after(text, "\"Sys\"")
-                .or_else(|| after(text, "# Sys"))
-                .or_else(|| after(text, " Sys"))?;
-            Runtime {
-                name: "Go",
-                total,
-                live: after(text, "HeapInuse"),
-                rss,
-            }
-        } else if text.contains("heapTotal") {
-            let rss = after(text, "rss:")
-                .or_else(|| after(text, "\"rss\""))
-                .or(rss);
-            let outside = after(text, "external").unwrap_or(0);
-            let total = after(text, "heapTotal")?.saturating_add(outside);
-            Runtime {
-                name: "Node.js (V8)",
-                total,
-                live: after(text, "heapUsed"),
-                rss,
-            }
-        } else if text.contains("used_memory:") {
-            let total = after(text, "used_memory:")?;
-            Runtime {
-                name: "Redis",
-                total,
-                live: after(text, "used_memory_dataset:"),
-                rss,
-            }
-        } else {
-            return None;
-        };
+    let of = |name, total, live| Runtime {
+        name,
+        total,
+        live,
+        rss,
+    };
+    let runtime = if let Some(total) = tracked(text) {
+        let heap = text
+            .split_once("Java Heap")
+            .and_then(|(_, rest)| after(rest, "committed="));
+        of("the JVM (Native Memory Tracking)", total, heap)
+    } else if let Some(total) = after(text, "go_memstats_sys_bytes ") {
+        of("Go", total, after(text, "go_memstats_heap_inuse_bytes "))
+    } else if let Some(total) = go_sys(text) {
+        let live = ["HeapInuse", "HeapAlloc", "\"Alloc\"", "Alloc"];
+        of("Go", total, live.iter().find_map(|word| after(text, word)))
+    } else if text.contains("heapTotal") {
+        let outside = after(text, "external").unwrap_or(0);
+        let total = after(text, "heapTotal")?.saturating_add(outside);
+        let rss = ["rss:", "\"rss\"", "'rss'"]
+            .iter()
+            .find_map(|word| after(text, word));
+        Runtime {
+            rss: rss.or(of("", 0, None).rss),
+            ..of("Node.js (V8)", total, after(text, "heapUsed"))
+        }
+    } else if text.contains("used_memory:") {
+        let total = after(text, "used_memory:")?;
+        of("Redis", total, after(text, "used_memory_dataset:"))
+    } else {
+        return None;
+    };
     Some(reading(
         "runtime's account",
         runtime.name.into(),
         What::Runtime(runtime),
     ))
+}
+
+/// The total of `jcmd VM.native_memory`, also where its heading is cut off.
+fn tracked(text: &str) -> Option<u64> {
+    let of_jvm = text.contains("Native Memory Tracking") || text.contains("Java Heap (reserved=");
+    let total = text.split_once("Total:").map_or(text, |(_, rest)| rest);
+    of_jvm.then(|| after(total, "committed="))?
+}
+
+/// Go's runtime.MemStats as JSON, as pprof's `# Sys = N`, or printed by hand: `Sys = 150 MiB`.
+fn go_sys(text: &str) -> Option<u64> {
+    let known = ["HeapInuse", "HeapAlloc", "TotalAlloc", "NumGC"];
+    if !known.iter().any(|word| text.contains(word)) {
+        return None;
+    }
+    ["\"Sys\"", "# Sys", " Sys", "\tSys", "\nSys"]
+        .iter()
+        .find_map(|word| after(text, word))
 }
 
 #[cfg(test)]
@@ -268,10 +297,27 @@ mod tests {
             evicted("The node was low on resource: [MemoryPressure].").resource,
             "memory"
         );
+        let disk = evicted("Pod was rejected: The node had condition: [DiskPressure]. ");
         assert_eq!(
-            evicted("The node had condition: [DiskPressure]. ").resource,
-            "ephemeral-storage"
+            (disk.resource.as_str(), disk.refused),
+            ("ephemeral-storage", true)
         );
+        assert_eq!(
+            evicted("The node was low on compute resources.").resource,
+            "memory"
+        );
+        for log in [
+            "eviction_manager.go:377] \"Eviction manager: must evict pod(s) to reclaim\" resourceName=\"memory\"",
+            "eviction_manager.go:346] eviction manager: must evict pod(s) to reclaim memory",
+            "Warning EvictionThresholdMet 3m kubelet Attempting to reclaim memory",
+            "MemoryPressure True KubeletHasInsufficientMemory kubelet has insufficient memory available",
+        ] {
+            let log = evicted(log);
+            assert_eq!((log.resource.as_str(), log.pressure), ("memory", true));
+        }
+        let preempted =
+            evicted("Warning Preempting 1m kubelet Preempted in order to admit critical pod");
+        assert_eq!(preempted.resource, "priority");
         assert!(evicted("Usage of EmptyDir volume \"tmp\" exceeds the limit \"1Gi\". ").own_limit);
         assert!(
             evicted(

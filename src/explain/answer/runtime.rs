@@ -1,0 +1,166 @@
+//! A runtime's own account, alone and beside what others count.
+
+use super::{Answer, Case, compare, share};
+use crate::explain::kinds::{Process, Runtime};
+use crate::explain::{Reading, Scope, What};
+use crate::units::bytes;
+
+/// `By its own account the JVM took 1.2 GiB from the kernel, 800 MiB of it heap in use`.
+fn account(runtime: &Runtime) -> String {
+    let live = runtime.live.map_or(String::new(), |live| {
+        format!(", {} of it heap in use", bytes(live))
+    });
+    format!(
+        "By its own account {} took {} from the kernel{live}",
+        runtime.name,
+        bytes(runtime.total)
+    )
+}
+
+/// What of rss lies outside the account, and the next step.
+fn outside(runtime: &Runtime, rss: u64) -> (String, &'static str) {
+    if rss > runtime.total {
+        return (
+            format!(
+                "; of rss {} the other {} lie outside its account (allocator, stacks, libraries, mapped files)",
+                bytes(rss),
+                share(rss - runtime.total, rss)
+            ),
+            "cat /proc/PID/smaps_rollup tells what the rest is; a native profiler (jemalloc, heaptrack) who took it",
+        );
+    }
+    (
+        format!(
+            "; rss is {}, so part of what it took was never touched, was given back or is swapped out",
+            bytes(rss)
+        ),
+        "compare rss, not the account, with the limit; grep VmSwap /proc/PID/status",
+    )
+}
+
+/// The account alone.
+pub fn alone(case: &Case) -> Option<Answer> {
+    let What::Runtime(runtime) = &case.reading().what else {
+        return None;
+    };
+    let (outside, next) = match runtime.rss {
+        Some(rss) => outside(runtime, rss),
+        None => (
+            "; what the kernel charges to the container is not among these numbers".into(),
+            "grep -E 'VmRSS|RssAnon' /proc/PID/status beside it, and memory.stat of the container",
+        ),
+    };
+    Answer::new(
+        "runtime_account",
+        format!("{}{outside}.", account(runtime)),
+        next,
+    )
+}
+
+/// The account beside a list of processes or what is charged to the container.
+pub fn beside(case: &Case) -> Option<Answer> {
+    let all = case.others();
+    let runtime = all.iter().find_map(|reading| match &reading.what {
+        What::Runtime(runtime) => Some(runtime),
+        _ => None,
+    })?;
+    let rss = runtime.rss.or_else(|| {
+        all.iter().find_map(|reading| match &reading.what {
+            What::Processes(list) => process(runtime, list).map(|process| process.rss),
+            _ => None,
+        })
+    });
+    let charged = all
+        .iter()
+        .filter(|reading| reading.scope == Scope::Cgroup && matches!(reading.what, What::Memory))
+        .find_map(|reading| Some((reading, compare::value(reading)?)));
+    if rss == runtime.rss && charged.is_none() {
+        return None;
+    }
+    let (mut text, mut next) = match rss {
+        Some(rss) => outside(runtime, rss),
+        None => (String::new(), super::NEXT_FILES),
+    };
+    if let Some((reading, value)) = charged {
+        let (clause, step) = charge(reading, value, runtime, rss);
+        text.push_str(&clause);
+        next = step.unwrap_or(next);
+    }
+    Answer::new(
+        "runtime_account",
+        format!("{}{text}.", account(runtime)),
+        next,
+    )
+}
+
+/// What the container is charged beyond the account.
+fn charge(
+    reading: &Reading,
+    value: u64,
+    runtime: &Runtime,
+    rss: Option<u64>,
+) -> (String, Option<&'static str>) {
+    let says = format!(
+        "; {} says {} ({})",
+        compare::called(reading),
+        bytes(value),
+        compare::counts(reading).phrase()
+    );
+    // Known rows beat what the difference of two tools leaves open.
+    let anon = reading.view().rss.filter(|_| reading.version.is_some());
+    if let Some(anon) = anon {
+        let over = anon.saturating_sub(runtime.total);
+        let beyond = if over > anon / 20 {
+            format!(
+                ", {} of it anonymous, so at least {} of heap-like memory lie outside the account",
+                bytes(anon),
+                bytes(over)
+            )
+        } else {
+            format!(
+                ", {} of it anonymous, which the account covers",
+                bytes(anon)
+            )
+        };
+        return (says + &beyond, None);
+    }
+    let known = rss.unwrap_or(runtime.total);
+    let over = value.saturating_sub(known);
+    if over <= value / 20 {
+        return (says + ", which that covers", None);
+    }
+    let of = if rss.is_some() {
+        "in no page of the process"
+    } else {
+        "outside its account"
+    };
+    (
+        format!(
+            "{says}: another {} {of}: page cache, tmpfs, kernel memory{}",
+            bytes(over),
+            if rss.is_some() { ", or another process" } else { ", native allocations" }
+        ),
+        rss.is_none().then_some(
+            "grep -E 'VmRSS|RssAnon|RssFile' /proc/PID/status, and memory.stat of the container: the first tells native memory from cache",
+        ),
+    )
+}
+
+/// The runtime's process in a list: by name, else the only one or the largest by far.
+fn process<'a>(runtime: &Runtime, list: &'a [Process]) -> Option<&'a Process> {
+    let name = match runtime.name {
+        "Redis" => "redis",
+        "Node.js (V8)" => "node",
+        name if name.starts_with("the JVM") => "java",
+        _ => "",
+    };
+    let named = list
+        .iter()
+        .filter(|process| !name.is_empty() && process.name.contains(name))
+        .max_by_key(|process| process.rss);
+    let largest = list.iter().max_by_key(|process| process.rss)?;
+    let rest = list
+        .iter()
+        .fold(0u64, |sum, process| sum.saturating_add(process.rss));
+    named.or((largest.rss >= rest / 2).then_some(largest))
+}

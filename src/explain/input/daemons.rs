@@ -1,0 +1,335 @@
+//! Kills that are not the kernel's: systemd-oomd and earlyoom; and a pod's description that only
+//! says `OOMKilled`.
+
+use crate::explain::kinds::{ByDaemon, Terminated};
+use crate::explain::{Reading, What, number};
+
+/// What the text tells, if anything.
+pub fn read(text: &str) -> Option<Reading> {
+    oomd(text).or_else(|| earlyoom(text))
+}
+
+fn reading(source: &'static str, label: String, killed: ByDaemon) -> Reading {
+    Reading {
+        source,
+        label,
+        what: What::ByDaemon(Box::new(killed)),
+        ..Reading::default()
+    }
+}
+
+/// The text between two marks.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
+    let rest = text.split_once(from)?.1;
+    let line = rest.lines().next()?;
+    line.split_once(to).map(|(inside, _)| inside.trim())
+}
+
+/// `Killed /a.slice/b.scope due to memory pressure for /a.slice being 51.07% > 50.00% for > 20s with
+/// reclaim activity`, `... due to memory used (N) / total (N) and swap used (N) / total (N) being more
+/// than 90.00%`, and the list of candidates.
+fn oomd(text: &str) -> Option<Reading> {
+    if !text.contains("oomd") {
+        return None;
+    }
+    let reason = |line: &str| {
+        line.contains("due to memory pressure for")
+            || line.contains("due to memory used")
+            || line.contains("due to swap used")
+    };
+    let verdicts: Vec<&str> = text.lines().filter(|line| reason(line)).collect();
+    let path = |line: &str| {
+        let from = line
+            .find(" /")
+            .map(|at| at + 1)
+            .or_else(|| line.starts_with('/').then_some(0))?;
+        line[from..].split_whitespace().next().map(str::to_string)
+    };
+    let candidates: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once("Path: ").map(|(_, path)| path.trim()))
+        .collect();
+    let pressure_alone = text
+        .lines()
+        .find(|line| line.contains("Memory pressure for /") && line.contains("% > "));
+    let line = verdicts.last().copied().or(pressure_alone);
+    if line.is_none() && candidates.is_empty() {
+        return None;
+    }
+    let mut killed = ByDaemon {
+        by: "systemd-oomd",
+        done: text.contains("oomd killed") || text.contains("Killed /"),
+        victims: verdicts
+            .iter()
+            .filter_map(|line| path(line.split(" due to ").next()?))
+            .collect(),
+        ..ByDaemon::default()
+    };
+    killed.victims.dedup();
+    if let Some(line) = line {
+        why(line, &mut killed);
+    }
+    // The victim's size stands in the list of candidates, under its path.
+    let victim = killed
+        .victims
+        .last()
+        .map(String::as_str)
+        .or(candidates.first().copied());
+    killed.held = victim.and_then(|victim| usage(text, victim));
+    killed.processes =
+        between(text, "oomd killed ", " process").and_then(|count| count.parse().ok());
+    if killed.victims.is_empty() {
+        killed
+            .victims
+            .extend(candidates.first().map(|path| (*path).to_string()));
+    }
+    let label = killed.victims.last().map_or("systemd-oomd".into(), |path| {
+        format!("systemd-oomd, {}", path.rsplit('/').next().unwrap_or(""))
+    });
+    Some(reading("systemd-oomd", label, killed))
+}
+
+/// Fills in why, from the line that tells it.
+fn why(line: &str, killed: &mut ByDaemon) {
+    killed.of = between(line, "pressure for ", " ").map(str::to_string);
+    killed.pressure = line.split_once("% > ").map(|(before, after)| {
+        let is = before.rsplit(' ').next().unwrap_or("");
+        let limit = after.split('%').next().unwrap_or("");
+        let span = after
+            .split_once("for > ")
+            .map_or("", |(_, span)| span.split_whitespace().next().unwrap_or(""));
+        (format!("{is} %"), format!("{limit} %"), span.to_string())
+    });
+    let pair = |name: &str| {
+        let used = number::parse(between(line, &format!("{name} used ("), ")")?)?;
+        let rest = line.split_once(&format!("{name} used ("))?.1;
+        Some((used, number::parse(between(rest, "total (", ")")?)?))
+    };
+    (killed.memory, killed.swap) = (pair("memory"), pair("swap"));
+}
+
+/// `Current Memory Usage` under a candidate's path.
+fn usage(text: &str, path: &str) -> Option<u64> {
+    let rest = text.split_once(&format!("Path: {path}"))?.1;
+    let rest = rest.split("Path: ").next()?;
+    let size = rest.split_once("Current Memory Usage: ")?.1;
+    number::parse(size.split_whitespace().next()?)
+}
+
+/// `sending SIGTERM to process 1234 uid 1000 "chrome": badness 900, VmRSS 3000 MiB`; before 1.3 `killing
+/// process 1234 "chrome" with signal 15`.
+fn earlyoom(text: &str) -> Option<Reading> {
+    const MARKS: [&str; 4] = [
+        "sending SIGTERM",
+        "sending SIGKILL",
+        "killing process",
+        "Killing process",
+    ];
+    // The first kill is the one that matters: the next often fall to memory not yet given back.
+    let at = MARKS.iter().filter_map(|mark| text.find(mark)).min()?;
+    let (before, rest) = text.split_at(at);
+    let line = rest.lines().next()?;
+    if !line.contains("badness") {
+        return None;
+    }
+    let name = between(line, "\"", "\"")
+        .or_else(|| between(line, "'", "'"))?
+        .to_string();
+    let size = |mark: &str| {
+        let words: Vec<&str> = line
+            .split_once(mark)?
+            .1
+            .trim_start_matches(':')
+            .split_whitespace()
+            .take(2)
+            .collect();
+        number::scale(words.first()?, number::unit(words.get(1)?)?)
+    };
+    let share = |mark: &str| {
+        let rest = before.rsplit_once(mark)?.1;
+        let words: Vec<&str> = rest.split_whitespace().take(4).collect();
+        let unit = number::unit(words.get(3)?)?;
+        let (left, all) = (
+            number::scale(words.first()?, unit)?,
+            number::scale(words.get(2)?, unit)?,
+        );
+        Some((all.checked_sub(left)?, all))
+    };
+    let killed = ByDaemon {
+        by: "earlyoom",
+        done: true,
+        victims: vec![name.clone()],
+        held: size("VmRSS"),
+        memory: share("mem avail:"),
+        swap: share("swap free:").filter(|(_, all)| *all > 0),
+        ..ByDaemon::default()
+    };
+    Some(reading("earlyoom", format!("earlyoom, {name}"), killed))
+}
+
+/// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
+pub fn terminated(text: &str) -> Option<Reading> {
+    let inspected = text.contains("\"OOMKilled\": true") || text.contains("\"OOMKilled\":true");
+    let described = text.lines().any(|line| {
+        let line = line.trim().trim_end_matches(',');
+        (line.starts_with("Reason:")
+            || line.starts_with("reason:")
+            || line.starts_with("\"reason\":"))
+            && line.contains("OOMKilled")
+    });
+    let listed = text
+        .lines()
+        .find(|line| line.split_whitespace().any(|word| word == "OOMKilled"));
+    if !inspected && !described && listed.is_none() {
+        return None;
+    }
+    let at = text.find("OOMKilled").unwrap_or(0);
+    let name = match (described, listed) {
+        (true, _) => container(text, at),
+        (false, Some(line)) => line.split_whitespace().next().map(str::to_string),
+        _ => text
+            .split_once("\"Name\":")
+            .and_then(|(_, rest)| between(rest, "\"", "\""))
+            .map(|name| name.trim_start_matches('/').to_string()),
+    };
+    let limit = limit_below(&text[at..]).or_else(|| inspected.then(|| limit_below(text))?);
+    let count = |mark: &str| {
+        let rest = text[at..].split_once(mark)?.1;
+        rest.split_whitespace()
+            .next()?
+            .trim_end_matches(',')
+            .parse()
+            .ok()
+    };
+    let ended = Terminated {
+        name: name.unwrap_or_else(|| "a container".into()),
+        limit,
+        restarts: count("Restart Count:").or_else(|| count("restartCount:")),
+    };
+    Some(Reading {
+        source: "a pod's status",
+        label: format!("{}, OOMKilled", ended.name),
+        what: What::Terminated(ended),
+        ..Reading::default()
+    })
+}
+
+/// The container whose block a state stands in: in a description the last line above that is a name
+/// and a colon, in a pod's YAML or JSON the `name:` beside it, which comes after the state.
+fn container(text: &str, at: usize) -> Option<String> {
+    let name = |line: &str| {
+        let line = line.trim().trim_start_matches("- ");
+        let name = line
+            .strip_prefix("name:")
+            .or_else(|| line.strip_prefix("\"name\":"))?;
+        Some(name.trim().trim_matches(['"', ',']).to_string())
+    };
+    let above = &text[..text[..at].rfind('\n').unwrap_or(0)];
+    if text.contains("astState:\n") || text.contains("\"lastState\"") {
+        return text[at..]
+            .lines()
+            .find_map(name)
+            .or_else(|| above.lines().rev().find_map(name));
+    }
+    above.lines().rev().find_map(|line| {
+        let name = line.trim().strip_suffix(':')?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        (!name.is_empty() && name.chars().all(plain)).then(|| name.to_string())
+    })
+}
+
+/// The memory limit in the lines below a state.
+fn limit_below(text: &str) -> Option<u64> {
+    if let Some((_, rest)) = text.split_once("\"Memory\":") {
+        let limit = number::parse(rest.split_whitespace().next()?.trim_end_matches([',', '}']))?;
+        return (limit > 0).then_some(limit);
+    }
+    let limits = text
+        .split_once("Limits:")
+        .or_else(|| text.split_once("limits:"))?
+        .1;
+    let end = limits.find("equests:").unwrap_or(limits.len());
+    let memory = limits[..end].split_once("memory:")?.1;
+    number::parse(memory.split_whitespace().next()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn by(text: &str) -> ByDaemon {
+        match read(text).map(|reading| reading.what) {
+            Some(What::ByDaemon(killed)) => *killed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reasons_of_systemd_oomd() {
+        let pressure = by(
+            "systemd-oomd[840]: Killed /user.slice/u.service/app.scope due to memory pressure for /user.slice/u.service being 51.07% > 50.00% for > 20s with reclaim activity\n\
+             systemd[1]: app.scope: systemd-oomd killed 12 process(es) in this unit.\n",
+        );
+        assert_eq!(pressure.victims, ["/user.slice/u.service/app.scope"]);
+        assert_eq!(pressure.of.as_deref(), Some("/user.slice/u.service"));
+        assert_eq!(
+            pressure.pressure,
+            Some(("51.07 %".into(), "50.00 %".into(), "20s".into()))
+        );
+        assert_eq!((pressure.processes, pressure.done), (Some(12), true));
+        let swap = by(
+            "systemd-oomd[1]: Killed /a.slice/b.scope due to memory used (33361305600) / total (33564614656) and swap used (7730941952) / total (8589930496) being more than 90.00%",
+        );
+        assert_eq!(swap.memory, Some((33_361_305_600, 33_564_614_656)));
+        assert_eq!(swap.swap, Some((7_730_941_952, 8_589_930_496)));
+        let candidates = by(
+            "systemd-oomd[1]: Considered 2 cgroups for killing, top candidates were:\n Path: /a/b.service\n Current Memory Usage: 55.5M\n Path: /a/c\n Current Memory Usage: 1G\n",
+        );
+        assert_eq!(
+            (candidates.held, candidates.done),
+            (Some(58_195_968), false)
+        );
+    }
+
+    #[test]
+    fn earlyoom_says_what_was_left() {
+        let killed = by(
+            "earlyoom[685]: mem avail:   549 of 15933 MiB ( 3.45%), swap free:  100 of 2047 MiB ( 4.90%)\n\
+             earlyoom[685]: sending SIGTERM to process 1234 uid 1000 \"chrome\": badness 900, VmRSS 3000 MiB\n",
+        );
+        assert_eq!(killed.victims, ["chrome"]);
+        assert_eq!(killed.held, Some(3000 << 20));
+        assert_eq!(killed.memory, Some((15384 << 20, 15933 << 20)));
+    }
+
+    #[test]
+    fn a_description_names_container_and_limit() {
+        let of = |text: &str| match terminated(text).map(|reading| reading.what) {
+            Some(What::Terminated(ended)) => (
+                ended.name,
+                ended.limit.map(|limit| limit >> 20),
+                ended.restarts,
+            ),
+            other => panic!("{other:?}"),
+        };
+        let described = "Containers:\n  web:\n    Container ID:  docker://1\n    Last State:     Terminated\n      Reason:       OOMKilled\n      Exit Code:    137\n    Restart Count:  5\n    Limits:\n      memory:  512Mi\n    Requests:\n      memory:  256Mi\n";
+        assert_eq!(of(described), ("web".into(), Some(512), Some(5)));
+        let listed = "NAME READY STATUS RESTARTS AGE\nweb-1 0/1 OOMKilled 3 5m\n";
+        assert_eq!(of(listed).0, "web-1");
+        let inspected = "[{\"Name\": \"/web\", \"State\": {\"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 268435456,}}]";
+        assert_eq!(of(inspected), ("web".into(), Some(256), None));
+        assert!(terminated("\"OOMKilled\": false").is_none());
+        assert!(terminated("why was my pod killed? I see OOM").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "(?s).{0,120}", told in "(oomd|Killed /| due to memory pressure for |due to memory used \\(|% > |for > | total \\(|\\)|Path: |Current Memory Usage: |sending SIG|\"|VmRSS |mem avail:|OOMKilled|Reason: |Limits:|memory:|\"Memory\":|[0-9]{1,4}(Mi| MiB|é)?| |\n){0,14}") {
+            for text in [&text, &told] {
+                read(text);
+                terminated(text);
+            }
+        }
+    }
+}
