@@ -3,6 +3,7 @@
 mod common;
 
 use memtide::export::cadvisor::METRICS;
+use memtide::export::orchestrator;
 use memtide::judge::feed::{self, Feed, Scraping};
 use memtide::judge::realism::Realism;
 use memtide::scenario::{self, Overrides};
@@ -33,7 +34,7 @@ fn keys_are_cadvisors_and_labels_are_neutral() {
                 serde_json::from_str(line).unwrap();
             for (key, value) in &object {
                 let name = key.split('{').next().unwrap();
-                let metric = METRICS.iter().any(|m| m.name == name);
+                let metric = METRICS.iter().any(|m| m.name == name) || orchestrator::knows(name);
                 let known =
                     metric || labels.contains(&name) || ["t", "timestamp_ms"].contains(&name);
                 assert!(known, "{}: {key}", shipped.path());
@@ -42,6 +43,41 @@ fn keys_are_cadvisors_and_labels_are_neutral() {
             }
         }
     }
+}
+
+/// Program detectors are given what rules are given beside cAdvisor's metrics.
+#[test]
+fn a_line_has_what_kube_state_metrics_says_of_its_container() {
+    let recording = shipped::find("6.1-v2", "leak").unwrap().read().unwrap();
+    let feed = Feed::new(&recording, &few(), "x");
+    let (mut containers, mut restarts) = (0, Vec::new());
+    for line in text(&feed).lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        if line["container"] == "" {
+            assert!(
+                line.get("kube_pod_container_status_restarts_total")
+                    .is_none()
+            );
+            continue;
+        }
+        let limit = &line["kube_pod_container_resource_limits{node=\"node-1\",resource=\"memory\",unit=\"byte\"}"];
+        assert_eq!(
+            limit.as_f64(),
+            line["container_spec_memory_limit_bytes"].as_f64()
+        );
+        restarts.push(
+            line["kube_pod_container_status_restarts_total"]
+                .as_f64()
+                .unwrap(),
+        );
+        containers += 1;
+    }
+    assert!(containers > 0);
+    assert_eq!(restarts[0], 0.0);
+    assert!(
+        restarts.windows(2).all(|two| two[0] <= two[1]),
+        "{restarts:?}"
+    );
 }
 
 #[test]

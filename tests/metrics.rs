@@ -302,6 +302,26 @@ fn prometheus_reads_a_run_as_it_is_recorded() {
     compare(&prometheus, &recording);
 }
 
+/// The pod's limit is the sum of its containers', as on a captured page (tests/cadvisor_names.rs), and
+/// kube-state-metrics says theirs.
+fn assert_limits(page: &str) {
+    let value = |series: &str| {
+        let line = page.lines().find(|line| line.starts_with(series));
+        let line = line.unwrap_or_else(|| panic!("no {series} in\n{page}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let container = value("container_spec_memory_limit_bytes{container=\"app\"");
+    assert!(container > 0.0);
+    assert_eq!(
+        value("container_spec_memory_limit_bytes{container=\"\""),
+        container
+    );
+    assert_eq!(
+        value("kube_pod_container_resource_limits{container=\"app\""),
+        container
+    );
+}
+
 #[test]
 fn the_page_has_cadvisors_names_types_and_labels() {
     let (_memtide, target) =
@@ -330,6 +350,9 @@ fn the_page_has_cadvisors_names_types_and_labels() {
         "memtide_formula_bytes",
         "memtide_truth_live_bytes",
         "memtide_run_info",
+        "kube_pod_container_resource_limits",
+        "kube_pod_container_status_restarts_total",
+        "kube_pod_status_reason",
     ] {
         assert!(ours.contains_key(name), "no {name} in\n{page}");
     }
@@ -348,6 +371,22 @@ fn the_page_has_cadvisors_names_types_and_labels() {
     ] {
         assert!(series.contains(label), "{series}");
     }
+    // The pod's limit is the sum of its containers', and kube-state-metrics says theirs.
+    let value = |series: &str| {
+        let line = page.lines().find(|line| line.starts_with(series));
+        let line = line.unwrap_or_else(|| panic!("no {series} in\n{page}"));
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    let container = value("container_spec_memory_limit_bytes{container=\"app\"");
+    assert!(container > 0.0);
+    assert_eq!(
+        value("container_spec_memory_limit_bytes{container=\"\""),
+        container
+    );
+    assert_eq!(
+        value("kube_pod_container_resource_limits{container=\"app\""),
+        container
+    );
     // A family's series stand together, under one heading.
     assert_eq!(page.matches("# TYPE ").count(), ours.len());
 }
@@ -362,6 +401,7 @@ fn promtool_finds_on_the_page_nothing_but_a_name_that_is_cadvisors() {
     let page = wait_for("sample", || {
         Some(get(target, "/metrics")).filter(|page| page.contains("container_memory_failcnt{"))
     });
+    assert_limits(&page);
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -100,6 +100,9 @@ pub const FAMILIES: [Family; 19] = [
 /// The name of the node in all recordings.
 const NODE: &str = "node-1";
 
+/// Phases of `kube_pod_status_phase`.
+const PHASES: [&str; 5] = ["Failed", "Pending", "Running", "Succeeded", "Unknown"];
+
 /// Reasons of `kube_pod_status_reason`, as kube-state-metrics lists them.
 const POD_REASONS: [&str; 5] = [
     "Evicted",
@@ -220,7 +223,7 @@ impl Maker<'_> {
             };
             self.of_pods("kube_pod_info", &with(&[("node", NODE)]), Value::Fixed(1.0));
             // The pod runs as long as it is recorded; the other phases are there as 0.
-            for phase in ["Failed", "Pending", "Running", "Succeeded", "Unknown"] {
+            for phase in PHASES {
                 let value = f64::from(u8::from(phase == "Running"));
                 self.of_pods(
                     "kube_pod_status_phase",
@@ -429,6 +432,88 @@ fn ends(recording: &Recording, container: &str) -> Vec<(u64, &'static str)> {
         }
     }
     ends
+}
+
+/// A container as kube-state-metrics knows it while it runs: what an endpoint serves beside cAdvisor's
+/// page.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// Its limit, bytes; its request is the same, as in a pod of class Guaranteed.
+    pub limit: Option<f64>,
+    /// How often it ended.
+    pub restarts: u64,
+    /// Why it ended last, if it did: `OOMKilled`, `Error`.
+    pub last: Option<&'static str>,
+    /// Whether it was ended by an OOM kill that no restart has followed yet.
+    killed: bool,
+}
+
+impl State {
+    /// The OOM killer ended it; the kubelet makes it anew (`restartPolicy: Always`).
+    pub fn oom_killed(&mut self) {
+        if !self.killed {
+            self.killed = true;
+            self.restarts += 1;
+            self.last = Some("OOMKilled");
+        }
+    }
+
+    /// It was made anew: after a kill that is the restart that was counted with it.
+    pub fn restarted(&mut self) {
+        if !std::mem::take(&mut self.killed) {
+            self.restarts += 1;
+            self.last = Some("Error");
+        }
+    }
+
+    /// (metric, its labels beside the container's own, value), sorted by metric. The same as
+    /// [`series`] gives of a recording.
+    pub fn series(&self) -> Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)> {
+        let mut all = Vec::new();
+        for name in [
+            "kube_pod_container_resource_limits",
+            "kube_pod_container_resource_requests",
+        ] {
+            let of = vec![("node", NODE), ("resource", "memory"), ("unit", "byte")];
+            all.extend(self.limit.map(|limit| (name, of, limit)));
+        }
+        for reason in ["Error", "OOMKilled"] {
+            let name = "kube_pod_container_status_last_terminated_reason";
+            let is = f64::from(u8::from(self.last == Some(reason)));
+            all.extend(self.last.map(|_| (name, vec![("reason", reason)], is)));
+        }
+        let restarts = self.restarts as f64;
+        all.push((
+            "kube_pod_container_status_restarts_total",
+            Vec::new(),
+            restarts,
+        ));
+        all.push(("kube_pod_container_status_running", Vec::new(), 1.0));
+        all
+    }
+}
+
+/// (metric, its labels beside the pod's own, value) of a pod that runs and was not evicted.
+pub fn pod_series() -> Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)> {
+    let mut all = vec![("kube_pod_info", vec![("node", NODE)], 1.0)];
+    for phase in PHASES {
+        let value = f64::from(u8::from(phase == "Running"));
+        let of = vec![("node", NODE), ("phase", phase)];
+        all.push(("kube_pod_status_phase", of, value));
+    }
+    for reason in POD_REASONS {
+        all.push((
+            "kube_pod_status_reason",
+            vec![("node", NODE), ("reason", reason)],
+            0.0,
+        ));
+    }
+    all
+}
+
+/// The family of a metric.
+pub fn family(name: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.name == name)
 }
 
 /// Whether one of them has this name.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::export::cadvisor::number;
 use crate::export::labels::selector;
+use crate::export::orchestrator;
 use crate::export::promtool::Round;
 use crate::export::{Dress, Naming, Pages};
 use crate::recording::Recording;
@@ -144,6 +145,7 @@ fn take(pages: &Pages, look: Look) -> Round {
 /// scrape.
 pub fn write(out: &mut impl Write, feed: &Feed) -> io::Result<()> {
     let mut line = String::new();
+    let beside = beside(&feed.pages);
     for round in &feed.rounds {
         for (group, got) in round.got.iter().enumerate() {
             if let Some((sampled, reading)) = got {
@@ -169,12 +171,57 @@ pub fn write(out: &mut impl Write, feed: &Feed) -> io::Result<()> {
                     }
                     line.push_str(&number(value));
                 }
+                let t = feed.pages.nanoseconds(*sampled);
+                for (key, series) in &beside[group] {
+                    if let Some(value) = series.at(feed.pages.recording(), t) {
+                        push_key(&mut line, key);
+                        line.push_str(&number(value));
+                    }
+                }
                 line.push_str("}\n");
                 out.write_all(line.as_bytes())?;
             }
         }
     }
     Ok(())
+}
+
+/// What kube-state-metrics says of each group's container or pod, under its names: the line has their
+/// labels, so only what is beside them stands in the key.
+fn beside(pages: &Pages) -> Vec<Vec<(String, orchestrator::Series)>> {
+    const OWN: [&str; 5] = ["container", "instance", "job", "namespace", "pod"];
+    const INFO: [&str; 2] = ["kube_pod_info", "kube_pod_container_info"];
+    let mut all: Vec<Vec<(String, orchestrator::Series)>> =
+        pages.labels.iter().map(|_| Vec::new()).collect();
+    for series in orchestrator::series(pages) {
+        let label = |name: &str| {
+            let found = series.labels.iter().find(|(label, _)| label == name);
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        if !series.name.starts_with("kube_pod_") || INFO.contains(&series.name) {
+            continue;
+        }
+        let of = pages.labels.iter().position(|labels| {
+            labels.container == label("container")
+                && labels.pod == label("pod")
+                && labels.namespace == label("namespace")
+        });
+        let added = |name: &str| pages.added_labels().any(|(label, _)| label == name);
+        let kept = series
+            .labels
+            .iter()
+            .filter(|(name, _)| !OWN.contains(&name.as_str()) && !added(name));
+        let kept: Vec<(&str, &str)> = kept.map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let key = if kept.is_empty() {
+            series.name.to_string()
+        } else {
+            format!("{}{}", series.name, selector(kept))
+        };
+        if let Some(of) = of {
+            all[of].push((key, series));
+        }
+    }
+    all
 }
 
 fn push_key(line: &mut String, key: &str) {

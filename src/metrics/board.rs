@@ -2,6 +2,7 @@
 
 use crate::export::cadvisor::{Mapper, Metric, Reading, pod_limit};
 use crate::export::labels::{Labels, Naming, WATCHED};
+use crate::export::orchestrator::State;
 use crate::recording::{Group, GroupKind, Header, MISSING};
 use crate::rows::{CgroupVersion, View, ViewIndex};
 use crate::truth::COUNTERS;
@@ -35,7 +36,9 @@ pub(super) struct Shown {
     sampled: bool,
     ended: bool,
     /// The parent of the containers.
-    pod: bool,
+    pub(super) pod: bool,
+    /// What kube-state-metrics would say of it.
+    state: State,
 }
 
 impl Board {
@@ -118,7 +121,29 @@ impl Board {
     pub fn restarted(&mut self, container: &str, now: f64) {
         for shown in self.groups.iter_mut().filter(|g| g.name == container) {
             shown.started = now.floor();
+            shown.state.restarted();
         }
+    }
+
+    /// The OOM killer ended a process of a container.
+    pub fn oom_killed(&mut self, container: &str) {
+        for shown in self.groups.iter_mut().filter(|g| g.name == container) {
+            shown.state.oom_killed();
+        }
+    }
+
+    /// What kube-state-metrics would say of the containers that memtide made, with the limit of each
+    /// reading; nothing of watched ones, which have a kube-state-metrics of their own.
+    pub(super) fn states<'a>(&self, readings: &[(&'a Shown, Reading)]) -> Vec<(&'a Shown, State)> {
+        let made = readings.iter().filter(|_| self.made);
+        let containers = made.filter(|(shown, _)| !shown.pod);
+        containers
+            .map(|(shown, reading)| {
+                let mut state = shown.state.clone();
+                state.limit = reading.limit();
+                (*shown, state)
+            })
+            .collect()
     }
 
     /// What cAdvisor would show of every group that was sampled. The pod's own limit is the sum of

@@ -6,6 +6,7 @@
 use super::board::{Board, Shown};
 use crate::export::cadvisor::{Kind, METRICS, number};
 use crate::export::labels::selector;
+use crate::export::orchestrator;
 use crate::formula::FORMULAS;
 use crate::truth::{COUNTERS, Counter};
 
@@ -17,6 +18,7 @@ impl Board {
     pub fn render(&self) -> String {
         let mut page = String::new();
         self.containers(&mut page);
+        self.orchestrator(&mut page);
         self.formulas(&mut page);
         self.truth(&mut page);
         self.info(&mut page);
@@ -37,6 +39,53 @@ impl Board {
                 }
                 line(page, metric.name, group, metric.labels, &number(value));
             }
+        }
+    }
+
+    /// What kube-state-metrics says beside cAdvisor: public rules join the two.
+    fn orchestrator(&self, page: &mut String) {
+        let readings = self.readings();
+        let mut series: Vec<(&str, String, f64)> = Vec::new();
+        let mut pods: Vec<(&str, &str)> = Vec::new();
+        for (shown, state) in self.states(&readings) {
+            let labels = &shown.labels;
+            let pod = [
+                ("namespace", labels.namespace.as_str()),
+                ("pod", labels.pod.as_str()),
+            ];
+            let own = [("container", labels.container.as_str()), pod[0], pod[1]];
+            let with = |own: &[(&'static str, &str)], more: &[(&'static str, &'static str)]| {
+                let mut all: Vec<(&str, &str)> = own.to_vec();
+                all.extend_from_slice(more);
+                all.sort_unstable();
+                selector(all)
+            };
+            let of_container = state.series();
+            series.extend(
+                of_container
+                    .into_iter()
+                    .map(|(name, more, value)| (name, with(&own, &more), value)),
+            );
+            if !pods.contains(&(pod[0].1, pod[1].1)) {
+                pods.push((pod[0].1, pod[1].1));
+                let of_pod = orchestrator::pod_series();
+                series.extend(
+                    of_pod
+                        .into_iter()
+                        .map(|(name, more, value)| (name, with(&pod, &more), value)),
+                );
+            }
+        }
+        series.sort_by_key(|(name, ..)| *name);
+        let mut headed = "";
+        for (name, labels, value) in &series {
+            if headed != *name {
+                headed = name;
+                if let Some(family) = orchestrator::family(name) {
+                    head(page, family.name, family.kind, family.help);
+                }
+            }
+            page.push_str(&format!("{name}{labels} {}\n", number(*value)));
         }
     }
 

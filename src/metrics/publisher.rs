@@ -71,6 +71,11 @@ impl Observer for Publisher {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Restart { container, .. } => self.board.lock().restarted(container, now()),
+            EventKind::ActorExit {
+                container,
+                oom_killed: true,
+                ..
+            } => self.board.lock().oom_killed(container),
             EventKind::GroupEnd { group, .. } => self.board.lock().ended(*group),
             _ => {}
         }
