@@ -100,12 +100,14 @@ pub enum RuleFileError {
 }
 
 /// Marks of templates: what stands in the text, whose it is, and what to do.
-const TEMPLATES: [(&str, &str, &str); 12] = [
+const TEMPLATES: [(&str, &str, &str); 14] = [
     ("{{ .Values", HELM, RENDER_HELM),
     ("{{ .Release", HELM, RENDER_HELM),
     ("{{ .Chart", HELM, RENDER_HELM),
     ("{{ $.Values", HELM, RENDER_HELM),
     ("{{.Values", HELM, RENDER_HELM),
+    ("{{ required ", HELM, RENDER_HELM),
+    ("{{ template ", HELM, RENDER_HELM),
     ("{{- if .", HELM, RENDER_HELM),
     ("{{- include", HELM, RENDER_HELM),
     ("{{ include", HELM, RENDER_HELM),
@@ -197,7 +199,7 @@ fn other_form(text: &str) -> Option<(usize, &'static str)> {
             "Jsonnet: make YAML of it first (`jsonnet -S`, `mixtool generate alerts`)",
         ));
     }
-    let terraform = ["resource \"", "module \""];
+    let terraform = ["resource \"", "module \"", "locals {", "variable \""];
     terraform
         .iter()
         .any(|word| start.starts_with(word))

@@ -116,7 +116,7 @@ impl RuleFile {
     /// Finds the rules in a text, whatever their frame.
     pub fn parse(text: &str, shown: &str) -> Result<RuleFile, RuleFileError> {
         let text = text.trim_start_matches('\u{feff}');
-        let found = frame::rules(text, shown)?;
+        let found = frame::rules(text, shown).map_err(|error| place::error(error, text))?;
         let mut file = RuleFile {
             shown: shown.to_owned(),
             groups: found.groups,

@@ -1,6 +1,6 @@
 //! Where each rule stands in its file: found by its name, so that it works in every frame.
 
-use super::RuleFile;
+use super::{RuleFile, RuleFileError};
 
 /// Sets the lines of all rules.
 pub fn place(file: &mut RuleFile, text: &str) {
@@ -19,6 +19,16 @@ pub fn place(file: &mut RuleFile, text: &str) {
         rule.expr_line = expr_line(&lines, at) + 1;
         from = at + 1;
     }
+}
+
+/// The error of a rule with the line on which the rule is named.
+pub fn error(error: RuleFileError, text: &str) -> RuleFileError {
+    let RuleFileError::Rule { path, name, what } = error else {
+        return error;
+    };
+    let line = text.lines().position(|line| is_named(line, &name));
+    let path = line.map_or(path.clone(), |line| format!("{path}:{}", line + 1));
+    RuleFileError::Rule { path, name, what }
 }
 
 /// A key of a line of YAML or JSON, and what follows it.

@@ -120,11 +120,19 @@ fn what_is_not_rendered_is_called_what_it_is() {
         ("- alert: A\n expr: up\n", vec!["r.yaml:", "indentation"]),
         (
             "- alert: A\n  exprr: up\n- alert: B\n  expr: up\n",
-            vec!["A: it has no `expr`", "exprr"],
+            vec!["r.yaml:1: A: it has no `expr`", "exprr"],
         ),
         (
             "- alert: A\n  expr: up\n  for: 5 minutes\n",
-            vec!["A: `for: 5 minutes` is no duration"],
+            vec!["r.yaml:1: A: `for: 5 minutes` is no duration"],
+        ),
+        (
+            "groups:\n- rules:\n  - alert: A\n    expr: up\n    labels:\n      tier: {{ required \"no tier\" .Values.tier }}\n",
+            vec!["r.yaml:6", "Helm"],
+        ),
+        (
+            "locals {\n\tpod_rules = [\n\t\t{\n\t\t\talert = \"A\"\n\t\t}\n\t]\n}\n",
+            vec!["Terraform"],
         ),
         (
             "kind: ConfigMap\ndata: {a: b}\n",
