@@ -241,7 +241,11 @@ fn container(text: &str, at: usize) -> Option<String> {
 /// The memory limit in the lines below a state.
 fn limit_below(text: &str) -> Option<u64> {
     if let Some((_, rest)) = text.split_once("\"Memory\":") {
-        let limit = number::parse(rest.split_whitespace().next()?.trim_end_matches([',', '}']))?;
+        let limit = number::parse(
+            rest.split_whitespace()
+                .next()?
+                .trim_end_matches([',', '}', ']']),
+        )?;
         return (limit > 0).then_some(limit);
     }
     let limits = text
