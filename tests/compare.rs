@@ -19,6 +19,18 @@ fn comparison(args: &[&str]) -> Value {
     document["comparisons"][0].clone()
 }
 
+/// The set-ups, as the folders of `recordings/`.
+fn setups_of_the_folder() -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    let entries = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+    let names = entries
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_string());
+    let names: Vec<String> = names.collect();
+    assert!(names.len() > 1, "{names:?}");
+    names
+}
+
 /// One recording of the binary as a file, as a user's own run would be.
 fn exported(dir: &Path, setup: &str, scenario: &str) -> String {
     let to = dir.to_str().unwrap();
@@ -139,14 +151,8 @@ fn the_list_counts_what_is_there() {
         text.contains(&format!("{} recordings of", list.len())),
         "{text}"
     );
-    for setup in [
-        "6.1-v1",
-        "6.1-v2",
-        "6.1-v2-mglru",
-        "6.12-v2",
-        "6.12-v2-mglru",
-    ] {
-        assert!(list.iter().any(|r| r["setup"] == setup), "{setup}");
+    for setup in setups_of_the_folder() {
+        assert!(list.iter().any(|r| r["setup"] == *setup), "{setup}");
         assert!(text.contains(&format!("\n{setup} ")), "{text}");
     }
     for r in list {
@@ -162,5 +168,205 @@ fn docs_kernels_md_is_what_the_recordings_give() {
     assert!(
         kept == stdout(&["generate", "kernels-doc"]),
         "docs/kernels.md is not current: memtide generate kernels-doc > docs/kernels.md"
+    );
+}
+
+/// Of the reasons that are known of a step, those of the set-ups shown are told, each with its name.
+#[test]
+fn a_reason_is_told_of_the_set_ups_shown_and_of_no_others() {
+    let all = setups_of_the_folder();
+    let (mut told, mut silent) = (0, 0);
+    for (a, first) in all.iter().enumerate() {
+        for second in &all[a + 1..] {
+            let c = comparison(&[
+                "compare",
+                "--scenario",
+                "log-write",
+                "--setup",
+                first,
+                "--setup",
+                second,
+                "--format",
+                "json",
+            ]);
+            for run in c["runs"].as_array().unwrap() {
+                for sentence in run["sentences"].as_array().unwrap() {
+                    let Some(known) = sentence["known"].as_str() else {
+                        silent += 1;
+                        continue;
+                    };
+                    let named = all.iter().filter(|name| {
+                        let (one, more) = (format!("on {name}: "), format!("on {name}, "));
+                        known.contains(&one) || known.contains(&more)
+                    });
+                    let named: Vec<_> = named.collect();
+                    assert!(!named.is_empty(), "of whom? {known}");
+                    for name in named {
+                        assert!(
+                            [first, second].contains(&name),
+                            "{first}, {second}: {known}"
+                        );
+                    }
+                    told += 1;
+                }
+            }
+        }
+    }
+    assert!(
+        told > 0,
+        "no reason was told ({silent} differences have none)"
+    );
+}
+
+/// A made-up set-up: a shipped one's recordings under another name, said to be of another kernel.
+fn made_up(dir: &Path, name: &str, kernel: &str, scenarios: &[(&str, &str)]) {
+    use std::io::{Read, Write};
+    let folder = dir.join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (setup, scenario) in scenarios {
+        let packed = memtide::shipped::find(setup, scenario).unwrap().packed;
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(packed)
+            .read_to_string(&mut text)
+            .unwrap();
+        let (header, rest) = text.split_once('\n').unwrap();
+        let mut header: Value = serde_json::from_str(header).unwrap();
+        header["host"]["setup"] = name.into();
+        header["host"]["kernel"] = kernel.into();
+        let file = std::fs::File::create(folder.join(format!("{scenario}.jsonl.gz"))).unwrap();
+        let mut file = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        write!(file, "{header}\n{rest}").unwrap();
+        file.finish().unwrap();
+    }
+}
+
+/// `memtide` with a folder of recordings of one's own.
+fn with_folder(dir: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::cargo_bin("memtide")
+        .unwrap()
+        .env("MEMTIDE_RECORDINGS", dir)
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// The set-ups whose recordings the made-up ones are: by what they are, not by name.
+fn classic_and_mglru() -> (&'static str, &'static str) {
+    use memtide::host::Lru::Mglru;
+    let classic = memtide::shipped::usual().expect("a classic LRU on cgroup v2 is shipped");
+    let mglru = memtide::shipped::of_scenario("log-read-twice")
+        .find(|one| one.read().unwrap().header.host.lru == Mglru);
+    (classic, mglru.expect("an MGLRU is shipped").setup)
+}
+
+/// A new set-up is a folder, and an entry where it differs: no line of code.
+#[test]
+fn a_made_up_set_up_is_listed_compared_and_documented_from_its_folder_alone() {
+    let (classic, mglru) = classic_and_mglru();
+    let dir = tempfile::tempdir().unwrap();
+    let name = "5.15-v2-madeup";
+    // It behaves as the classic LRU does, but for one scenario, where it is like MGLRU.
+    let files = [
+        (classic, "leak"),
+        (classic, "log-write"),
+        (mglru, "log-read-twice"),
+    ];
+    made_up(dir.path(), name, "5.15.0-madeup", &files);
+    let run = |args: &[&str]| {
+        let (code, out, err) = with_folder(dir.path(), args);
+        assert_eq!(code, Some(0), "{args:?}: {err}");
+        out
+    };
+    let shipped = setups_of_the_folder();
+    for text in [run(&["recordings"]), run(&["list", "--setups"])] {
+        for setup in shipped.iter().map(String::as_str).chain([name]) {
+            assert!(text.contains(setup), "no {setup} in {text}");
+        }
+    }
+    // By its kernel's age, between those shipped.
+    let list: Value = serde_json::from_str(&run(&["list", "--json"])).unwrap();
+    let leak = list.as_array().unwrap();
+    let leak = leak.iter().find(|line| line["name"] == "leak").unwrap();
+    let order: Vec<&str> = leak["recordings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s.as_str().unwrap())
+        .collect();
+    let at = |name: &str| order.iter().position(|s| *s == name).unwrap();
+    assert!(at(name) < at(classic), "{order:?}");
+    let compared = run(&[
+        "compare",
+        "--scenario",
+        "leak",
+        "--setup",
+        classic,
+        "--setup",
+        name,
+    ]);
+    assert!(compared.contains("5.15-v2-madeup"), "{compared}");
+
+    // Where it differs without an entry, the page is refused, and what to add is said.
+    let (code, _, err) = with_folder(dir.path(), &["generate", "kernels-doc"]);
+    assert_eq!(code, Some(2), "{err}");
+    for part in [name, "log-read-twice", "differences.toml"] {
+        assert!(err.contains(part), "no {part} in {err}");
+    }
+    let why = "Made up for a test, it keeps what is read twice on the inactive list.";
+    let entry = |steps: &str| {
+        format!(
+            "[[setup]]\nname = \"{name}\"\nabout = \"made up.\"\n[[difference]]\nscenario = \"log-read-twice\"\n\
+             steps = [{steps}]\nsetups = [\"{name}\"]\nwhy = \"{why}\"\nsource = \"nothing\"\n"
+        )
+    };
+    let notes = dir.path().join("differences.toml");
+    std::fs::write(&notes, entry("\"read twice\", \"write on\"")).unwrap();
+    let page = run(&["generate", "kernels-doc"]);
+    for part in [
+        &format!("| {name} | 5.15.0-madeup | v2 |"),
+        why,
+        &format!("\n{name}: made up."),
+    ] {
+        assert!(page.contains(part), "no {part:?} in the page");
+    }
+    let compared = run(&[
+        "compare",
+        "--scenario",
+        "log-read-twice",
+        "--setup",
+        classic,
+        "--setup",
+        name,
+    ]);
+    assert!(
+        compared.contains(&format!("on {name}: {why}")),
+        "{compared}"
+    );
+
+    // What can't be read is told with its line, by every command.
+    std::fs::write(&notes, "[[difference]]\nscenario = 3\n").unwrap();
+    let (code, _, err) = with_folder(dir.path(), &["list"]);
+    assert!(code == Some(2) && err.contains("line 2"), "{err}");
+}
+
+#[test]
+fn a_folder_without_recordings_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, err) = with_folder(dir.path(), &["list"]);
+    assert!(
+        code == Some(2) && err.contains("SET-UP/SCENARIO.jsonl.gz"),
+        "{err}"
+    );
+    let missing = dir.path().join("missing");
+    let (code, _, err) = with_folder(&missing, &["list"]);
+    assert!(
+        code == Some(2) && err.contains("MEMTIDE_RECORDINGS") && err.contains("missing"),
+        "{err}"
     );
 }

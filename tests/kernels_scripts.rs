@@ -81,6 +81,32 @@ fn a_wrong_command_ends_with_2_and_says_what_would_be_right() {
     assert!(out.contains("--setup NAME"), "{out}");
 }
 
+/// A set-up that is a folder of recordings without a recipe can't be booted, and that is said.
+#[test]
+fn a_set_up_that_is_data_is_refused_in_words() {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    let mut refused = 0;
+    for entry in std::fs::read_dir(&recordings).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        // The host's own recordings are of a machine, not of a recipe: they are data elsewhere.
+        if !path.is_dir() || scripts().join("setups").join(name).exists() {
+            continue;
+        }
+        let (code, out, err) = run(&["--setup", name, "leak"]);
+        assert_eq!(code, Some(2), "{name}: {err}");
+        for part in [name, "is data", "no recipe"] {
+            assert!(err.contains(part), "{name}: no {part:?} in {err}");
+        }
+        assert!(out.is_empty(), "{name}: {out}");
+        refused += 1;
+    }
+    assert!(
+        refused > 0,
+        "every set-up can be booted: this test checks nothing"
+    );
+}
+
 #[test]
 fn every_set_up_says_which_kernel_and_which_memory_controller() {
     for entry in std::fs::read_dir(scripts().join("setups")).unwrap() {

@@ -117,7 +117,8 @@ fn the_published_schemas_accept_every_overlay_and_know_every_field() {
             .unwrap()
     };
     for version in &versions {
-        for overlay in OVERLAYS {
+        // The watch is no Job, and a ServiceMonitor's schema is not Kubernetes' own.
+        for overlay in OVERLAYS.into_iter().chain(["overlays/watch"]) {
             let output = validate(version, &rendered(overlay));
             assert!(
                 output.status.success(),

@@ -31,6 +31,12 @@ fn demo() {
             false,
         ),
         (
+            "article.png",
+            "log-write --setup 3.10-v1 --versus 6.12-v2-mglru",
+            "4/6 delete",
+            true,
+        ),
+        (
             "versus.png",
             "log-read-twice --setup 6.1-v2 --versus 6.12-v2-mglru",
             "4/5 write on",

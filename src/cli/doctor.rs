@@ -8,7 +8,7 @@ use crate::harness;
 use crate::host::Doctor;
 use crate::report::{Align, Style, Table};
 use crate::scenario::{self, Overrides};
-use crate::sys::probe::MadvFree;
+use crate::sys::probe;
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -88,15 +88,10 @@ fn facts(doctor: &Doctor, workdir: &str) -> Table {
     );
     row(
         "MADV_FREE",
-        match crate::sys::probe::madv_free_kind() {
-            Some(MadvFree::Lazily) => "lazy: a freed page stays in rss until it is needed",
-            Some(MadvFree::AtOnce) => {
-                "frees at once, like MADV_DONTNEED (before 4.12 without swap)"
-            }
-            Some(MadvFree::Refused) => "the kernel refuses it (EINVAL; before 4.5)",
-            None => "unknown: no page to try it on",
-        }
-        .into(),
+        probe::madv_free_kind().map_or_else(
+            || "unknown: no page to try it on".into(),
+            |kind| kind.to_string(),
+        ),
     );
     let block = facts
         .block_size

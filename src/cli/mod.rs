@@ -105,6 +105,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logger::start(cli.verbose);
+    if let Err(error) = recordings::add() {
+        return exit::report(&error);
+    }
     let Some(command) = cli.command else {
         return alone();
     };

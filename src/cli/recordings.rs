@@ -1,4 +1,4 @@
-//! `memtide recordings`: the recordings in the binary.
+//! `memtide recordings`: the recordings in the binary, and those added to them.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::Exit;
+use crate::compare;
 use crate::shipped::{self, Shipped};
+
+/// A folder `SET-UP/SCENARIO.jsonl.gz` whose recordings every command takes as shipped ones.
+const FOLDER: &str = "MEMTIDE_RECORDINGS";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,6 +35,19 @@ enum Format {
     Human,
     /// An object a recording.
     Json,
+}
+
+/// Adds the folder that the environment names, if it does.
+///
+/// # Errors
+/// If something in it can't be read: a set-up that is left out without a word would be a wrong table.
+pub fn add() -> anyhow::Result<()> {
+    let Some(folder) = std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) else {
+        return Ok(());
+    };
+    let folder = PathBuf::from(folder);
+    shipped::add(&folder).context(FOLDER)?;
+    compare::check_notes().with_context(|| format!("{FOLDER}: {}", folder.display()))
 }
 
 /// Lists them, or writes them out.

@@ -106,6 +106,9 @@ fn steps(s: &Scenario) -> String {
             }
         }
     }
+    for across in s.across_pages() {
+        out.push_str(&format!("\n{}\n", wrap(&format!("Note: {across}."), 88)));
+    }
     out
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::render::{grid, markdown_mark, markdown_table};
-use super::{Comparison, Difference, Row, Sheet, differences};
+use super::{Comparison, Difference, Row, Sheet, abouts, differences};
 
 /// Why the page can't be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,7 @@ pub fn kernels_doc(comparisons: &[Comparison]) -> Result<String, DocError> {
     let (other, same): (Vec<_>, Vec<_>) = comparisons.iter().partition(|c| c.differs());
     let mut out = String::from(HEAD);
     out.push_str(&setups(comparisons));
+    out.push_str(&told(comparisons));
     out.push_str("\n## What differs\n");
     for comparison in other {
         scenario(&mut out, comparison);
@@ -105,10 +106,8 @@ the end of each step where set-ups differ; bold is what lies further than 2 % of
 what most of them show, italic what is as far away because the machine had done other work by then
 (a step that lasts for a time does less on a slow one). `memtide compare --scenario NAME` shows the
 whole of one scenario, `memtide compare FILE --against shipped` holds a run of your own against these.
-
-3.10-v1 is data: scenarios run once each in QEMU (2 CPUs, 2 GiB, no swap, ext4 with 4 KiB blocks) on a public tree of
-3.10.0-1160 (RHEL and CentOS 7.9; mm/ and fs/ unchanged) with a small configuration of its own: memcg with kmem and
-swap accounting, THP, SMP, NUMA, no kmem limits. Bytes hold, times are an emulator's. Nothing here builds or boots it.
+A set-up of your own is a folder: with `MEMTIDE_RECORDINGS=DIR` every command takes the recordings
+`DIR/SET-UP/SCENARIO.jsonl.gz` beside these, and `DIR/differences.toml` says where they differ.
 
 ";
 
@@ -135,6 +134,18 @@ fn setups(comparisons: &[Comparison]) -> String {
         }
     }
     markdown_table(&rows)
+}
+
+/// What is to be told of the set-ups shown, a paragraph each.
+fn told(comparisons: &[Comparison]) -> String {
+    let shown = |name: &str| {
+        let mut runs = comparisons.iter().flat_map(|c| &c.runs);
+        runs.any(|run| run.label == name)
+    };
+    let shown = abouts().iter().filter(|about| shown(&about.name));
+    shown
+        .map(|about| format!("\n{}: {}\n", about.name, about.about.trim()))
+        .collect()
 }
 
 /// Steps (and `outcome`) with the columns that differ there, over all values.

@@ -18,7 +18,7 @@ mod tests;
 mod wire;
 mod words;
 
-pub use differences::{Difference, differences};
+pub use differences::{About, Difference, NotesError, abouts, check_notes, differences};
 pub use kernels_doc::{DocError, kernels_doc};
 pub use likeness::likeness;
 pub use nearest::nearest;

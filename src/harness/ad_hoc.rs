@@ -27,6 +27,7 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
     let actor = Actor {
         name: "command".into(),
         outside: false,
+        cpu: None,
         steps: vec![step],
     };
     bare(&command.join(" "), "app", limit, interval, vec![actor])
@@ -107,6 +108,7 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
     let actor = |name: &str, outside, step| Actor {
         name: name.into(),
         outside,
+        cpu: None,
         steps: vec![step],
     };
     let actors = vec![actor("service", false, serve), actor(LOAD, true, load)];

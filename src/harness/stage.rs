@@ -114,6 +114,7 @@ impl<'a> Stage<'a> {
                     &format!("{}/{}", container.name, actor.name),
                 ),
                 workdir: workdir.to_path_buf(),
+                cpu: actor.cpu,
                 steps: actor.steps.iter().map(|s| self.planned(s)).collect(),
             };
             let line = serde_json::to_string(&plan).map_err(|error| failed(error.into()))?;

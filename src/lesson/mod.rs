@@ -140,6 +140,9 @@ fn steps(out: &mut String, scenario: &Scenario) {
             out.push('\n');
         }
     }
+    for across in scenario.across_pages() {
+        line(out, format_args!("Note: {across}.\n"));
+    }
 }
 
 fn measured(scenario: &Scenario) -> Result<String, LessonError> {
@@ -164,7 +167,7 @@ fn measured(scenario: &Scenario) -> Result<String, LessonError> {
     }
     out.push_str(&figures::across(scenario, &runs));
     // One set-up in full: the classic LRU on cgroup v2 is what most nodes run.
-    let reference = runs.iter().find(|(setup, _)| *setup == "6.1-v2");
+    let reference = runs.iter().find(|(_, r)| shipped::is_usual(&r.header.host));
     if let Some((setup, recording)) = reference.or(runs.first()) {
         out.push_str(&figures::in_full(scenario, setup, recording));
     }

@@ -190,7 +190,7 @@ pub fn analyze(scenario: &Scenario, recording: &Recording, path: Option<String>)
                 .map(|(group, rows)| (group.clone(), rows.clone().into()))
                 .collect(),
         ),
-        warnings: warnings(recording),
+        warnings: warnings(scenario, recording),
         harness: footer.map(|f| f.harness.clone()),
     }
 }
@@ -254,14 +254,18 @@ fn split(checked: Vec<expect::Checked>) -> (Vec<Expected>, Vec<NotHere>) {
     (expectations, not_here)
 }
 
-fn warnings(recording: &Recording) -> Vec<String> {
-    recording
+/// What the run warned of, and what its scenario does that older kernels take otherwise.
+fn warnings(scenario: &Scenario, recording: &Recording) -> Vec<String> {
+    let warned = recording
         .events
         .iter()
         .filter_map(|event| match &event.kind {
             EventKind::Warning { text, .. } => Some(text.clone()),
             _ => None,
-        })
+        });
+    let across = scenario.across_pages();
+    warned
+        .chain(across.iter().map(ToString::to_string))
         .collect()
 }
 

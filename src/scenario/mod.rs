@@ -3,6 +3,7 @@
 //! These are the domain types, sizes resolved and checked. The TOML a person writes is in `wire`
 //! and becomes these in one place, `lower`, where the spans for error messages are at hand.
 
+mod across;
 mod catalogue;
 mod condition;
 mod diagnostic;
@@ -15,6 +16,7 @@ mod spec;
 mod suggest;
 mod wire;
 
+pub use across::Across;
 pub use catalogue::{ARTICLE, CatalogueEntry, catalogue, find};
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub use lower::values;

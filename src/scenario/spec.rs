@@ -76,6 +76,8 @@ pub struct Actor {
     /// Whether it works outside of the container's cgroup, as a client on another machine would:
     /// what it holds and what it reads and writes is not charged to the container.
     pub outside: bool,
+    /// The one CPU it runs on, as an index into those that memtide may use; none is any of them.
+    pub cpu: Option<usize>,
     /// What it does.
     pub steps: Vec<Step>,
 }

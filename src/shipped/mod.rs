@@ -1,9 +1,16 @@
 //! The recordings that come with memtide: one folder a set-up, in the binary.
 //!
 //! A set-up here is nothing but a folder of `recordings/`: a kernel that can't be booted by
-//! `scripts/kernels` is added by its files alone.
+//! `scripts/kernels` is added by its files alone. A folder of the same shape can be added to a
+//! binary that is already built ([`add`]).
+
+mod added;
+
+pub use added::{AddError, NOTES, Notes, add, notes};
 
 use crate::recording::{ReadError, Recording, read_bytes};
+use crate::rows::CgroupVersion;
+use crate::{host::HostFacts, host::Lru};
 
 /// One recording of the catalogue on one set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +41,21 @@ impl Shipped {
     }
 }
 
+/// Those in the binary and those added, in no order; of a set-up that was added only the latter.
+fn entries() -> impl Iterator<Item = &'static Shipped> {
+    let added = added::entries();
+    let is_added = |setup: &str| added.iter().any(|s| s.setup == setup);
+    ENTRIES
+        .iter()
+        .filter(move |s| !is_added(s.setup))
+        .chain(added)
+}
+
 /// All shipped recordings, by set-up (in the order of [`setups`]) and scenario.
 pub fn all() -> impl Iterator<Item = &'static Shipped> {
     setups()
         .into_iter()
-        .flat_map(|setup| ENTRIES.iter().filter(move |s| s.setup == setup))
+        .flat_map(|setup| entries().filter(move |s| s.setup == setup))
 }
 
 /// The recordings of one scenario, by set-up.
@@ -48,17 +65,32 @@ pub fn of_scenario(name: &str) -> impl Iterator<Item = &'static Shipped> {
 
 /// The recording of one scenario on one set-up.
 pub fn find(setup: &str, scenario: &str) -> Option<&'static Shipped> {
-    ENTRIES
-        .iter()
-        .find(|s| s.setup == setup && s.scenario == scenario)
+    entries().find(|s| s.setup == setup && s.scenario == scenario)
 }
 
 /// The names of all set-ups, old kernels first: 3.10 before 6.1 before 6.12.
 pub fn setups() -> Vec<&'static str> {
-    let mut names: Vec<&str> = ENTRIES.iter().map(|s| s.setup).collect();
+    let mut names: Vec<&str> = entries().map(|s| s.setup).collect();
     names.sort_by_key(|name| (crate::host::parse_kernel_version(name), *name));
     names.dedup();
     names
+}
+
+/// Whether a machine is what pages and tests that need one set-up speak of: the classic LRU on
+/// cgroup v2, as most nodes run, on a kernel without what changed before 4.7.
+pub fn is_usual(host: &HostFacts) -> bool {
+    host.cgroup == CgroupVersion::V2
+        && host.lru == Lru::Classic
+        && host.kernel_version() >= (4, 7, 0)
+}
+
+/// The oldest set-up that [`is_usual`]; none if none of them is, or its recordings can't be read.
+pub fn usual() -> Option<&'static str> {
+    setups().into_iter().find(|setup| {
+        let first = entries().find(|s| s.setup == *setup);
+        let recording = first.and_then(|shipped| shipped.read().ok());
+        recording.is_some_and(|r| is_usual(&r.header.host))
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +106,15 @@ mod tests {
             .collect();
         assert!(versions.is_sorted(), "{names:?}");
         assert_eq!(all().count(), ENTRIES.len());
+    }
+
+    #[test]
+    fn the_usual_set_up_is_the_oldest_on_v2_with_the_classic_lru() {
+        let usual = usual().expect("one of them is usual");
+        for setup in setups().into_iter().take_while(|name| *name != usual) {
+            let host = all().find(|s| s.setup == setup).unwrap().read().unwrap();
+            assert!(!is_usual(&host.header.host), "{setup} comes before {usual}");
+        }
     }
 
     /// A row that a kernel gave is in the table of rows, which doesn't say that a later kernel

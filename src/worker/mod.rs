@@ -1,6 +1,7 @@
 //! The worker side: this binary again, inside the container's cgroup, doing one actor's steps.
 
 mod command;
+pub mod cpus;
 pub mod protocol;
 mod run;
 

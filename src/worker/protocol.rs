@@ -18,6 +18,8 @@ pub struct Plan {
     pub seed: u64,
     /// The pod's work directory: every file lives below it.
     pub workdir: std::path::PathBuf,
+    /// The one CPU it runs on, as an index into those that it may use; none is any of them.
+    pub cpu: Option<usize>,
     /// The steps in order.
     pub steps: Vec<PlannedStep>,
 }

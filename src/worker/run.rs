@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use super::ARGUMENT;
 use super::protocol::{Message, Order, Plan, Report, Status};
+use super::{ARGUMENT, cpus};
 use crate::sys::fd;
 use crate::truth::Page;
 use crate::workload::{Context, WorkError};
@@ -33,6 +33,8 @@ enum WorkerError {
     Plan(String),
     #[error("cannot read the order {line:?}: {error}")]
     Order { line: String, error: String },
+    #[error("cannot run on CPU {0} of those that may be used: {1}")]
+    Cpu(usize, nix::Error),
     #[error("cannot talk to the harness: {0}")]
     Pipe(#[from] io::Error),
 }
@@ -51,6 +53,9 @@ fn serve() -> Result<(), WorkerError> {
     }
     let plan: Plan =
         serde_json::from_str(&line).map_err(|error| WorkerError::Plan(error.to_string()))?;
+    if let Some(cpu) = plan.cpu {
+        cpus::stay_on(cpu).map_err(|reason| WorkerError::Cpu(cpu, reason))?;
+    }
     let mut context = Context::new(truth, plan.workdir.clone(), plan.seed);
     // What is allocated from here on belongs to a step, not to the start.
     let mut answer = Vec::with_capacity(4096);

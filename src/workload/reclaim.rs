@@ -49,3 +49,27 @@ fn refused(reached: Reached, path: &Path, error: &io::Error) -> WorkError {
         _ => reached.failed(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel answers on a machine that can't do it, with the path and what must be told.
+    #[test]
+    fn a_kernel_that_cannot_is_a_skip_in_words() {
+        let nothing = Reached::new(1, 0, Unit::Ops);
+        let path = Path::new("/sys/fs/cgroup/memory/x/memory.force_empty");
+        let of = |errno| refused(nothing, path, &io::Error::from_raw_os_error(errno));
+        let busy = of(nix::libc::EBUSY);
+        assert!(matches!(busy, WorkError::Skipped { .. }), "{busy}");
+        let text = busy.to_string();
+        assert!(text.contains("while a process is in it"), "{text}");
+        assert!(!text.contains('/') && !text.contains("os error"), "{text}");
+        let missing = of(nix::libc::ENOENT);
+        assert!(matches!(missing, WorkError::Skipped { .. }), "{missing}");
+        assert!(missing.to_string().contains("can't be asked"), "{missing}");
+        assert!(matches!(of(nix::libc::EROFS), WorkError::Skipped { .. }));
+        // Anything else is no matter of the kernel's age.
+        assert!(matches!(of(nix::libc::EIO), WorkError::Failed { .. }));
+    }
+}

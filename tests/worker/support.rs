@@ -106,6 +106,7 @@ impl Worker {
             actor: "app".into(),
             seed: 42,
             workdir: dir.into(),
+            cpu: None,
             steps: steps
                 .iter()
                 .enumerate()

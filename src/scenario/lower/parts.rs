@@ -16,7 +16,7 @@ impl Reader<'_> {
             .sane(at.span.clone(), size.resolve(self.limit), least)
     }
 
-    /// How much a log gets. A share of the limit is cut to whole pages (of 64 KiB, which are whole
+    /// How much is written, or allocated, in all. A share of the limit is cut to whole pages (of 64 KiB, which are whole
     /// ones on every machine; below that to 4 KiB): a total that ends inside a page makes all
     /// page-sized writes of the next step lie across two pages, and before 4.7 the second write to a
     /// page makes it active. Sizes in bytes are taken as they are.

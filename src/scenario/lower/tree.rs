@@ -21,6 +21,8 @@ const LEAST_LIMIT: u64 = 1 << 20;
 const MOST_CONTAINERS: usize = 32;
 const MOST_ACTORS: usize = 32;
 const MOST_STEPS: usize = 500;
+/// What sched_setaffinity(2) takes with the C library's set of CPUs.
+const MOST_CPUS: u64 = 1024;
 
 /// A container whose steps do not know yet what they wait for.
 pub struct Draft {
@@ -151,7 +153,8 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
     let mut seen = BTreeSet::new();
     if !c.steps.is_empty() {
         seen.insert(ONLY_ACTOR.to_string());
-        actor(cx, &mut draft, (ONLY_ACTOR, false), c.steps, scope);
+        let who = (ONLY_ACTOR, false, None);
+        actor(cx, &mut draft, who, c.steps, scope);
     }
     for a in c.actors {
         label(cx, &a.value.name, "actor");
@@ -160,7 +163,8 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
             let message = format!("actor `{}` does nothing", a.value.name.value);
             cx.error(Diagnostic::at(a.value.name.span.clone(), message));
         }
-        let who = (a.value.name.value.as_str(), a.value.outside);
+        let cpu = a.value.cpu.as_ref().and_then(|at| cpu(cx, at));
+        let who = (a.value.name.value.as_str(), a.value.outside, cpu);
         actor(cx, &mut draft, who, &a.value.step, scope);
     }
     draft
@@ -205,7 +209,7 @@ fn limit(cx: &mut Context, written: Option<&At<WireBytes>>, overrides: Overrides
 fn actor(
     cx: &mut Context,
     draft: &mut Draft,
-    (name, outside): (&str, bool),
+    (name, outside, cpu): (&str, bool, Option<usize>),
     steps: &[At<WireStep>],
     scope: &Scope,
 ) {
@@ -242,8 +246,19 @@ fn actor(
     draft.container.actors.push(Actor {
         name: name.into(),
         outside,
+        cpu,
         steps: done,
     });
+}
+
+fn cpu(cx: &mut Context, at: &At<u64>) -> Option<usize> {
+    if at.value >= MOST_CPUS {
+        cx.error(
+            Diagnostic::at(at.span.clone(), format!("CPU {} is out of range", at.value))
+                .label(format!("from 0 to {}", MOST_CPUS - 1)),
+        );
+    }
+    usize::try_from(at.value).ok()
 }
 
 /// Names of containers and actors become directories, rows and labels of metrics.

@@ -184,7 +184,7 @@ impl Reader<'_> {
             live: self.size(&w.live, 1),
             size: self.dist(&w.size),
             lifetime: self.dist(&w.lifetime),
-            total: self.size(&w.total, 1),
+            total: self.total(&w.total),
             rate: w.rate.as_ref().and_then(|r| self.cx.read(r)),
         })
     }

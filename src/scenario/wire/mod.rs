@@ -124,6 +124,8 @@ pub struct WireActor {
     /// Works outside of the container's cgroup, as a client on another machine would. Default false.
     #[serde(default)]
     pub outside: bool,
+    /// Runs on this one of the CPUs that memtide may use, counted from 0. Default: on any.
+    pub cpu: Option<At<u64>>,
     /// What it does, in order.
     pub step: Vec<At<WireStep>>,
 }
