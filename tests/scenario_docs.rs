@@ -60,3 +60,18 @@ fn the_schema_names_itself() {
     let schema = scenario::json_schema();
     assert_eq!(schema["title"], Value::from("Scenario"));
 }
+
+/// The example is not of the catalogue: what it shows depends on two CPUs and on how busy they are.
+#[test]
+fn the_example_of_a_second_cpu_holds_its_readers_on_the_cpus_it_speaks_of() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/second-cpu.toml");
+    let scenario = scenario::load(path.as_ref(), scenario::Overrides::default()).unwrap();
+    let actors = &scenario.containers[0].actors;
+    for actor in actors {
+        let far = actor.name.starts_with("far");
+        assert_eq!(actor.cpu, Some(usize::from(far)), "{}", actor.name);
+    }
+    assert_eq!(actors.len(), 5);
+    assert_eq!(scenario.across_pages(), []);
+    assert!(PAGE.contains("examples/second-cpu.toml"));
+}
