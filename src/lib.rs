@@ -19,6 +19,7 @@ pub mod detector;
 pub mod expect;
 pub mod explain;
 pub mod export;
+pub mod fleet;
 pub mod formula;
 pub mod harness;
 pub mod host;

@@ -11,6 +11,7 @@ mod explain;
 mod explain_print;
 mod export;
 mod first;
+mod fleet;
 mod generate;
 mod judge;
 mod list;
@@ -90,6 +91,8 @@ enum Command {
     Pack(pack::Args),
     /// Score detectors against recordings whose truth is known.
     Judge(judge::Args),
+    /// Judge detectors on days of many pods that a model runs: false alarms, recall, lead.
+    Fleet(fleet::Args),
     /// List the built-in detectors.
     Detectors(detectors::Args),
     /// Write recordings in other tools' formats.
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args),
         Command::Pack(args) => pack::run(args),
         Command::Judge(args) => judge::run(args),
+        Command::Fleet(args) => fleet::run(args),
         Command::Detectors(args) => detectors::run(args),
         Command::Export(args) => export::run(args),
         Command::Supervise(args) => supervise::run(args),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Card;
+use super::list::{Extent, List};
 use crate::host::Lru;
 
 /// Bytes of a page.
@@ -13,21 +14,6 @@ const LEAST: u64 = 64;
 
 /// Whose pages stand for lazily freed memory: no file has this number.
 const LAZY: u32 = u32::MAX;
-
-/// A run of pages of one file, in list order: the lowest page is the oldest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    /// The file's number.
-    pub file: u32,
-    /// The first page.
-    pub start: u64,
-    /// How many pages.
-    pub len: u64,
-    /// Used once since it came to its list.
-    pub referenced: bool,
-    /// Written through the cache, so it has a buffer head.
-    pub written: bool,
-}
 
 /// A charge that did not fit although everything that could be taken was: the OOM killer's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +37,9 @@ pub struct Memcg {
     shmem: u64,
     kernel: u64,
     nodes: BTreeMap<u32, u64>,
-    lists: VecDeque<VecDeque<Extent>>,
+    /// Tree nodes of all files: what `nodes` sums up to.
+    node_count: u64,
+    lists: VecDeque<List>,
 }
 
 impl Memcg {
@@ -68,7 +56,8 @@ impl Memcg {
             shmem: 0,
             kernel: 0,
             nodes: BTreeMap::new(),
-            lists: vec![VecDeque::new(); lists].into(),
+            node_count: 0,
+            lists: vec![List::default(); lists].into(),
         }
     }
 
@@ -90,16 +79,14 @@ impl Memcg {
 
     /// `kernel` of memory.stat, bytes.
     pub fn kernel_bytes(&self) -> u64 {
-        let nodes: u64 = self.nodes.values().map(|pages| pages.div_ceil(64)).sum();
-        let written = self.extents().filter(|e| e.written).map(|e| e.len);
-        self.kernel + nodes * self.card.node + written.sum::<u64>() * self.card.written_page
+        let written: u64 = self.lists.iter().map(List::written).sum();
+        self.kernel + self.node_count * self.card.node + written * self.card.written_page
     }
 
     /// `inactive_file`, bytes: the inactive list, or all but the two youngest generations.
     pub fn inactive_file(&self) -> u64 {
         let old = self.lists.len().saturating_sub(self.active_lists());
-        let pages = self.lists.iter().take(old).flatten().map(|e| e.len);
-        pages.sum::<u64>() * PAGE
+        self.lists.iter().take(old).map(List::pages).sum::<u64>() * PAGE
     }
 
     /// `active_file`, bytes.
@@ -142,7 +129,10 @@ impl Memcg {
 
     /// MADV_FREE: the pages stay in anon and go to the file pages' cold list.
     pub fn free_lazily(&mut self, pages: u64) {
-        let part = pages.min(self.anon);
+        // What is in use again stands on its list still: it only stops being in use.
+        let again = pages.min(self.reused);
+        self.reused -= again;
+        let part = (pages - again).min(self.anon);
         self.anon -= part;
         if self.card.lazyfree_list {
             let start = self.lazy;
@@ -150,6 +140,11 @@ impl Memcg {
             let list = self.new_list(false);
             self.push(list, extent(LAZY, start, part, false));
         }
+    }
+
+    /// Lazily freed pages that are neither taken nor in use again.
+    pub fn idle_lazy(&self) -> u64 {
+        self.lazy - self.reused
     }
 
     /// Writes to lazily freed pages again: nothing moves until reclaim meets them.
@@ -172,7 +167,9 @@ impl Memcg {
             memcg.push(list, new);
             at += part;
             let known = memcg.nodes.entry(file).or_default();
+            let before = known.div_ceil(64);
             *known = (*known).max(at);
+            memcg.node_count += known.div_ceil(64) - before;
         })
     }
 
@@ -184,13 +181,16 @@ impl Memcg {
         let range = (start, start + pages);
         let mut promoted = Vec::new();
         for list in 0..2 {
+            if !self.lists[list].iter().any(|e| overlaps(e, file, range)) {
+                continue;
+            }
             let old = std::mem::take(&mut self.lists[list]);
             for e in old {
-                let (from, to) = (e.start.max(range.0), (e.start + e.len).min(range.1));
-                if e.file != file || from >= to {
+                if !overlaps(&e, file, range) {
                     self.push(list, e);
                     continue;
                 }
+                let (from, to) = (e.start.max(range.0), (e.start + e.len).min(range.1));
                 self.push(list, cut(e, e.start, from));
                 let read = cut(e, from, to);
                 match list == 0 && e.referenced {
@@ -220,18 +220,20 @@ impl Memcg {
 
     /// Drops a file's pages and records: unlink, truncate, or DONTNEED of clean pages.
     pub fn drop_file(&mut self, file: u32) {
-        self.nodes.remove(&file);
+        let known = self.nodes.remove(&file).unwrap_or(0);
+        self.node_count -= known.div_ceil(64);
         for list in &mut self.lists {
-            list.retain(|e| e.file != file);
+            list.drop_file(file);
         }
     }
 
-    fn extents(&self) -> impl Iterator<Item = &Extent> {
-        self.lists.iter().flatten()
+    /// Pages on the lists, lazily freed ones included.
+    fn listed(&self) -> u64 {
+        self.lists.iter().map(List::pages).sum()
     }
 
     fn file_pages(&self) -> u64 {
-        self.extents().map(|e| e.len).sum::<u64>() - self.lazy
+        self.listed() - self.lazy
     }
 
     fn active_lists(&self) -> usize {
@@ -247,17 +249,8 @@ impl Memcg {
     }
 
     fn push(&mut self, list: usize, new: Extent) {
-        let Some(list) = self.lists.get_mut(list).filter(|_| new.len > 0) else {
-            return;
-        };
-        match list.back_mut() {
-            Some(last)
-                if (last.file, last.start + last.len) == (new.file, new.start)
-                    && (last.referenced, last.written) == (new.referenced, new.written) =>
-            {
-                last.len += new.len;
-            }
-            _ => list.push_back(new),
+        if let Some(list) = self.lists.get_mut(list) {
+            list.push(new);
         }
     }
 
@@ -274,7 +267,7 @@ impl Memcg {
                 left -= part;
                 continue;
             }
-            let piece = (self.lists.front().map_or(0, total) / 8).max(LEAST);
+            let piece = (self.lists.front().map_or(0, List::pages) / 8).max(LEAST);
             if self.reclaim(piece.min(left.max(LEAST))) > 0 {
                 continue;
             }
@@ -291,11 +284,11 @@ impl Memcg {
     /// Takes up to `pages` back; says how many it got.
     pub fn reclaim(&mut self, pages: u64) -> u64 {
         let split = std::mem::take(&mut self.hidden);
-        let before = self.extents().map(|e| e.len).sum::<u64>() + self.reused;
+        let before = self.listed() + self.reused;
         self.age(pages);
         let mut left = pages;
         while left > 0 {
-            let Some(mut oldest) = self.lists.front_mut().and_then(VecDeque::pop_front) else {
+            let Some(mut oldest) = self.lists.front_mut().and_then(List::pop_oldest) else {
                 break;
             };
             let part = left.min(oldest.len);
@@ -306,10 +299,10 @@ impl Memcg {
             oldest.start += part;
             oldest.len -= part;
             if oldest.len > 0 {
-                self.lists[0].push_front(oldest);
+                self.lists[0].put_oldest(oldest);
             }
         }
-        let after = self.extents().map(|e| e.len).sum::<u64>() + self.reused;
+        let after = self.listed() + self.reused;
         split + before.saturating_sub(after)
     }
 
@@ -326,7 +319,7 @@ impl Memcg {
             self.age_generations();
             return;
         }
-        let (inactive, active) = (total(&self.lists[0]), total(&self.lists[1]));
+        let (inactive, active) = (self.lists[0].pages(), self.lists[1].pages());
         // The ratio of `inactive_is_low` for less than 10 GiB: floor(sqrt(10 x GiB)), 1 below 1 GiB.
         let gib = ((inactive + active) * PAGE) >> 30;
         let ratio = (10 * gib).isqrt().max(1);
@@ -339,7 +332,7 @@ impl Memcg {
             .unwrap_or(active / 32);
         let mut left = balance.min(share.max(LEAST));
         while left > 0 {
-            let Some(mut e) = self.lists[1].pop_front() else {
+            let Some(mut e) = self.lists[1].pop_oldest() else {
                 return;
             };
             let part = left.min(e.len);
@@ -354,7 +347,7 @@ impl Memcg {
             e.start += part;
             e.len -= part;
             if e.len > 0 {
-                self.lists[1].push_front(e);
+                self.lists[1].put_oldest(e);
             }
         }
     }
@@ -365,17 +358,17 @@ impl Memcg {
         while self.lists.len() > 2 && self.lists[0].is_empty() {
             self.lists.pop_front();
         }
-        let all: u64 = self.lists.iter().map(total).sum();
-        let young = self.lists.back().map_or(0, total);
-        let uneven = self.lists.len() == 3 && (young * 2 > all || total(&self.lists[0]) * 4 < all);
+        let all: u64 = self.listed();
+        let young = self.lists.back().map_or(0, List::pages);
+        let uneven = self.lists.len() == 3 && (young * 2 > all || self.lists[0].pages() * 4 < all);
         if all > 0 && (self.lists.len() <= 2 || uneven) {
-            self.lists.push_back(VecDeque::new());
+            self.lists.push_back(List::default());
         }
     }
 }
 
-fn total(list: &VecDeque<Extent>) -> u64 {
-    list.iter().map(|e| e.len).sum()
+fn overlaps(e: &Extent, file: u32, range: (u64, u64)) -> bool {
+    e.file == file && e.start.max(range.0) < (e.start + e.len).min(range.1)
 }
 
 fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {

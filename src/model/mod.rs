@@ -9,9 +9,11 @@
 //! mapped files under pressure, refaults, swap, other reclaimers.
 
 mod card;
+mod list;
 mod memcg;
 #[cfg(test)]
 mod tests;
 
 pub use card::{CLASSIC_3_10, CLASSIC_6, Card, MGLRU_6_1, MGLRU_6_12};
-pub use memcg::{Extent, Full, Memcg};
+pub use list::Extent;
+pub use memcg::{Full, Memcg};

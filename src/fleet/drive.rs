@@ -1,0 +1,259 @@
+//! A pod's days, scrape by scrape: each actor does one operation between two scrapes.
+
+use std::f64::consts::TAU;
+
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use super::FaultKind;
+use super::pod::Pod;
+use crate::export::{Metric, Reading};
+use crate::model::{Full, Memcg};
+use crate::rows::CgroupVersion;
+use crate::seed;
+
+/// A process: pages of its own, and kernel memory of its container, bytes (measured on workers).
+const FLOOR_PAGES: u64 = 51;
+const FLOOR_KERNEL: u64 = 76 * 1024;
+/// A service has its heap this many seconds after its start.
+const WARM_UP_S: f64 = 300.0;
+
+/// What came between two scrapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// Nothing that ends a container.
+    Nothing,
+    /// It was restarted: a new cgroup, a new series.
+    Restart,
+    /// The OOM killer came, and it was restarted.
+    Kill,
+}
+
+/// A pod that runs.
+pub struct Drive<'a> {
+    pod: &'a Pod<'a>,
+    scrape_s: f64,
+    rng: Xoshiro256PlusPlus,
+    memcg: Memcg,
+    started: f64,
+    next_restart: f64,
+    heap: f64,
+    lost: f64,
+    log: Log,
+    high_events: u64,
+    over: bool,
+    /// Scrapes from the start on.
+    t: f64,
+}
+
+#[derive(Default)]
+struct Log {
+    file: u32,
+    at: u64,
+    carry: f64,
+}
+
+impl<'a> Drive<'a> {
+    /// Starts it at time 0.
+    pub fn new(pod: &'a Pod<'a>, scrape_s: f64) -> Self {
+        let mut rng = seed::rng(seed::derive(pod.seed, "life"));
+        let next_restart = pod.restart_every * rng.random_range(0.0..1.5);
+        Drive {
+            pod,
+            scrape_s,
+            rng,
+            memcg: start(pod),
+            started: 0.0,
+            next_restart,
+            heap: 0.0,
+            lost: 0.0,
+            log: Log::default(),
+            high_events: 0,
+            over: false,
+            t: 0.0,
+        }
+    }
+
+    /// Goes on to the time `t`, a scrape later, seconds.
+    pub fn step(&mut self, t: f64) -> Happened {
+        self.t = t;
+        if t >= self.next_restart {
+            self.restart();
+            return Happened::Restart;
+        }
+        match self.work() {
+            Ok(()) => Happened::Nothing,
+            Err(Full { .. }) => {
+                // Whoever was woken by the kill has mended it: one fault a pod.
+                self.over = self.over || self.troubled();
+                self.restart();
+                Happened::Kill
+            }
+        }
+    }
+
+    /// Whether its fault is at work.
+    pub fn troubled(&self) -> bool {
+        !self.over
+            && self
+                .pod
+                .trouble
+                .is_some_and(|trouble| self.t >= trouble.onset)
+    }
+
+    /// What a scrape shows.
+    pub fn read(&self, reading: &mut Reading) {
+        let (usage, inactive) = (self.memcg.usage(), self.memcg.inactive_file());
+        let v2 = self.pod.setup.cgroup == CgroupVersion::V2;
+        let values = [
+            (Metric::Usage, usage),
+            (Metric::WorkingSet, usage.saturating_sub(inactive)),
+            (Metric::Rss, self.memcg.anon()),
+            (Metric::Cache, self.memcg.file()),
+            (Metric::InactiveFile, inactive),
+            (Metric::ActiveFile, self.memcg.active_file()),
+            (Metric::SpecLimit, self.pod.limit),
+        ];
+        for (metric, value) in values {
+            reading.set(metric, Some(value as f64));
+        }
+        reading.set(Metric::EventsHigh, v2.then_some(self.high_events as f64));
+    }
+
+    /// The rows of cgroup v2's files for [`super::keep::COLUMNS`], bytes.
+    pub fn rows(&self) -> [u64; 8] {
+        let memcg = &self.memcg;
+        [
+            memcg.usage(),
+            self.pod.limit,
+            memcg.anon(),
+            memcg.file(),
+            memcg.kernel_bytes(),
+            memcg.inactive_file(),
+            memcg.active_file(),
+            self.high_events,
+        ]
+    }
+
+    fn restart(&mut self) {
+        self.memcg = start(self.pod);
+        self.started = self.t;
+        self.next_restart = self.t + self.pod.restart_every * self.rng.random_range(0.5..1.5);
+        self.heap = 0.0;
+        self.lost = 0.0;
+        self.log = Log::default();
+        self.high_events = 0;
+    }
+
+    fn work(&mut self) -> Result<(), Full> {
+        let pod = self.pod;
+        let warm = ((self.t - self.started) / WARM_UP_S).min(1.0);
+        let day = 1.0 + pod.day * (TAU * self.t / 86_400.0 + pod.phase).sin();
+        let garbage = pod.gc * ((self.t - self.started) % pod.gc_every) / pod.gc_every;
+        self.heap_to(warm * (pod.live * day + garbage))?;
+        if self.troubled() {
+            self.trouble()?;
+        }
+        self.write_log()
+    }
+
+    fn heap_to(&mut self, target: f64) -> Result<(), Full> {
+        let (now, then) = (self.heap as u64, target as u64);
+        self.heap = target;
+        if then >= now {
+            return self.grow(then - now);
+        }
+        if self.pod.lazy {
+            self.memcg.free_lazily(now - then);
+        } else {
+            self.memcg.drop_anon(now - then);
+        }
+        Ok(())
+    }
+
+    /// Memory that the allocator freed lazily is used first, if it is still there.
+    fn grow(&mut self, pages: u64) -> Result<(), Full> {
+        let again = pages.min(self.memcg.idle_lazy());
+        self.memcg.reuse(again);
+        self.memcg.add_anon(pages - again)
+    }
+
+    fn trouble(&mut self) -> Result<(), Full> {
+        let Some(trouble) = self.pod.trouble else {
+            return Ok(());
+        };
+        if trouble.kind == FaultKind::Reuse && self.lost == 0.0 {
+            // Half of what is free was a peak's and was freed lazily.
+            let room = (self.pod.limit / 4096).saturating_sub(self.heap as u64);
+            self.memcg.add_anon(room / 2)?;
+            self.memcg.free_lazily(room / 2);
+        }
+        let before = self.lost as u64;
+        self.lost = (self.lost + trouble.rate * self.scrape_s).min(trouble.wants);
+        let more = self.lost as u64 - before;
+        match trouble.kind {
+            FaultKind::Leak => self.memcg.add_anon(more),
+            FaultKind::Tmpfs => self.memcg.add_shmem(more),
+            FaultKind::Reuse => self.grow(more),
+            FaultKind::High => {
+                let got = self.throttled(more, trouble.high / 4096);
+                self.lost -= (more - got) as f64;
+                self.memcg.add_anon(got)
+            }
+        }
+    }
+
+    /// How many pages the kernel lets a process have until the next scrape above memory.high: cache
+    /// goes first, then each 64 pages cost 64 x^2 seconds, none below 10 ms, at most 2 s, where x is
+    /// the excess as a share of memory.high (`calculate_high_delay`, mm/memcontrol.c).
+    fn throttled(&mut self, wanted: u64, high: u64) -> u64 {
+        let usage = self.memcg.usage() / 4096;
+        let over = (usage + wanted).saturating_sub(high);
+        if over > 0 {
+            self.memcg.reclaim(over);
+        }
+        let usage = self.memcg.usage() / 4096;
+        let (mut got, mut spent) = (0, 0.0);
+        while got < wanted && spent < self.scrape_s {
+            let part = 64.min(wanted - got);
+            let excess = (usage + got + part).saturating_sub(high) as f64 / high.max(1) as f64;
+            let delay = 64.0 * excess * excess;
+            spent += if delay < 0.01 { 0.0 } else { delay.min(2.0) };
+            self.high_events += u64::from(excess > 0.0);
+            got += part;
+        }
+        got
+    }
+
+    fn write_log(&mut self) -> Result<(), Full> {
+        let pod = self.pod;
+        self.log.carry += pod.log * self.scrape_s;
+        let pages = self.log.carry as u64;
+        if pages == 0 {
+            return Ok(());
+        }
+        self.log.carry -= pages as f64;
+        let (file, at) = (self.log.file, self.log.at);
+        self.memcg.write(file, at, pages, pod.line)?;
+        for _ in 0..pod.readers {
+            self.memcg.read(file, at, pages);
+        }
+        self.log.at += pages;
+        if self.log.at >= pod.rotate {
+            self.log.file += 1;
+            self.log.at = 0;
+            if let Some(old) = self.log.file.checked_sub(pod.keep + 1) {
+                self.memcg.drop_file(old);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start(pod: &Pod<'_>) -> Memcg {
+    let mut memcg = Memcg::new(pod.setup.card, pod.limit);
+    memcg.add_kernel(FLOOR_KERNEL);
+    // The floor is far below the least limit a pod has.
+    let _fits = memcg.add_anon(FLOOR_PAGES);
+    memcg
+}

@@ -1,0 +1,217 @@
+//! A fleet's pods, one after the other on each thread.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::alarms::Alarms;
+use super::drive::{Drive, Happened};
+use super::pod::Pod;
+use super::tally::{Cell, FORMAT, Identity, Key, Tallies, Tally, Worst, worst_first};
+use super::{FaultKind, Fleet};
+use crate::detector::{BuiltIn, Scrape};
+use crate::export::{Labels, Reading};
+
+/// A part of a fleet: the pods whose index leaves `index` when divided by `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 0.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+/// What is run, and on how much.
+#[derive(Clone)]
+pub struct Plan<'a> {
+    /// The population.
+    pub fleet: &'a Fleet,
+    /// Who watches.
+    pub detectors: &'a [&'static BuiltIn],
+    /// Which part of it.
+    pub shard: Shard,
+    /// Threads; the results do not depend on them.
+    pub threads: usize,
+}
+
+#[derive(Default)]
+struct Part {
+    cells: BTreeMap<Key, Tally>,
+    worst: Vec<Worst>,
+}
+
+/// Runs the shard's pods and counts.
+pub fn run(plan: &Plan<'_>) -> Tallies {
+    let next = AtomicU64::new(plan.shard.index);
+    let parts: Vec<Part> = std::thread::scope(|scope| {
+        let work = || part(plan, &next);
+        let threads: Vec<_> = (1..plan.threads.max(1))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let own = work();
+        // A panic of a thread is a panic of the run.
+        let others = threads.into_iter().map(|thread| match thread.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(own).chain(others).collect()
+    });
+    let mut all = Part::default();
+    for part in parts {
+        for (key, tally) in part.cells {
+            all.cells.entry(key).or_default().add(&tally);
+        }
+        all.worst.extend(part.worst);
+    }
+    worst_first(&mut all.worst);
+    let cells = all.cells.into_iter();
+    Tallies {
+        format: FORMAT.to_owned(),
+        fleet: identity(plan),
+        shard: plan.shard,
+        cells: cells.map(|(key, tally)| Cell { key, tally }).collect(),
+        worst: all.worst,
+    }
+}
+
+fn identity(plan: &Plan<'_>) -> Identity {
+    let fleet = plan.fleet;
+    Identity {
+        memtide: env!("CARGO_PKG_VERSION").to_owned(),
+        title: fleet.title.clone(),
+        hash: fleet.hash.clone(),
+        pods: fleet.pods,
+        days: fleet.days,
+        seed: fleet.seed,
+        scrape_s: fleet.scrape_s,
+        cards: fleet
+            .cards
+            .iter()
+            .map(|card| card.name.to_owned())
+            .collect(),
+        detectors: plan.detectors.iter().map(|d| d.name.to_owned()).collect(),
+    }
+}
+
+fn part(plan: &Plan<'_>, next: &AtomicU64) -> Part {
+    let mut part = Part::default();
+    loop {
+        let index = next.fetch_add(plan.shard.of, Ordering::Relaxed);
+        if index >= plan.fleet.pods {
+            return part;
+        }
+        let pod = Pod::draw(plan.fleet, index);
+        let score = watch(plan, &pod, &mut part.cells);
+        if score > 0 {
+            part.worst.push(Worst { score, pod: index });
+            worst_first(&mut part.worst);
+        }
+    }
+}
+
+/// Runs one pod under all detectors; says how badly they did.
+fn watch(plan: &Plan<'_>, pod: &Pod<'_>, cells: &mut BTreeMap<Key, Tally>) -> u64 {
+    let scrape_s = plan.fleet.scrape_s;
+    let mut alarms: Vec<Alarms> = plan.detectors.iter().map(|d| Alarms::new(d)).collect();
+    let labels = labels();
+    let mut scrape = Scrape {
+        t: 0.0,
+        timestamp_ms: 0,
+        labels: &labels,
+        reading: Reading::default(),
+    };
+    let mut drive = Drive::new(pod, scrape_s);
+    let (mut troubled, mut onset, mut kill) = (false, None, None);
+    for n in 0..scrapes(plan.fleet) {
+        let t = n as f64 * scrape_s;
+        let happened = drive.step(t);
+        if happened != Happened::Nothing {
+            alarms.iter_mut().for_each(Alarms::restart);
+        }
+        if happened == Happened::Kill && onset.is_some() && kill.is_none() {
+            kill = Some(t);
+        }
+        let now = drive.troubled();
+        let begins = now && !troubled && onset.is_none();
+        if begins {
+            onset = Some(t);
+        }
+        troubled = now;
+        scrape.t = t;
+        scrape.timestamp_ms = (t * 1e3) as i64;
+        drive.read(&mut scrape.reading);
+        for alarm in &mut alarms {
+            alarm.observe(&scrape, now, begins);
+        }
+    }
+    let mut score = 0;
+    for (detector, alarm) in plan.detectors.iter().zip(&alarms) {
+        let tally = cells.entry(key(detector, pod)).or_default();
+        score += u64::from(alarm.false_alarms);
+        score += count(tally, pod, alarm, onset, kill, scrape_s);
+    }
+    score
+}
+
+/// Counts one detector's alarms; 100 for a miss, else 0.
+fn count(
+    tally: &mut Tally,
+    pod: &Pod<'_>,
+    alarm: &Alarms,
+    onset: Option<f64>,
+    kill: Option<f64>,
+    scrape_s: f64,
+) -> u64 {
+    *tally
+        .pods_by_false_alarms
+        .entry(alarm.false_alarms)
+        .or_default() += 1;
+    let Some(onset) = onset else {
+        return 0;
+    };
+    let scrapes = |seconds: f64| (seconds / scrape_s).round() as u32;
+    if let Some(hit) = alarm.hit {
+        tally.faults += 1;
+        tally.hits += 1;
+        *tally.detect.entry(scrapes(hit - onset)).or_default() += 1;
+        if let Some(kill) = kill {
+            *tally.lead.entry(scrapes(kill - hit)).or_default() += 1;
+        }
+        return 0;
+    }
+    let stands = pod.trouble.is_some_and(|t| t.kind == FaultKind::High);
+    if kill.is_none() && !stands {
+        tally.unfinished += 1;
+        return 0;
+    }
+    tally.faults += 1;
+    tally.masked += u64::from(alarm.masked);
+    100
+}
+
+fn key(detector: &BuiltIn, pod: &Pod<'_>) -> Key {
+    Key {
+        detector: detector.name.to_owned(),
+        service: pod.service.name.clone(),
+        card: pod.setup.name.to_owned(),
+        kind: pod.kind().to_owned(),
+    }
+}
+
+/// Scrapes of a pod.
+pub fn scrapes(fleet: &Fleet) -> u64 {
+    (fleet.days * 86_400.0 / fleet.scrape_s) as u64
+}
+
+/// What a detector sees of every pod: nothing that tells one from another.
+fn labels() -> Labels {
+    Labels {
+        container: "app".into(),
+        pod: "app-0".into(),
+        namespace: "default".into(),
+        id: "/app".into(),
+        image: "app:1".into(),
+        name: "app".into(),
+    }
+}
