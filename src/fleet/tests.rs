@@ -5,7 +5,7 @@ use crate::detector::{BUILT_IN, BuiltIn};
 const SMALL: &str = r#"
 pods = 24
 days = 0.5
-scrape = "1m"
+scrape = "2m"
 [[service]]
 name = "api"
 weight = 2
@@ -180,7 +180,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_remedy() {
             10,
             "6.1-v3",
         ),
-        ("days = \"x\n", 1, 8, ""),
+        ("days = \"x\n", 1, 10, ""),
     ];
     for (text, line, column, word) in cases {
         let found = parse(text, "x.toml").unwrap_err();
