@@ -139,6 +139,7 @@ fn case(name: String, recording: Recording, class: Class, fire: bool, onset_ns: 
             onset_ns,
             oom_ns: oom_kill(&recording),
             why: String::new(),
+            time_scale: None,
         },
         name,
         recording,

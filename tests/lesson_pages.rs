@@ -49,6 +49,33 @@ fn the_pages_are_current() {
     );
 }
 
+/// docs/runtimes.md is what the recordings of suites/ show.
+#[test]
+fn the_page_of_runtimes_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("docs/runtimes.md");
+    let want = lesson::runtimes(&root.join("suites")).unwrap();
+    for entry in catalogue() {
+        let recorded = root.join(format!("suites/6.18-v1/{}.jsonl.gz", entry.name));
+        let scenario = entry.parse(Default::default()).unwrap();
+        let is_runtime = scenario.tags.iter().any(|tag| tag == "runtime");
+        if is_runtime && recorded.exists() {
+            assert!(
+                want.contains(&format!("| [{}](", entry.name)),
+                "{} has no row",
+                entry.name
+            );
+        }
+    }
+    if std::env::var_os("MEMTIDE_UPDATE").is_some() {
+        std::fs::write(&path, &want).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == want,
+        "docs/runtimes.md is stale; run MEMTIDE_UPDATE=1 cargo test --test lesson_pages"
+    );
+}
+
 #[test]
 fn a_page_tells_the_story_the_steps_and_what_to_learn() {
     let entry = memtide::scenario::find("log-write").unwrap();

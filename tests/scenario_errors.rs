@@ -401,7 +401,10 @@ anon = { size = "10%" }
         })
         .collect();
     assert_eq!(sizes, [10 << 20, 20 << 20]);
-    assert_eq!(s.truth.onset.map(|r| r.container), Some(1));
+    let Some(scenario::Onset::Step(onset)) = &s.truth.onset else {
+        panic!("no onset");
+    };
+    assert_eq!(onset.container, 1);
     assert_eq!(s.containers[1].actors[0].steps[0].after[0].container, 0);
     // The short form's keys beside containers are told, not ignored.
     let both = text.replace("[truth]", "limit = \"1GiB\"\n[truth]");

@@ -245,3 +245,263 @@ fn what_works_outside_is_not_charged_to_the_container() {
     let (outcome, reason) = outcome(&recording);
     assert_eq!(outcome, Outcome::Survived, "{reason}");
 }
+
+/// A shell that holds 20 MB and then says so; its parent has ended by then, as a daemon's has.
+fn holder(long: &str) -> String {
+    format!(
+        "(x=$(head -c 20000000 /dev/zero | tr '\\\\0' a); echo holds; sleep {long}; echo ${{#x}}) & exit 0"
+    )
+}
+
+#[test]
+fn smaps_and_proc_are_those_of_the_service_and_not_of_its_worker() {
+    if !common::can_manage("smaps of a service") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let long = seconds(4);
+    let serve = format!(
+        r#"command = ["sh", "-c", "{}"]
+ready.line = "holds"
+truth.resident = {{ proc = "status", match = "VmRSS:", unit = "1KiB", every = "50ms" }}"#,
+        holder(&long)
+    );
+    let recording = run(dir.path(), &scenario(&serve, "sleep = \"1s\""));
+    let (outcome, reason) = outcome(&recording);
+    assert_eq!(outcome, Outcome::Survived, "{reason}");
+    assert!(!sleeps(&long), "it is left");
+    let least = 19_000_000;
+    let held = recording.tables.iter().find_map(|table| {
+        let column = table.column("truth:resident")?;
+        (0..table.len())
+            .filter_map(|at| table.get(at, column))
+            .max()
+    });
+    assert!(held.is_some_and(|bytes| bytes >= least), "{held:?}");
+    let smaps = recording.events.iter().find_map(|event| match &event.kind {
+        EventKind::StepEnd(end) if end.id.step == "serve" => Some(&end.smaps),
+        _ => None,
+    });
+    let smaps = smaps.expect("the service's step ended");
+    // Linux before 4.14 has no smaps_rollup.
+    if Path::new("/proc/self/smaps_rollup").exists() {
+        assert!(
+            smaps.get("Rss").is_some_and(|rss| rss >= least),
+            "{smaps:?}"
+        );
+    }
+}
+
+fn marks(recording: &Recording) -> Vec<&str> {
+    let kinds = recording.events.iter().map(|event| &event.kind);
+    kinds
+        .filter_map(|kind| match kind {
+            EventKind::Mark { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_mark_of_the_load_is_in_the_recording_and_is_the_onset() {
+    if !common::can_manage("marks") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let memtide = env!("CARGO_BIN_EXE_memtide");
+    let script = format!("sleep 0.5; {memtide} mark 'load on'; {memtide} mark second");
+    let client = format!("exec = {{ command = [\"sh\", \"-c\", \"{script}\"] }}");
+    let text = scenario("command = [\"sleep\", \"100\"]", &client).replace(
+        "class = \"healthy\"\nfire = false",
+        "class = \"leak\"\nfire = true\nonset = \"mark:load on\"",
+    );
+    let recording = run(dir.path(), &text);
+    assert_eq!(marks(&recording), ["load on", "second"]);
+    let at = recording.events.iter().find_map(|event| match &event.kind {
+        EventKind::Mark { .. } => Some(event.t),
+        _ => None,
+    });
+    let parsed = memtide::scenario::parse(&text, "s.toml", "s").unwrap();
+    let truth = memtide::judge::truth::from_scenario(&parsed, &recording).unwrap();
+    assert_eq!(Some(truth.onset_ns), at);
+    assert!(truth.onset_ns >= 500_000_000, "{}", truth.onset_ns);
+
+    // The same from a recorded command itself, by another name of its environment it is not.
+    let file = dir.path().join("m.jsonl");
+    let output = common::memtide()
+        .args(["record", "--limit", "64MiB", "--out"])
+        .arg(&file)
+        .args(["--", "sh", "-c"])
+        .arg(format!("{memtide} mark from-inside; {memtide} mark ''"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("1 to 200 bytes"), "{said}");
+    assert_eq!(
+        marks(&recording::read_path(&file).unwrap()),
+        ["from-inside"]
+    );
+}
+
+#[test]
+fn a_mark_outside_of_a_run_says_what_it_is_for() {
+    for (variable, expected) in [
+        (None, "MEMTIDE_MARK is not set"),
+        (Some("memtide-0-0-0-mark"), "has it ended?"),
+    ] {
+        let mut command = common::memtide();
+        command.args(["mark", "x"]).env_remove("MEMTIDE_MARK");
+        command.envs(variable.map(|name| ("MEMTIDE_MARK", name)));
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+/// `memtide record` with these options and command; its code, what it said, and the recording.
+fn record(dir: &Path, options: &[&str], command: &[&str]) -> (Option<i32>, String, Recording) {
+    let file = dir.join("r.jsonl");
+    let output = common::memtide()
+        .args(["record", "--limit", "64MiB", "--workdir"])
+        .arg(dir)
+        .arg("--out")
+        .arg(&file)
+        .args(options)
+        .arg("--")
+        .args(command)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let read = recording::read_path(&file).unwrap_or_else(|e| panic!("{e}: {said}"));
+    std::fs::remove_file(&file).unwrap();
+    (output.status.code(), said, read)
+}
+
+#[test]
+fn record_gives_a_command_another_users_rights_and_keeps_its_output() {
+    if !common::can_manage("another user") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let kept = dir.path().join("said");
+    let kept_text = kept.to_str().unwrap();
+    let output = || std::fs::read_to_string(&kept).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        let options = ["--user", "nobody", "--output", kept_text];
+        let (code, said, _) = record(dir.path(), &options, &["sh", "-c", "id -un; id -u >&2"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(output().lines().next(), Some("nobody"));
+        // A service has the same rights, and so has what it starts.
+        let serve = "id -un; touch here; (id -un); sleep 1000";
+        let options = ["--user", "nobody", "--load", "sleep 0.2"];
+        let (code, said, read) = record(dir.path(), &options, &["sh", "-c", serve]);
+        assert_eq!(
+            (code, outcome(&read).0),
+            (Some(0), Outcome::Survived),
+            "{said}"
+        );
+    }
+    let (code, _, read) = record(
+        dir.path(),
+        &["--output", kept_text],
+        &["sh", "-c", "echo one; echo two >&2; exit 7"],
+    );
+    assert_eq!(code, Some(7));
+    assert_eq!(output(), "one\ntwo\n");
+    let (_, reason) = outcome(&read);
+    assert!(
+        reason.contains("two"),
+        "the output's end is not told: {reason}"
+    );
+    let (code, said, _) = {
+        let none = ["--user", "no-such-user"];
+        let output = common::memtide()
+            .args(["record", "--limit", "64MiB"])
+            .args(none)
+            .args(["--", "true"])
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+            (),
+        )
+    };
+    assert_ne!(code, Some(0));
+    assert!(said.contains("no user no-such-user"), "{said}");
+}
+
+#[test]
+fn record_gives_a_free_port_and_stops_with_the_signal_asked_for() {
+    if !common::can_manage("a recorded service") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let seen = dir.path().join("seen");
+    let script = format!(
+        "trap 'echo int >> {seen}; exit 0' INT; echo $PORT > {seen}; echo up; while :; do sleep 0.1; done",
+        seen = seen.display()
+    );
+    let load = format!("echo $PORT >> {}", seen.display());
+    let options = [
+        "--env-port",
+        "PORT",
+        "--stop-signal",
+        "INT",
+        "--ready",
+        "line:up",
+        "--load",
+        &load,
+    ];
+    let (code, said, read) = record(dir.path(), &options, &["sh", "-c", &script]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(outcome(&read).0, Outcome::Survived);
+    let text = std::fs::read_to_string(&seen).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].parse::<u16>().is_ok_and(|port| port > 0), "{text}");
+    assert_eq!((lines[0], lines[2]), (lines[1], "int"));
+}
+
+#[test]
+fn a_recorded_service_that_misbehaves_comes_to_a_clear_end() {
+    if !common::can_manage("hostile recorded services") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let long = seconds(5);
+    let sleep = format!("sleep {long}");
+    let full = "echo up; dd if=/dev/zero of=/dev/full";
+    let away = format!("setsid sleep {long} >/dev/null 2>&1 & exit 0");
+    let failed = Outcome::Failed;
+    let cases: [(&str, &str, Outcome, &str); 6] = [
+        (&sleep, "port:{port}", failed, "nothing listens"),
+        ("exit 5", "port:{port}", failed, "exit code 5"),
+        ("kill -KILL $$", "line:up", failed, "SIGKILL"),
+        (full, "line:up", failed, "No space left"),
+        (
+            "echo up; sleep 0.2; exit 0",
+            "line:up",
+            failed,
+            "ended while it should serve",
+        ),
+        (&away, "cmd:true", Outcome::Survived, ""),
+    ];
+    for (script, ready, want, expected) in cases {
+        let options = [
+            "--ready",
+            ready,
+            "--ready-within",
+            "1s",
+            "--load",
+            "sleep 1",
+        ];
+        let (_, said, read) = record(dir.path(), &options, &["sh", "-c", script]);
+        let (got, reason) = outcome(&read);
+        assert_eq!(got, want, "{script}: {reason}: {said}");
+        assert!(reason.contains(expected), "{script}: {reason}");
+        assert!(!sleeps(&long), "{script}: it is left");
+    }
+}

@@ -1,6 +1,7 @@
 //! `memtide generate`: what is derived from the command line's definition and the types.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
@@ -38,6 +39,9 @@ enum What {
 pub struct Args {
     /// What to write to stdout.
     what: What,
+    /// The recordings of runtimes and services, for `runtimes-doc`.
+    #[arg(long, value_name = "DIR", default_value = "suites")]
+    suites: PathBuf,
 }
 
 /// Writes the asked-for text to stdout.
@@ -55,7 +59,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::KindManagedJobs => {
             out = jobs::manifest(&jobs::managed()?, "kind-managed-jobs").into_bytes();
         }
-        What::RuntimesDoc => out = crate::lesson::runtimes()?.into_bytes(),
+        What::RuntimesDoc => out = crate::lesson::runtimes(&args.suites)?.into_bytes(),
         What::KernelsDoc => out = super::compare::kernels_doc()?.into_bytes(),
     }
     io::stdout().write_all(&out)?;

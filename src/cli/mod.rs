@@ -16,6 +16,7 @@ mod generate;
 mod judge;
 mod list;
 mod logger;
+mod mark;
 mod metrics;
 mod need;
 mod pack;
@@ -63,6 +64,8 @@ enum Command {
     Record(record::Args),
     /// Measure how much memory a program needs: the smallest limit under which it is as fast.
     Need(need::Args),
+    /// Put a moment into the recording of the run that this is called from.
+    Mark(mark::Args),
     /// Watch an existing cgroup, a line a sample.
     Watch(watch::Args),
     /// Play a recording as if it happened now, for Prometheus and dashboards.
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
             return record::run(args).unwrap_or_else(|error| exit::report(&error));
         }
         Command::Need(args) => need::run(args),
+        Command::Mark(args) => mark::run(args),
         Command::Watch(args) => watch::run(args),
         Command::Replay(args) => replay::run(args),
         Command::List(args) => list::run(args),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::harness::Service;
-use crate::scenario::{Says, Source};
+use crate::scenario::{self, Says, Source};
 use crate::units;
 
 /// What makes a recorded command a service.
@@ -23,7 +23,8 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "TIME", requires = "load", default_value = "30s", value_parser = units::parse_duration)]
     ready_within: Duration,
     /// What the service says of its memory, recorded as `truth:NAME`:
-    /// `NAME=cmd:COMMAND`, `NAME=file:PATH` or `NAME=http:HOST:PORT/PATH`, then `,match=TEXT` (the
+    /// `NAME=cmd:COMMAND`, `NAME=file:PATH`, `NAME=http:HOST:PORT/PATH` or `NAME=proc:status` (a file of
+    /// /proc/PID, summed over its processes), then `,match=TEXT` (the
     /// number follows it), `,unit=SIZE`, `,every=TIME`. May be given several times.
     #[arg(long, value_name = "NAME=FROM", requires = "load", value_parser = parse_says)]
     truth: Vec<Says>,
@@ -115,8 +116,11 @@ fn parse_signal(text: &str) -> Result<Signal, String> {
 }
 
 fn parse_says(text: &str) -> Result<Says, String> {
-    let wrong =
-        || format!("{text:?} is not `NAME=cmd:COMMAND`, `NAME=file:PATH` or `NAME=http:URL`");
+    let wrong = || {
+        format!(
+            "{text:?} is not `NAME=cmd:COMMAND`, `NAME=file:PATH`, `NAME=http:URL` or `NAME=proc:FILE` (of /proc/PID)"
+        )
+    };
     let (name, rest) = text.split_once('=').ok_or_else(wrong)?;
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(letter) || crate::truth::COUNTERS.contains(&name) {
@@ -150,6 +154,7 @@ fn parse_says(text: &str) -> Result<Says, String> {
         "cmd" => Source::Command(vec!["sh".into(), "-c".into(), rest.into()]),
         "file" => Source::File(rest.into()),
         "http" => Source::Http(rest.into()),
+        "proc" if scenario::is_of_proc(rest) => Source::Process(rest.into()),
         _ => return Err(wrong()),
     };
     Ok(says)
@@ -170,6 +175,8 @@ mod tests {
         assert_eq!(says.every, Duration::from_secs(2));
         let page = parse_says("heap=http:127.0.0.1:{port}/metrics").unwrap();
         assert_eq!(page.source, Source::Http("127.0.0.1:{port}/metrics".into()));
+        let status = parse_says("rss=proc:status,match=VmRSS:,unit=1KiB").unwrap();
+        assert_eq!(status.source, Source::Process("status".into()));
         for wrong in [
             "x",
             "x=y",
@@ -177,6 +184,8 @@ mod tests {
             "live=file:a",
             "A=file:a",
             "x=file:a,unit=z",
+            "x=proc:",
+            "x=proc:../1/environ",
         ] {
             assert!(parse_says(wrong).is_err(), "{wrong}");
         }

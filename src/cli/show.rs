@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use super::{Exit, common};
 use crate::report::Style;
-use crate::scenario::{Condition, Overrides, Scenario, Step};
+use crate::scenario::{Condition, Onset, Overrides, Scenario, Step};
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -126,7 +126,11 @@ fn step_lines(i: usize, step: &Step) -> String {
 
 fn truth(s: &Scenario) -> String {
     let onset = match &s.truth.onset {
-        Some(at) => {
+        Some(Onset::Mark(text)) => format!(
+            " from the mark{} on",
+            text.as_ref().map_or(String::new(), |t| format!(" `{t}`"))
+        ),
+        Some(Onset::Step(at)) => {
             let step = &s.containers[at.container].actors[at.actor].steps[at.step];
             format!(" from step `{}` on", step.name)
         }

@@ -160,6 +160,7 @@ pub fn happened(tape: &Tape, t: f64) -> Vec<Happened> {
             EventKind::Restart { container, reason } => {
                 (None, format!("{container} restarted: {reason}"), false)
             }
+            EventKind::Mark { text } => (None, format!("mark: {text}"), false),
             EventKind::Warning { text, .. } => (None, format!("note: {text}"), false),
             _ => continue,
         };

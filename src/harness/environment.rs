@@ -10,6 +10,7 @@ use super::actor::Actor;
 use super::ad_hoc;
 use super::error::{HarnessError, doing};
 use super::live::{Finished, Live, Parts};
+use super::marks::Marks;
 use super::observer::Observer;
 use super::site::{self, Sites};
 use super::stage::Stage;
@@ -124,7 +125,8 @@ impl Environment {
         let id = RunId::new().map_err(doing("naming the run"))?;
         let workdir = WorkDir::create(&self.workdir, &id, scenario)?;
         let sites = Sites::create(&self.hierarchy, &self.chosen, &id, scenario)?;
-        let stage = Stage::new(scenario, sites, workdir);
+        let marks = Marks::open(&id).map_err(doing("listening for marks"))?;
+        let stage = Stage::new(scenario, sites, workdir, marks);
         let actors = stage.spawn_all()?;
         self.live(scenario, stage, actors, &options.sink, observer)
     }
@@ -180,6 +182,8 @@ impl Environment {
                 .map_err(doing("sharing the output's file"))?;
             process.stdout(file).stderr(copy);
         }
+        let marks = Marks::open(&id).map_err(doing("listening for marks"))?;
+        marks.tell(&mut process);
         sites.enter(0, &mut process);
         if let Some(user) = command.user {
             crate::user::become_user(&mut process, user)
@@ -188,7 +192,7 @@ impl Environment {
         let child = process.spawn().map_err(failed)?;
         let mut actor = Actor::command(&scenario.containers[0].actors[0].name, child, page);
         actor.output = command.output.map(Path::to_path_buf);
-        let stage = Stage::new(scenario, sites, workdir);
+        let stage = Stage::new(scenario, sites, workdir, marks);
         self.live(scenario, stage, vec![actor], sink, observer)
     }
 

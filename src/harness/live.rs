@@ -21,7 +21,7 @@ use crate::host::HostFacts;
 use crate::outcome::{self, End, Evidence, OfRun};
 use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
 use crate::rows::{CgroupVersion, Rows};
-use crate::sampler::{self, Clock, Sampler, Settle, Settled};
+use crate::sampler::{Clock, Sampler, Settle, Settled};
 use crate::scenario::{Outcome, Scenario, Step, StepRef};
 use crate::sys::process::Signals;
 use crate::worker::protocol::{Message, Report, Status};
@@ -206,6 +206,7 @@ impl<'a> Live<'a> {
         let actors = &self.parts.actors;
         let mut fds: Vec<BorrowedFd> = vec![self.parts.clock.as_fd(), self.parts.signals.as_fd()];
         fds.extend(actors.iter().filter_map(Actor::stdout));
+        fds.extend(self.parts.stage.iter().map(|stage| stage.marks().as_fd()));
         let mut polled: Vec<PollFd> = fds
             .into_iter()
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
@@ -226,6 +227,7 @@ impl<'a> Live<'a> {
         if tick {
             self.tick()?;
         }
+        self.hear_marks()?;
         if signal {
             self.signals()?;
         }
@@ -392,9 +394,7 @@ impl<'a> Live<'a> {
         self.sample_all()?;
         let step = settled.step;
         let actor = self.parts.actors.iter().find(|a| is(a, step));
-        let smaps = actor
-            .map(|a| sampler::smaps_rollup(a.pid()))
-            .unwrap_or_default();
+        let smaps = actor.map(|a| self.smaps(step, a.pid())).unwrap_or_default();
         let result = match settled.report.status {
             Status::Done => StepResult::Done,
             Status::Failed(why) => StepResult::Failed(why),
@@ -491,6 +491,7 @@ impl<'a> Live<'a> {
         }
         let counters = self.final_counters();
         self.parts.actors.clear();
+        self.hear_marks()?;
         self.sample_all()?;
         let (outcome, reason) = outcome::of_run(self.of_run, &self.evidence);
         let footer = Footer {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::outside;
+use crate::descendants;
 use crate::recording::MISSING;
 
 /// Where a number comes from.
@@ -21,6 +22,13 @@ pub enum From {
     File(PathBuf),
     /// `HOST:PORT/PATH`, by plain HTTP.
     Http(String),
+    /// A file of `/proc/PID`, summed over all processes of the service.
+    Processes {
+        /// The process below which they are.
+        worker: i32,
+        /// The file, such as `status`.
+        file: PathBuf,
+    },
 }
 
 /// One number a service says of itself.
@@ -98,6 +106,7 @@ impl Question {
         let text = match &self.from {
             From::File(path) => std::fs::read_to_string(self.folder.join(path)).ok()?,
             From::Http(url) => get(url).ok()?,
+            From::Processes { worker, file } => return self.sum(*worker, file),
             From::Command(words) => {
                 let mut command = Command::new(words.first()?);
                 command
@@ -109,6 +118,19 @@ impl Question {
             }
         };
         number(&text, &self.after, self.unit)
+    }
+}
+
+impl Question {
+    /// The sum over the processes that have such a file and number; none if none has.
+    fn sum(&self, worker: i32, file: &Path) -> Option<u64> {
+        let of = |pid: i32| {
+            let path = Path::new("/proc").join(pid.to_string()).join(file);
+            number(&std::fs::read_to_string(path).ok()?, &self.after, self.unit)
+        };
+        let all = descendants::below(worker, 0).ok()?;
+        let numbers = all.iter().filter_map(|process| of(process.pid));
+        numbers.reduce(u64::saturating_add)
     }
 }
 

@@ -10,7 +10,10 @@ use super::live::Live;
 use super::ready::{Answer, Ready, Waiter};
 use super::said::{Asker, From, Question};
 use super::stage::Stage;
+use crate::descendants;
 use crate::recording::EventKind;
+use crate::rows::Rows;
+use crate::sampler;
 use crate::scenario::{Says, Serving, Source, StepRef};
 use crate::worker::protocol::{Report, Status};
 use crate::workload::Workload;
@@ -132,11 +135,13 @@ impl Live<'_> {
 
     fn now_serves(&mut self, i: usize, serving: &Serving) {
         let step = self.served[i].step;
-        if let Some(stage) = &self.parts.stage {
+        let mut actors = self.parts.actors.iter();
+        let worker = actors.find(|a| a.container == step.container && a.index == step.actor);
+        if let (Some(stage), Some(worker)) = (&self.parts.stage, worker) {
             let askers = serving
                 .says
                 .iter()
-                .map(|s| Asker::start(question(s, stage)));
+                .map(|s| Asker::start(question(s, stage, worker.pid())));
             self.served[i].askers = askers.collect();
         }
         self.served[i].stage = Phase::Serving;
@@ -196,6 +201,21 @@ impl Live<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// `smaps_rollup` at the end of `step`, bytes: the worker's own, or where the step serves the sum
+    /// of all processes of the service, those that forked away included.
+    pub(super) fn smaps(&self, step: StepRef, worker: i32) -> Rows {
+        if !self.is_served(step) {
+            return sampler::smaps_rollup(worker);
+        }
+        let mut sum = Rows::default();
+        for process in descendants::below(worker, 0).unwrap_or_default() {
+            for (row, bytes) in sampler::smaps_rollup(process.pid).iter() {
+                sum.set(row, sum.get(row).unwrap_or(0).saturating_add(bytes));
+            }
+        }
+        sum
     }
 
     /// Lets the service of `step` stop, now that its row is taken. False for any other step.
@@ -266,11 +286,15 @@ fn ready(serving: &Serving, stage: &Stage<'_>) -> Ready {
     }
 }
 
-fn question(says: &Says, stage: &Stage<'_>) -> Question {
+fn question(says: &Says, stage: &Stage<'_>, worker: i32) -> Question {
     let from = match &says.source {
         Source::Command(words) => From::Command(words.iter().map(|w| stage.fill(w)).collect()),
         Source::File(path) => From::File(stage.fill(path).into()),
         Source::Http(url) => From::Http(stage.fill(url)),
+        Source::Process(file) => From::Processes {
+            worker,
+            file: file.into(),
+        },
     };
     Question {
         name: says.name.clone(),

@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 
 use super::actor::Actor;
 use super::error::HarnessError;
+use super::marks::Marks;
 use super::site::Sites;
 use super::workdir::WorkDir;
 use crate::cgroup::churn;
@@ -24,17 +25,29 @@ pub struct Stage<'a> {
     workdir: WorkDir,
     /// Ports that were free when the run began.
     ports: [u16; 2],
+    marks: Marks,
 }
 
 impl<'a> Stage<'a> {
     /// Takes what was made for the run.
-    pub fn new(scenario: &'a Scenario, sites: Sites, workdir: WorkDir) -> Self {
+    pub fn new(scenario: &'a Scenario, sites: Sites, workdir: WorkDir, marks: Marks) -> Self {
         Stage {
             scenario,
             sites,
             workdir,
             ports: free_ports(),
+            marks,
         }
+    }
+
+    /// What hears the run's marks.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// The same, to take them.
+    pub fn marks_mut(&mut self) -> &mut Marks {
+        &mut self.marks
     }
 
     /// The run's work directory.
@@ -99,6 +112,7 @@ impl<'a> Stage<'a> {
             let (page, fd) = Page::create(workdir).map_err(failed)?;
             let mut command =
                 worker::command(Path::new(worker::SELF), fd.as_fd()).map_err(failed)?;
+            self.marks.tell(&mut command);
             if actor.outside {
                 self.sites.outside(&mut command);
             } else {

@@ -61,18 +61,23 @@ impl Corpus {
         &mut self,
         name: String,
         setup: String,
-        recording: Recording,
+        mut recording: Recording,
         truth: Result<Truth, TruthError>,
     ) {
         match truth {
-            Ok(truth) => self.cases.push(Case {
-                name,
-                setup,
-                scenario: recording.header.scenario.clone(),
-                kind: Kind::of(&recording),
-                recording,
-                truth,
-            }),
+            Ok(truth) => {
+                if let Some(scale) = truth.time_scale {
+                    recording.header.time_scale = scale;
+                }
+                self.cases.push(Case {
+                    name,
+                    setup,
+                    scenario: recording.header.scenario.clone(),
+                    kind: Kind::of(&recording),
+                    recording,
+                    truth,
+                });
+            }
             Err(error) => self.skip(name, error.to_string()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::recording::{EventKind, Recording};
-use crate::scenario::{Class, Scenario};
+use crate::scenario::{Class, Onset, Scenario};
 use crate::units;
 
 /// What a detector should have made of one recording. Times are recorded nanoseconds.
@@ -21,6 +21,8 @@ pub struct Truth {
     pub oom_ns: Option<u64>,
     /// Why, in a sentence.
     pub why: String,
+    /// Detector seconds a recorded second, where the truth says it and not the recording.
+    pub time_scale: Option<f64>,
 }
 
 /// Why there is no truth for a recording.
@@ -41,6 +43,20 @@ pub enum TruthError {
     /// The onset step never started.
     #[error("the step {0:?}, from which on firing is right, never started in it")]
     NoOnset(String),
+    /// No mark says from when on firing is right.
+    #[error(
+        "its truth begins with {0}, and there is none in it; set it with `memtide mark` while it is recorded"
+    )]
+    NoMark(String),
+    /// Firing is called wrong, and the kernel killed.
+    #[error(
+        "its truth says that firing is wrong (`fire = false`), and the OOM killer came at {at_s:.1} s of it: a detector \
+         that warns of that kill would be called a false alarm; say `fire = true`, or record it with a limit that holds it"
+    )]
+    Killed {
+        /// Recorded seconds.
+        at_s: f64,
+    },
     /// The sidecar is no truth.
     #[error("{path}: {message}")]
     Sidecar {
@@ -57,7 +73,7 @@ pub enum TruthError {
 struct WireTruth {
     class: Class,
     fire: bool,
-    /// From the recording's start, in recorded time: `12s`.
+    /// From the recording's start, in recorded time: `12s`; or `mark`, `mark:TEXT`.
     #[serde(default)]
     onset: Option<String>,
     /// Replaces the OOM kill seen in the recording.
@@ -65,6 +81,9 @@ struct WireTruth {
     oom: Option<String>,
     #[serde(default)]
     why: String,
+    /// Detector seconds a recorded second; replaces the recording's own.
+    #[serde(default)]
+    time_scale: Option<f64>,
 }
 
 /// Reads a sidecar's text.
@@ -80,43 +99,87 @@ pub fn from_toml(text: &str, path: &Path, recording: &Recording) -> Result<Truth
             .map(|d| d.map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
             .map_err(|e| error(e.to_string()))
     };
-    Ok(Truth {
+    if let Some(scale) = wire.time_scale
+        && !(0.001..=1e6).contains(&scale)
+    {
+        return Err(error(format!(
+            "`time_scale` is {scale}, not between 0.001 and 1000000; 60 makes a minute of a second"
+        )));
+    }
+    let onset_ns = match wire.onset.as_deref().and_then(Onset::mark) {
+        Some(mark) => moment(&mark, None, recording)?,
+        None => time(wire.onset)?.unwrap_or(0),
+    };
+    consistent(Truth {
         class: wire.class,
         fire: wire.fire,
-        onset_ns: time(wire.onset)?.unwrap_or(0),
+        onset_ns,
         oom_ns: time(wire.oom)?.or_else(|| oom_kill(recording)),
         why: wire.why,
+        time_scale: wire.time_scale,
     })
 }
 
 /// Takes the truth of the scenario that made the recording.
 pub fn from_scenario(scenario: &Scenario, recording: &Recording) -> Result<Truth, TruthError> {
     let truth = &scenario.truth;
-    let onset_ns = match truth.onset {
+    let onset_ns = match &truth.onset {
         None => 0,
-        Some(at) => {
-            let container = &scenario.containers[at.container];
-            let actor = &container.actors[at.actor];
-            let name = &actor.steps[at.step].name;
-            let started = recording.events.iter().find(|event| match &event.kind {
-                EventKind::StepStart(id) => {
-                    id.container == container.name && id.actor == actor.name && id.step == *name
-                }
-                _ => false,
-            });
-            match started {
-                Some(event) => event.t,
-                None => return Err(TruthError::NoOnset(name.clone())),
-            }
-        }
+        Some(onset) => moment(onset, Some(scenario), recording)?,
     };
-    Ok(Truth {
+    consistent(Truth {
         class: truth.class,
         fire: truth.fire,
         onset_ns,
         oom_ns: oom_kill(recording),
         why: truth.why.clone(),
+        time_scale: None,
     })
+}
+
+/// When that moment was, recorded nanoseconds.
+fn moment(
+    onset: &Onset,
+    scenario: Option<&Scenario>,
+    recording: &Recording,
+) -> Result<u64, TruthError> {
+    let first = |is: &dyn Fn(&EventKind) -> bool| {
+        let found = recording.events.iter().find(|event| is(&event.kind));
+        found.map(|event| event.t)
+    };
+    match (onset, scenario) {
+        (Onset::Mark(text), _) => {
+            let is = |kind: &EventKind| match kind {
+                EventKind::Mark { text: told } => text.as_ref().is_none_or(|text| text == told),
+                _ => false,
+            };
+            let name = text.as_ref().map(|text| format!("the mark {text:?}"));
+            first(&is).ok_or_else(|| TruthError::NoMark(name.unwrap_or_else(|| "a mark".into())))
+        }
+        (Onset::Step(_), None) => Ok(0),
+        (Onset::Step(at), Some(scenario)) => {
+            let container = &scenario.containers[at.container];
+            let actor = &container.actors[at.actor];
+            let name = &actor.steps[at.step].name;
+            let is = |kind: &EventKind| match kind {
+                EventKind::StepStart(id) => {
+                    id.container == container.name && id.actor == actor.name && id.step == *name
+                }
+                _ => false,
+            };
+            first(&is).ok_or_else(|| TruthError::NoOnset(name.clone()))
+        }
+    }
+}
+
+/// Refuses a truth that the recording itself contradicts.
+fn consistent(truth: Truth) -> Result<Truth, TruthError> {
+    match truth.oom_ns.filter(|_| !truth.fire) {
+        Some(at) => Err(TruthError::Killed {
+            at_s: at as f64 / 1e9,
+        }),
+        None => Ok(truth),
+    }
 }
 
 /// When the first OOM kill came: at the exit of an actor, or when the kernel's counter rose.
@@ -169,6 +232,74 @@ mod tests {
             unit.contains("x.truth.toml") && unit.contains("not a time"),
             "{unit}"
         );
+    }
+
+    fn with(kinds: impl IntoIterator<Item = EventKind>) -> Recording {
+        let events = (1..).zip(kinds);
+        let events = events.map(|(second, kind)| crate::recording::Event {
+            t: second * 1_000_000_000,
+            kind,
+        });
+        Recording {
+            events: events.collect(),
+            ..empty()
+        }
+    }
+
+    #[test]
+    fn no_truth_calls_a_kill_healthy() {
+        let kill = EventKind::Kernel {
+            group: "app".into(),
+            what: "memory.events:oom_kill".into(),
+            value: 1,
+        };
+        let killed = with([kill]);
+        let read = |text: &str, of: &Recording| from_toml(text, Path::new("x"), of);
+        let quiet = "class = \"healthy\"\nfire = false\n";
+        let error = read(quiet, &killed).unwrap_err().to_string();
+        assert!(
+            error.contains("at 1.0 s") && error.contains("fire = true"),
+            "{error}"
+        );
+        assert!(read(quiet, &empty()).is_ok());
+        let told = format!("{quiet}oom = \"2s\"\n");
+        assert!(
+            read(&told, &empty()).is_err(),
+            "the truth itself tells of a kill"
+        );
+        assert!(read("class = \"leak\"\nfire = true\n", &killed).is_ok());
+    }
+
+    #[test]
+    fn a_mark_can_be_the_onset() {
+        let mark = |text: &str| EventKind::Mark { text: text.into() };
+        let marked = with([mark("warm"), mark("leak on"), mark("leak on")]);
+        let onset = |onset: &str| {
+            let text = format!("class = \"leak\"\nfire = true\nonset = \"{onset}\"\n");
+            from_toml(&text, Path::new("x"), &marked).map(|truth| truth.onset_ns)
+        };
+        assert_eq!(onset("mark").ok(), Some(1_000_000_000));
+        assert_eq!(onset("mark:leak on").ok(), Some(2_000_000_000));
+        let none = onset("mark:off").unwrap_err().to_string();
+        assert!(
+            none.contains("\"off\"") && none.contains("memtide mark"),
+            "{none}"
+        );
+        assert!(onset("mark:").is_err() && onset("marks").is_err());
+    }
+
+    #[test]
+    fn a_sidecar_may_say_the_time_scale() {
+        let read = |scale: &str| {
+            let text = format!("class = \"leak\"\nfire = true\ntime_scale = {scale}\n");
+            from_toml(&text, Path::new("x"), &empty())
+        };
+        assert_eq!(read("60.0").unwrap().time_scale, Some(60.0));
+        assert_eq!(read("60").unwrap().time_scale, Some(60.0));
+        for wrong in ["0", "-1", "nan", "inf", "1e9"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("time_scale"), "{wrong}: {error}");
+        }
     }
 
     proptest! {

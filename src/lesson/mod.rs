@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use crate::expect;
 use crate::recording::ReadError;
-use crate::scenario::{CatalogueEntry, Diagnostics, Overrides, Scenario, catalogue};
+use crate::scenario::{CatalogueEntry, Diagnostics, Onset, Overrides, Scenario, catalogue};
 use crate::{shipped, units};
 
 /// Why a page can't be made.
@@ -19,8 +19,13 @@ pub enum LessonError {
     /// The scenario can't be read.
     #[error("{0}")]
     Scenario(Diagnostics),
-    /// A shipped recording can't be read.
-    #[error("failed to read the shipped recording {path}: {source}")]
+    /// The recordings of runtimes and services can't be listed.
+    #[error(
+        "failed to look for recordings below {0}; run it in memtide's sources, or give the folder with --suites"
+    )]
+    Suites(String),
+    /// A recording can't be read.
+    #[error("failed to read the recording {path}: {source}")]
     Recording {
         /// Set-up and file.
         path: String,
@@ -78,9 +83,10 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 
 fn truth(out: &mut String, scenario: &Scenario) {
     let truth = &scenario.truth;
-    let should = match (truth.fire, truth.onset) {
+    let should = match (truth.fire, &truth.onset) {
         (false, _) => "stay quiet".to_string(),
-        (true, Some(at)) => {
+        (true, Some(Onset::Mark(_))) => "fire, from the mark in its recording on".to_string(),
+        (true, Some(Onset::Step(at))) => {
             let step = &scenario.containers[at.container].actors[at.actor].steps[at.step];
             format!("fire, from the start of `{}` on", step.name)
         }

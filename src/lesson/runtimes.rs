@@ -1,84 +1,200 @@
 //! docs/runtimes.md: which runtime gives memory back how, and what rss, working_set and usage show,
-//! from the shipped recordings of the scenarios with the tag `runtime`.
+//! from the recordings of the scenarios with the tag `runtime`.
 
-use super::LessonError;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{LessonError, line};
 use crate::formula;
-use crate::recording::{EventKind, Recording, StepEnd};
-use crate::scenario::{Overrides, Scenario, catalogue};
-use crate::shipped;
-
-/// The container's numbers that people look at.
-const SHOWN: [&str; 3] = ["rss", "cadvisor_working_set", "usage"];
+use crate::judge::corpus::{files, setup_of};
+use crate::recording::{EventKind, ReadError, Recording, StepEnd, read_path};
+use crate::scenario::{Actor, Overrides, Scenario, catalogue};
 
 /// Bytes a MiB.
 const MIB: i64 = 1 << 20;
 
-/// The page, as Markdown.
+/// The driver's step after which memory is allocated again.
+const AGAIN: &str = "again";
+
+/// From this share of what was held on, a number has stayed or has gone.
+const HALF: f64 = 0.5;
+
+/// The page, as Markdown, of the recordings below `suites`.
 ///
 /// # Errors
-/// When a scenario or a shipped recording can't be read.
-pub fn runtimes() -> Result<String, LessonError> {
-    let mut out = String::from(
-        "<!-- Made from scenarios/ and recordings/ by `memtide generate runtimes-doc`. -->\n\n\
-         # Which runtime gives memory back how\n\n\
-         Each program allocates, frees and mostly allocates again, as it is told; \
-         `memtide run NAME` does it on your machine, `memtide show NAME` tells its story. The numbers are \
-         MiB of the container after each step: **rss / working_set / usage**, as recorded on the set-up named.\n\n\
-         What follows from them: flat rss after a free is the rule, and no leak; lazily freed memory (MADV_FREE) is in \
-         rss and not in working_set, even when it is in use again; huge pages leave usage high where rss falls; a heap \
-         of shmem is in no rss at all.\n\n\
-         | scenario | what it shows | set-up | after each step |\n|---|---|---|---|\n",
-    );
-    for entry in catalogue() {
+/// When the folder, a scenario or a recording can't be read.
+pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
+    let mut out = String::from(HEAD);
+    let mut tables: BTreeMap<String, BTreeMap<(String, &str), String>> = BTreeMap::new();
+    for file in files(suites).map_err(|error| LessonError::Suites(error.to_string()))? {
+        let recording = read_path(&file).map_err(|source: ReadError| LessonError::Recording {
+            path: file.display().to_string(),
+            source,
+        })?;
+        let mut entries = catalogue().iter();
+        let Some(entry) = entries.find(|e| e.name == recording.header.scenario) else {
+            continue;
+        };
         let scenario = entry
             .parse(Overrides::default())
             .map_err(LessonError::Scenario)?;
         if !scenario.tags.iter().any(|tag| tag == "runtime") {
             continue;
         }
-        for shipped in shipped::of_scenario(entry.name) {
-            let recording = shipped.read().map_err(|source| LessonError::Recording {
-                path: shipped.path(),
-                source,
-            })?;
-            let cell = steps(&scenario, &recording);
-            let (name, title) = (entry.name, &scenario.title);
-            let setup = shipped.setup;
-            let row = format!("| [{name}](scenarios/{name}.md) | {title} | {setup} | {cell} |\n");
-            out.push_str(&row);
-        }
+        let Some(shown) = Shown::of(&scenario, &recording) else {
+            continue;
+        };
+        let family = scenario.tags.iter().find(|tag| *tag != "runtime");
+        let family = family.cloned().unwrap_or_default();
+        let row = shown.row(entry.name, &scenario);
+        let table = tables.entry(setup_of(&recording, &file)).or_default();
+        table.insert((family, entry.name), row);
     }
+    for (setup, table) in tables {
+        line(&mut out, format_args!("## Set-up {setup}\n\n{COLUMNS}"));
+        for row in table.into_values() {
+            line(&mut out, format_args!("{row}"));
+        }
+        out.push('\n');
+    }
+    out.push_str(TAIL);
     Ok(out)
 }
 
-/// What was seen after each step of the actor that drives the program.
-fn steps(scenario: &Scenario, recording: &Recording) -> String {
-    let driver = scenario
-        .containers
-        .iter()
-        .flat_map(|c| &c.actors)
-        .next_back();
-    let ends = recording
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::StepEnd(end) if Some(&end.id.actor) == driver.map(|a| &a.name) => {
-                Some(step(recording, event.t, end))
-            }
-            _ => None,
-        });
-    ends.collect::<Vec<String>>().join(", ")
+const HEAD: &str = "<!-- Made from scenarios/ and suites/ by `memtide generate runtimes-doc`. -->\n\n\
+# Which runtime gives memory back how\n\n\
+Each program allocates, frees and mostly allocates again, as it is told. The numbers are MiB of its container: \
+**rss / working_set / usage** as a dashboard shows them. `memtide run NAME` does it on your machine after \
+`scripts/setup --services`; `memtide show NAME` tells the story of one.\n\n\
+What follows from them:\n\n\
+- **Flat rss after a free is the rule, and no leak.** Most allocators and collectors keep what was freed for the next allocation.\n\
+- **Lazily freed memory** (MADV_FREE: Go with `madvdontneed=0`, jemalloc's muzzy pages, mimalloc's reset) stays in rss \
+and usage and is not in working_set, even when it is in use again.\n\
+- **Huge pages** leave usage high where rss falls.\n\
+- **A heap of shmem** (ZGC) is in no rss at all.\n\n";
+
+const COLUMNS: &str = "| scenario | what it shows | held | after the free, step by step | what was given back | allocated again |\n\
+|---|---|---|---|---|---|";
+
+const TAIL: &str = "The last column but one is derived from the numbers: *at once* is by the end of the step that frees, \
+*after `STEP`* by the end of a later one, *keeps N %* is usage at the last step by usage when all was held.\n";
+
+/// What one recording shows.
+struct Shown {
+    held: Seen,
+    freed: Vec<Seen>,
+    again: Option<Seen>,
 }
 
-fn step(recording: &Recording, t: u64, end: &StepEnd) -> String {
-    let numbers = SHOWN.map(|name| {
-        let value = (|| {
-            let group = recording.group(&end.id.container)?;
-            let sample = recording.tables[group].at(t)?;
-            let view = recording.view(group, &recording.view_index(group), sample);
-            (formula::by_name(name)?.eval)(&view)
-        })();
-        value.map_or("?".into(), |bytes| ((bytes + MIB / 2) / MIB).to_string())
-    });
-    format!("{} {}", end.id.step, numbers.join("/"))
+/// The container at a step's end, bytes.
+struct Seen {
+    step: String,
+    rss: i64,
+    working_set: i64,
+    usage: i64,
+    shmem: i64,
+}
+
+impl Shown {
+    /// None for a recording whose driver did nothing that could be seen.
+    fn of(scenario: &Scenario, recording: &Recording) -> Option<Self> {
+        let actors = scenario.containers.iter().flat_map(|c| &c.actors);
+        let driver: &Actor = actors.into_iter().next_back()?;
+        let ends = recording.events.iter().filter_map(|event| {
+            let EventKind::StepEnd(end) = &event.kind else {
+                return None;
+            };
+            (end.id.actor == driver.name).then(|| Seen::at(recording, event.t, end))?
+        });
+        let mut steps: Vec<Seen> = ends.collect();
+        if steps.is_empty() {
+            return None;
+        }
+        let held = steps.remove(0);
+        let at = steps.iter().position(|seen| seen.step == AGAIN);
+        let after = at.map(|at| steps.split_off(at)).unwrap_or_default();
+        Some(Shown {
+            held,
+            freed: steps,
+            again: after.into_iter().next(),
+        })
+    }
+
+    fn row(&self, name: &str, scenario: &Scenario) -> String {
+        let freed: Vec<String> = self
+            .freed
+            .iter()
+            .map(|seen| format!("{} {}", seen.step, seen.numbers()))
+            .collect();
+        let again = self.again.as_ref().map(Seen::numbers);
+        format!(
+            "| [{name}](scenarios/{name}.md) | {} | {} | {} | {} | {} |",
+            scenario.title,
+            self.held.numbers(),
+            if freed.is_empty() {
+                "-".into()
+            } else {
+                freed.join(", ")
+            },
+            self.given_back(),
+            again.unwrap_or_else(|| "-".into()),
+        )
+    }
+
+    /// In words, what went where.
+    fn given_back(&self) -> String {
+        let held = &self.held;
+        let below = |now: i64, then: i64| (now as f64) < HALF * then as f64;
+        if !below(held.shmem, held.usage) {
+            return "the heap is shmem: rss never shows it".into();
+        }
+        let Some(last) = self.freed.last() else {
+            return format!("{} MiB stay", mib(held.usage));
+        };
+        if below(last.rss, held.rss) && !below(last.usage, held.usage) {
+            return "rss falls, usage stays: huge pages".into();
+        }
+        if below(last.working_set, held.working_set) && !below(last.rss, held.rss) {
+            return "lazily: working_set falls, rss and usage stay".into();
+        }
+        let kept = 100 * last.usage / held.usage.max(1);
+        let gone = self
+            .freed
+            .iter()
+            .position(|seen| below(seen.usage, held.usage));
+        match gone {
+            None => format!("keeps {kept} %"),
+            Some(0) => format!("at once (keeps {kept} %)"),
+            Some(at) => format!("after `{}` (keeps {kept} %)", self.freed[at].step),
+        }
+    }
+}
+
+impl Seen {
+    fn at(recording: &Recording, t: u64, end: &StepEnd) -> Option<Self> {
+        let group = recording.group(&end.id.container)?;
+        let sample = recording.tables[group].at(t)?;
+        let view = recording.view(group, &recording.view_index(group), sample);
+        let value = |name: &str| formula::by_name(name).and_then(|formula| (formula.eval)(&view));
+        Some(Seen {
+            step: end.id.step.clone(),
+            rss: value("rss")?,
+            working_set: value("cadvisor_working_set")?,
+            usage: value("usage")?,
+            shmem: view
+                .shmem
+                .and_then(|bytes| i64::try_from(bytes).ok())
+                .unwrap_or(0),
+        })
+    }
+
+    fn numbers(&self) -> String {
+        let [rss, working_set, usage] = [self.rss, self.working_set, self.usage].map(mib);
+        format!("{rss}/{working_set}/{usage}")
+    }
+}
+
+/// To the nearest MiB.
+fn mib(bytes: i64) -> i64 {
+    (bytes + MIB / 2) / MIB
 }

@@ -119,6 +119,7 @@ fn mark(kind: &EventKind) -> Option<(&'static str, String)> {
             "OOM kill",
             format!("the kernel's OOM killer ended {actor} in {container}"),
         )),
+        EventKind::Mark { text } => Some(("mark", text.clone())),
         EventKind::Restart { container, reason } => {
             Some(("restart", format!("{container} was restarted: {reason}")))
         }

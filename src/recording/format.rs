@@ -130,12 +130,13 @@ pub enum Notice {
 pub const NOTICES: [&str; 3] = ["columns", "group", "footer"];
 
 /// The `type`s of events, to tell a known one that is broken from an unknown one.
-pub const EVENTS: [&str; 7] = [
+pub const EVENTS: [&str; 8] = [
     "step_start",
     "step_end",
     "actor_exit",
     "kernel",
     "restart",
+    "mark",
     "warning",
     "group_end",
 ];

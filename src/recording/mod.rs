@@ -240,6 +240,11 @@ pub enum EventKind {
         /// The reason, in words.
         reason: String,
     },
+    /// A moment that the load or the command told (`memtide mark`).
+    Mark {
+        /// What it said.
+        text: String,
+    },
     /// Something the reader should know.
     Warning {
         /// A stable code (`missed_ticks`, `swap_on`, ...).

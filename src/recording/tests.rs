@@ -114,6 +114,9 @@ fn small_events() -> Vec<Event> {
             text: text("turn it off\n"),
         },
         EventKind::Other(serde_json::json!({"type": "moon_phase", "t_ns": 80, "full": [1, null]})),
+        EventKind::Mark {
+            text: text("load doubled"),
+        },
     ];
     kinds
         .into_iter()

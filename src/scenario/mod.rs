@@ -19,6 +19,7 @@ mod wire;
 pub use across::Across;
 pub use catalogue::{ARTICLE, CatalogueEntry, catalogue, find};
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
+pub(crate) use lower::is_of_proc;
 pub use lower::values;
 pub use parse::{MAX_BYTES, Overrides, load, parse, parse_with};
 pub use schema::json_schema;

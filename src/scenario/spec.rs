@@ -140,6 +140,8 @@ pub enum Source {
     File(String),
     /// On a page: `127.0.0.1:9090/metrics`.
     Http(String),
+    /// In this file of `/proc/PID`, summed over all processes of the service.
+    Process(String),
 }
 
 /// A step by its place.
@@ -153,6 +155,27 @@ pub struct StepRef {
     pub step: usize,
 }
 
+/// A moment of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Onset {
+    /// The start of a step.
+    Step(StepRef),
+    /// The first mark with this text, or the first of all.
+    Mark(Option<String>),
+}
+
+impl Onset {
+    /// `mark`, or `mark:TEXT`; none for any other text.
+    pub fn mark(text: &str) -> Option<Onset> {
+        let rest = text.strip_prefix("mark")?;
+        match rest.strip_prefix(':') {
+            Some(text) if !text.is_empty() => Some(Onset::Mark(Some(text.into()))),
+            None if rest.is_empty() => Some(Onset::Mark(None)),
+            _ => None,
+        }
+    }
+}
+
 /// What is true of a scenario, and what a detector should make of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truth {
@@ -160,8 +183,8 @@ pub struct Truth {
     pub class: Class,
     /// Whether a leak or OOM detector should fire.
     pub fire: bool,
-    /// From the start of this step on, firing is right; before, it is early.
-    pub onset: Option<StepRef>,
+    /// From this moment on, firing is right; before, it is early.
+    pub onset: Option<Onset>,
     /// Why, in a sentence.
     pub why: String,
 }

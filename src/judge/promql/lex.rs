@@ -140,6 +140,17 @@ fn number(text: &str, start: usize) -> Option<(Kind, usize)> {
     Some((Kind::Number(rest[..end].parse().ok()?), start + end))
 }
 
+/// A whole text that is a duration (`1h30m`, `0`), seconds.
+pub fn seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if text == "0" {
+        return Some(0.0);
+    }
+    duration(text)
+        .filter(|(_, len)| *len == text.len())
+        .map(|(seconds, _)| seconds)
+}
+
 /// `1h30m`, `5m`, `500ms`: seconds, and how many bytes it takes.
 fn duration(text: &str) -> Option<(f64, usize)> {
     const UNITS: [(&str, f64); 7] = [

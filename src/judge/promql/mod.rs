@@ -8,6 +8,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use lex::seconds;
 pub use parse::parse;
 
 use std::ops::Range;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::super::promql;
 use super::error::{self, RuleFileError};
 use super::{Group, Rule};
 
@@ -188,7 +189,10 @@ fn rule(value: &Value, shown: &str, group: &str, nth: usize) -> Result<Rule, Rul
         )));
     };
     let hold = word("for").filter(|hold| !hold.trim().is_empty());
-    if let Some(hold) = hold.as_deref().filter(|hold| !is_duration(hold)) {
+    if let Some(hold) = hold
+        .as_deref()
+        .filter(|hold| promql::seconds(hold).is_none())
+    {
         return Err(wrong(format!(
             "`for: {hold}` is no duration: write, for example, `5m` or `1h30m`"
         )));
@@ -219,20 +223,4 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Bool(yes) => Some(yes.to_string()),
         _ => None,
     }
-}
-
-/// `5m`, `1h30m`, `0`.
-fn is_duration(text: &str) -> bool {
-    const UNITS: [&str; 7] = ["ms", "s", "m", "h", "d", "w", "y"];
-    let text = text.trim();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let unit = UNITS.iter().find(|unit| rest[digits..].starts_with(**unit));
-        match unit {
-            Some(unit) if digits > 0 => rest = &rest[digits + unit.len()..],
-            _ => return text == "0",
-        }
-    }
-    !text.is_empty()
 }

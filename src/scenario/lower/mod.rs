@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Span};
 use super::parse::Overrides;
-use super::spec::{AllowedOutcomes, Requirement, Scenario, Truth};
+use super::spec::{AllowedOutcomes, Onset, Requirement, Scenario, Truth};
 use super::wire::{At, Quantity, WireScenario, WireTruth};
 use crate::units;
 use references::Steps;
+pub(crate) use serve::is_of_proc;
 
 /// No machine has this much memory or disk; whoever asks for it has mistyped.
 const ABSURD_BYTES: u64 = 64 << 40;
@@ -128,7 +129,9 @@ fn truth(cx: &mut Context, wire: &WireTruth, steps: &Steps<'_>) -> Truth {
     Truth {
         class: wire.class,
         fire: wire.fire,
-        onset: onset.and_then(|at| steps.resolve(cx, at)),
+        onset: onset.and_then(|at| {
+            Onset::mark(&at.value).or_else(|| steps.resolve(cx, at).map(Onset::Step))
+        }),
         why: wire.why.clone(),
     }
 }

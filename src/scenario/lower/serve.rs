@@ -120,10 +120,17 @@ fn says(cx: &mut Context, name: &str, at: &At<WireSays>) -> Option<Says> {
     let command = (!w.command.is_empty()).then(|| Source::Command(w.command.clone()));
     let file = w.file.clone().map(Source::File);
     let http = w.http.clone().map(Source::Http);
-    let mut given: Vec<Source> = [command, file, http].into_iter().flatten().collect();
+    let proc = w.proc.clone().map(Source::Process);
+    let outside = w.proc.as_deref().filter(|file| !is_of_proc(file));
+    if let Some(file) = outside {
+        let message = format!("{file:?} is no file of /proc/PID");
+        cx.error(Diagnostic::at(at.span.clone(), message).help("as `status` or `smaps_rollup`"));
+    }
+    let given = [command, file, http, proc];
+    let mut given: Vec<Source> = given.into_iter().flatten().collect();
     let source = given.pop();
     let (Some(source), true) = (source, given.is_empty()) else {
-        let message = format!("`{name}` needs exactly one of `command`, `file` and `http`");
+        let message = format!("`{name}` needs exactly one of `command`, `file`, `http` and `proc`");
         cx.error(Diagnostic::at(at.span.clone(), message));
         return None;
     };
@@ -136,4 +143,10 @@ fn says(cx: &mut Context, name: &str, at: &At<WireSays>) -> Option<Says> {
         unit: w.unit.as_ref().map_or(1, |unit| cx.bytes(unit, 1)),
         every: cx.time(w.every.as_ref(), range, Duration::from_secs(1)),
     })
+}
+
+/// Whether this names a file right below `/proc/PID`.
+pub(crate) fn is_of_proc(file: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c == '_';
+    !file.is_empty() && file.chars().all(letter)
 }

@@ -194,7 +194,8 @@ pub struct WireTruth {
     pub class: Class,
     /// Whether a leak or OOM detector should fire.
     pub fire: bool,
-    /// From the start of this step on, firing is right; before, it is early.
+    /// From the start of this step on, firing is right; before, it is early. `mark` means the first mark that
+    /// `memtide mark` set in the run, `mark:TEXT` the first with that text.
     pub onset: Option<At<String>>,
     /// Why, in a sentence.
     pub why: String,

@@ -56,7 +56,7 @@ pub struct WireReady {
 }
 
 /// A number that a service says of its memory, asked outside of its container: exactly one of
-/// `command`, `file` and `http`.
+/// `command`, `file`, `http` and `proc`.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Says")]
@@ -68,6 +68,9 @@ pub struct WireSays {
     pub file: Option<String>,
     /// On this page: `127.0.0.1:{port}/metrics`.
     pub http: Option<String>,
+    /// In this file of `/proc/PID` (`status`, `smaps_rollup`, `io`), summed over all processes of the
+    /// service.
+    pub proc: Option<String>,
     /// The number follows this text. Default: the first number.
     #[serde(default, rename = "match")]
     pub after: String,
