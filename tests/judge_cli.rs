@@ -160,14 +160,19 @@ fn the_truth_beside_a_recording_decides() {
     );
     let leak = run();
     assert_eq!(leak.status.code(), Some(0), "{}", stdout(&leak));
-    own(dir.path(), Some("class = \"healthy\"\nfire = false\n"));
-    let healthy = run();
-    assert_eq!(healthy.status.code(), Some(1));
-    assert!(
-        stdout(&healthy).contains("false alarm"),
-        "{}",
-        stdout(&healthy)
+    own(
+        dir.path(),
+        Some("class = \"leak\"\nfire = true\nonset = \"1h\"\n"),
     );
+    let early = run();
+    assert_eq!(early.status.code(), Some(1));
+    assert!(stdout(&early).contains("false alarm"), "{}", stdout(&early));
+    // It was killed: no truth can call that healthy.
+    own(dir.path(), Some("class = \"healthy\"\nfire = false\n"));
+    let refused = run();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = format!("{}{}", stdout(&refused), stderr(&refused));
+    assert!(said.contains("fire = true"), "{said}");
 }
 
 #[test]
