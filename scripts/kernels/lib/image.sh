@@ -8,12 +8,23 @@ image_initramfs() {
     mkdir -p "$root"/{bin,dev,proc,sys,tmp,modules,scenarios,work,out}
     cp "$busybox" "$root/bin/busybox"
     cp "$memtide" "$root/bin/memtide"
+    image_libraries "$root"
     cp "$here/guest/init" "$root/init"
     chmod 755 "$root/init" "$root/bin"/*
     image_modules "$root/modules" virtio_pci virtio_blk
     image_orders "$root"
     (cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$1/initramfs"
     rm -rf "$root"
+}
+
+# image_libraries ROOT: what a memtide that is linked dynamically needs, at the same paths; a static
+# one needs nothing.
+image_libraries() {
+    local file
+    for file in $(ldd "$memtide" 2>/dev/null | grep -o '/[^ ]*'); do
+        mkdir -p "$1${file%/*}"
+        cp -L "$file" "$1$file"
+    done
 }
 
 # image_orders ROOT: what to do in there, read by guest/init.
@@ -24,6 +35,7 @@ name=$setup
 cgroup=$cgroup
 lru=$lru
 shm=$shm
+container=$container
 scenario_timeout=$scenario_timeout
 END
     for scenario in "${scenarios[@]}"; do

@@ -11,13 +11,14 @@ software emulation. Prints one table, scenario against set-up. No SCENARIO means
 SCENARIO is a name of the catalogue or a .toml file. scripts/kernels/record also keeps the
 recordings of what passed, in recordings/.
 
-  --setup NAME         only this set-up (again for more); there are:
+  --setup NAME         only this set-up (again for more; default: all but
+                       those that say asked=1); there are:
                        $(setup_names | tr '\n' ' ')
   --kernel FILE        also boot this kernel image, as the set-up kernel-VERSION
   --ci                 the article's scenarios and the fast ones only
   --jobs N             set-ups at the same time (default: 2)
   --out DIR            where results and recordings go (default: target/kernels)
-  --memtide FILE       a static memtide binary (default: built here)
+  --memtide FILE       a memtide binary (default: a static one, built here)
   --scenario-timeout S seconds for one scenario (default: 600)
   --vm-timeout S       seconds for one virtual machine (default: 3600)
   --vm-memory SIZE     its memory (default: 2G)
@@ -65,7 +66,7 @@ options_defaults() {
         kernel_option=$(realpath "$kernel_option")
         setups+=("$(setup_of_kernel "$kernel_option")")
     fi
-    [ ${#setups[@]} -gt 0 ] || mapfile -t setups < <(setup_names)
+    [ ${#setups[@]} -gt 0 ] || mapfile -t setups < <(setup_defaults)
     [ ${#scenarios[@]} -gt 0 ] || mapfile -t scenarios < <(scenario_names)
 }
 

@@ -8,12 +8,23 @@
 #   lru=classic|mglru|auto   what to write to /sys/kernel/mm/lru_gen/enabled (auto: leave it)
 #   shm=OPTIONS          how /dev/shm is mounted: noswap (since Linux 6.4) as the kubelet mounts an
 #                        emptyDir of medium Memory
+#   container=LIMIT      memtide runs as in a pod (--placement ambient, the recording on stdout) in a
+#                        cgroup of this limit with memory.oom.group, as the kubelet makes it on v2
+#   asked=1              runs only where --setup names it
 #   append=WORDS         more words for the kernel's command line
 #
 # A new kernel needs a new file here and no code.
 # shellcheck shell=bash
 # The variables of a set-up are read by the other files.
 # shellcheck disable=SC2034
+
+# The set-ups that run where none is named.
+setup_defaults() {
+    local name
+    while read -r name; do
+        grep -q '^asked=1' "$here/setups/$name" || echo "$name"
+    done < <(setup_names)
+}
 
 # Every set-up there is: host first, then by version.
 setup_names() {
@@ -27,7 +38,7 @@ setup_names() {
 # setup_load NAME: sets the variables above from NAME's file.
 setup_load() {
     local file=$here/setups/$1
-    where=vm package='' kernel='' modules='' cgroup=auto lru=auto append='' shm=''
+    where=vm package='' kernel='' modules='' cgroup=auto lru=auto append='' shm='' container=''
     if [ -n "$kernel_option" ] && [ "$1" = "$(setup_of_kernel "$kernel_option")" ]; then
         kernel=$kernel_option
         return
