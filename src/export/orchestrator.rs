@@ -434,6 +434,9 @@ fn ends(recording: &Recording, container: &str) -> Vec<(u64, &'static str)> {
     ends
 }
 
+/// A series as a page shows it: the metric, its labels beside its owner's, the value.
+pub type Shown = (&'static str, Vec<(&'static str, &'static str)>, f64);
+
 /// A container as kube-state-metrics knows it while it runs: what an endpoint serves beside cAdvisor's
 /// page.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -468,7 +471,7 @@ impl State {
 
     /// (metric, its labels beside the container's own, value), sorted by metric. The same as
     /// [`series`] gives of a recording.
-    pub fn series(&self) -> Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)> {
+    pub fn series(&self) -> Vec<Shown> {
         let mut all = Vec::new();
         for name in [
             "kube_pod_container_resource_limits",
@@ -494,7 +497,7 @@ impl State {
 }
 
 /// (metric, its labels beside the pod's own, value) of a pod that runs and was not evicted.
-pub fn pod_series() -> Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)> {
+pub fn pod_series() -> Vec<Shown> {
     let mut all = vec![("kube_pod_info", vec![("node", NODE)], 1.0)];
     for phase in PHASES {
         let value = f64::from(u8::from(phase == "Running"));
