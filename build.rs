@@ -70,10 +70,15 @@ fn shipped(dir: &Path) -> String {
             };
             let setup = setup.file_name().and_then(|n| n.to_str());
             let setup = setup.expect("names of set-ups are ASCII");
+            let need = file.with_file_name(format!("{scenario}.need.toml"));
+            let need = match need.is_file() {
+                true => format!("Some(include_str!({need:?}))"),
+                false => "None".to_string(),
+            };
             writeln!(
                 code,
                 "    Shipped {{ setup: {setup:?}, scenario: {scenario:?}, \
-                 packed: include_bytes!({file:?}) }},"
+                 packed: include_bytes!({file:?}), need: {need} }},"
             )
             .expect("a string can be written to");
         }

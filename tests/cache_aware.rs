@@ -143,6 +143,7 @@ fn case(name: String, recording: Recording, class: Class, fire: bool, onset_ns: 
         },
         name,
         recording,
+        need: None,
     }
 }
 

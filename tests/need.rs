@@ -240,3 +240,306 @@ fn a_wrong_command_line_says_what_to_type() {
         assert!(said.contains(word), "{arguments:?}: {said}");
     }
 }
+
+/// A folder with the files of a v2 cgroup. What "runs" in it holds `holds` bytes, of which it needs
+/// `needs`: below that it reads again what was taken.
+struct FakeCgroup {
+    dir: tempfile::TempDir,
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    kernel: Option<std::thread::JoinHandle<()>>,
+}
+
+impl FakeCgroup {
+    fn new(high: &str, holds: u64, needs: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_path_buf();
+        let write = move |name: &str, text: String| {
+            // At once, as the kernel's files are.
+            std::fs::write(path.join("new"), text).unwrap();
+            std::fs::rename(path.join("new"), path.join(name)).unwrap();
+        };
+        write("memory.high", high.to_string());
+        write("memory.current", holds.to_string());
+        write("cgroup.procs", String::new());
+        let stop = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
+        let (end, path) = (stop.clone(), dir.path().to_path_buf());
+        let kernel = std::thread::spawn(move || {
+            let mut refaults = 0;
+            while !end.load(std::sync::atomic::Ordering::Relaxed) {
+                let high = std::fs::read_to_string(path.join("memory.high")).unwrap();
+                if let Ok(high) = high.trim().parse::<u64>() {
+                    write("memory.current", high.min(holds).to_string());
+                    refaults += needs.saturating_sub(high) / 4096;
+                    write(
+                        "memory.stat",
+                        format!("workingset_refault_file {refaults}\n"),
+                    );
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        FakeCgroup {
+            dir,
+            stop,
+            kernel: Some(kernel),
+        }
+    }
+
+    fn high(&self) -> String {
+        let text = std::fs::read_to_string(self.dir.path().join("memory.high")).unwrap();
+        text.trim().to_string()
+    }
+
+    fn live(&self, more: &[&str]) -> std::process::Command {
+        let mut command = common::memtide();
+        command
+            .args(["need", "--settle", "20ms", "--live"])
+            .arg(self.dir.path())
+            .args(more)
+            .stdin(std::process::Stdio::null());
+        command
+    }
+
+    fn await_high(&self, wanted: impl Fn(&str) -> bool) {
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
+        while !wanted(&self.high()) {
+            assert!(
+                std::time::Instant::now() < patience,
+                "it is {}",
+                self.high()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for FakeCgroup {
+    fn drop(&mut self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.kernel.take().unwrap().join();
+    }
+}
+
+#[test]
+fn a_running_cgroups_need_is_found_and_its_limit_put_back() {
+    for old in ["max", "1073741824"] {
+        let cgroup = FakeCgroup::new(old, 100 * MIB, 60 * MIB);
+        let output = cgroup.live(&["--format", "json"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(
+            said.contains("putting it back to ") && said.contains(old),
+            "{said}"
+        );
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let need = found["live"]["need_bytes"].as_u64().unwrap();
+        assert!(need.abs_diff(60 * MIB) <= 4 * MIB, "{need}: {found:#}");
+        assert_eq!(found["live"]["ended_by"], "read_again");
+        assert_eq!(cgroup.high(), old);
+    }
+}
+
+#[test]
+fn however_a_live_measurement_ends_the_old_limit_is_put_back() {
+    use nix::sys::signal::{Signal, kill};
+    let quiet = || std::process::Stdio::null();
+    for (round, signal) in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT]
+        .into_iter()
+        .cycle()
+        .take(9)
+        .enumerate()
+    {
+        let cgroup = FakeCgroup::new("max", 100 * MIB, 0);
+        let mut command = cgroup.live(&[]);
+        let mut live = command.stdout(quiet()).stderr(quiet()).spawn().unwrap();
+        cgroup.await_high(|high| high.parse::<u64>().is_ok());
+        // Anywhere in the second that follows.
+        std::thread::sleep(std::time::Duration::from_millis(37 * round as u64));
+        let pid = nix::unistd::Pid::from_raw(live.id() as i32);
+        // It may have ended by itself, on a slow machine: then it has put it back.
+        let _ = kill(pid, signal);
+        live.wait().unwrap();
+        cgroup.await_high(|high| high == "max");
+    }
+}
+
+#[test]
+fn a_limit_that_somebody_else_sets_meanwhile_is_left_to_them() {
+    let cgroup = FakeCgroup::new("max", 100 * MIB, 0);
+    let mut command = cgroup.live(&[]);
+    let mut live = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    cgroup.await_high(|high| high.parse::<u64>().is_ok());
+    live.kill().unwrap();
+    std::fs::write(cgroup.dir.path().join("memory.high"), "4096000").unwrap();
+    live.wait().unwrap();
+    // Either the old value had been put back already, or theirs is kept.
+    let high = cgroup.high();
+    assert!(high == "4096000" || high == "max", "{high}");
+}
+
+#[test]
+fn what_is_no_cgroup_of_v2_is_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    for (arguments, word) in [
+        (&["--live", path][..], "memory.high"),
+        (&["--live", "/no/such/cgroup"], "memory.high"),
+        (&["--live", path, "--limit", "1GiB"], "--limit"),
+        (&["--step", "2%", "steady"], "--live"),
+    ] {
+        let output = need(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_service_is_measured_by_its_load_and_the_curve_is_drawn() {
+    if !common::can_manage("the need of a service") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (plot, page) = (dir.path().join("curve.svg"), dir.path().join("need.html"));
+    // 24 MiB in a variable of the shell's, and then it waits to be stopped.
+    let service = "x=$(head -c 25165824 /dev/zero | tr '\\0' x); echo is ready; sleep 1000";
+    let found = found(&[
+        "--limit=96MiB",
+        "--runs=1",
+        "--loss=10%",
+        "--format=json",
+        "--ready=line:is ready",
+        "--load=echo rate 5000; sleep 0.1",
+        "--measure=rate (\\d+)",
+        "--better=more",
+        "--plot",
+        plot.to_str().unwrap(),
+        "-o",
+        page.to_str().unwrap(),
+        "--",
+        "sh",
+        "-c",
+        service,
+    ]);
+    let need = found["need_bytes"].as_u64().unwrap();
+    assert!(need >= 24 * MIB && need < 96 * MIB, "{found:#}");
+    assert_eq!(found["by"], "more");
+    assert_eq!(found["baseline"], 5000.0);
+    let svg = std::fs::read_to_string(plot).unwrap();
+    assert!(
+        svg.contains("interval_bytes") && svg.contains("<circle"),
+        "{svg}"
+    );
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("<svg") && page.contains("cadvisor_working_set"));
+}
+
+/// What runs in the virtual machines of scripts/kernels is a scenario that can be read, and is skipped
+/// with a reason where there is no cgroup v2.
+#[test]
+fn the_test_of_other_kernels_is_a_scenario() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/live-kills.toml");
+    let output = common::memtide().arg("show").arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("killed at random moments"), "{text}");
+}
+
+/// What stands between two marks in docs/need.md.
+fn held_current(mark: &str, arguments: &[&str]) {
+    let output = common::memtide()
+        .arg("judge")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/need.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (open, close) = (
+        format!("<!-- {mark} -->\n"),
+        format!("<!-- end of {mark} -->"),
+    );
+    let (head, rest) = text.split_once(&open).unwrap();
+    let (old, tail) = rest.split_once(&close).unwrap();
+    let new = format!("\n{table}\n");
+    if std::env::var_os("MEMTIDE_UPDATE").is_some() {
+        std::fs::write(&path, format!("{head}{open}{new}{close}{tail}")).unwrap();
+    } else {
+        assert_eq!(
+            old, new,
+            "docs/need.md is old: run this test with MEMTIDE_UPDATE=1"
+        );
+    }
+}
+
+#[test]
+fn the_tables_of_the_docs_are_what_the_recordings_say() {
+    held_current("formulas", &["--formulas", "--format", "markdown"]);
+    let sizers = [
+        "--sizer",
+        "all",
+        "--scale-to",
+        "4GiB",
+        "--format",
+        "markdown",
+    ];
+    held_current("sizers", &sizers);
+}
+
+#[test]
+fn a_right_sizer_that_is_a_program_is_judged_by_what_it_prints() {
+    let judge = |sizer: &str| {
+        let mut command = common::memtide();
+        command.args([
+            "judge",
+            "--setup",
+            "6.18-v1",
+            "--scenario",
+            "steady",
+            "--format",
+            "json",
+        ]);
+        command.args(["--sizer", sizer]).output().unwrap()
+    };
+    let rows = |output: &Output| {
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["sizers"][0]["rows"][0].clone()
+    };
+    let good = judge("wc -l > /dev/null; echo 268435456");
+    assert_eq!(good.status.code(), Some(0));
+    assert_eq!(rows(&good)["limit"], 256 * MIB);
+    for (wrong, word) in [
+        ("cat > /dev/null; exit 3", "exit code 3"),
+        ("cat > /dev/null; echo plenty", "no number of bytes"),
+    ] {
+        let output = judge(wrong);
+        assert_eq!(output.status.code(), Some(1), "{wrong}");
+        let error = rows(&output)["error"].to_string();
+        assert!(error.contains(word), "{wrong}: {error}");
+    }
+    let typo = judge("kr");
+    assert_eq!(typo.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&typo.stderr).contains("`krr`"));
+}
+
+/// A rate, a release, a kind of memory: what is said against a need can't be said of one that is not
+/// there, and each file that ships can be read.
+#[test]
+fn every_need_that_ships_is_one_of_its_set_up() {
+    let measured = memtide::shipped::all().filter(|one| one.need.is_some());
+    let mut seen = 0;
+    for one in measured {
+        let need = one.need().unwrap().unwrap();
+        assert_eq!(need.setup, one.setup, "{}", one.path());
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen}");
+}

@@ -21,13 +21,14 @@ use crate::judge::render;
 use crate::judge::rules::{Rules, RulesError};
 use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
-use crate::{detector, scenario, units};
+use crate::{detector, scenario, shipped, units};
 
+use super::judge_size::{self, SizeArgs};
 use super::{Exit, Failure, common};
 
 /// How to print the scorecard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+pub enum Format {
     /// Tables for a terminal.
     Human,
     /// Everything, as `--save` writes it.
@@ -54,6 +55,8 @@ pub struct Args {
     /// Of the rules only the alerts whose whole name this regular expression matches.
     #[arg(long, value_name = "REGEX", requires = "rules")]
     alert: Option<String>,
+    #[command(flatten)]
+    size: SizeArgs,
     #[command(flatten)]
     suite: Suite,
     #[command(flatten)]
@@ -146,12 +149,30 @@ fn parse_scale(text: &str) -> Result<f64, String> {
 impl Suite {
     /// Gathers the recordings.
     pub fn corpus(&self, scraping: &Scraping) -> anyhow::Result<Corpus> {
+        self.gather(scraping, |_, _| true)
+    }
+
+    /// Gathers the recordings; of the shipped ones, those whose need was measured.
+    pub fn measured(&self, scraping: &Scraping) -> anyhow::Result<Corpus> {
+        let known = |setup: &str, name: &str| {
+            shipped::find(setup, name).is_some_and(|one| one.need.is_some())
+        };
+        self.gather(scraping, known)
+    }
+
+    fn gather(
+        &self,
+        scraping: &Scraping,
+        keep: impl Fn(&str, &str) -> bool + Sync,
+    ) -> anyhow::Result<Corpus> {
         let mut corpus = Corpus::default();
         let chosen =
             |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
         if !self.no_shipped {
             corpus.add_shipped(&|setup, scenario| {
-                chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
+                chosen(&self.setup, setup)
+                    && chosen(&self.scenario, scenario)
+                    && keep(setup, scenario)
             });
         }
         for path in &self.recordings {
@@ -194,6 +215,9 @@ impl Scrape {
 
 /// Judges, prints the scorecard, and says by the exit code whether it fell short.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.size.is_wanted() {
+        return judge_size::run(&args);
+    }
     let candidates = candidates(&args)?;
     let before = args.baseline.as_deref().map(read_baseline).transpose()?;
     let scraping = args.scrape.scraping()?;
@@ -285,8 +309,9 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
                 all.extend(detector::BUILT_IN.iter().map(Candidate::BuiltIn));
             }
             None => {
-                known_command(name)?;
-                all.push(Candidate::Program(program(args, name)?));
+                let known = detector::BUILT_IN.iter().map(|one| one.name);
+                args.known_command(name, "detector", known.chain(["all"]))?;
+                all.push(Candidate::Program(args.program(name)?));
             }
         }
     }
@@ -303,38 +328,68 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
     Ok(all)
 }
 
-/// A lone word that is no program is a built-in's name written wrong: better said before it fails
-/// on every recording.
-fn known_command(name: &str) -> anyhow::Result<()> {
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let known = detector::BUILT_IN.iter().map(|one| one.name).chain(["all"]);
-    let Some(near) = scenario::nearest(name, known).filter(|_| name.chars().all(word)) else {
-        return Ok(());
-    };
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_program = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
-    anyhow::ensure!(
-        is_program,
-        "no built-in detector and no program on PATH is called `{name}`: did you mean `{near}`? \
-         `memtide detectors` lists them"
-    );
-    Ok(())
-}
-
-fn program(args: &Args, command: &str) -> anyhow::Result<Program> {
-    if command.trim().is_empty() {
-        bail!("--detector needs a built-in detector's name or a command");
+impl Args {
+    /// How to print.
+    pub fn format(&self) -> Format {
+        self.format
     }
-    Ok(Program {
-        command: command.to_owned(),
-        limits: Limits {
-            time: args.timeout,
-            memory: args.memory,
-            ..Limits::default()
-        },
-        supervisor: std::env::current_exe().context("cannot find this binary")?,
-        subreaper: true,
-    })
+
+    /// What is judged by the need.
+    pub fn size(&self) -> &SizeArgs {
+        &self.size
+    }
+
+    /// How recordings are shown.
+    pub fn scraping(&self) -> anyhow::Result<Scraping> {
+        self.scrape.scraping()
+    }
+
+    /// Those of them whose need was measured.
+    pub fn measured(&self, scraping: &Scraping) -> anyhow::Result<Corpus> {
+        self.suite.measured(scraping)
+    }
+
+    /// A lone word that is no program is a built-in's name written wrong: better said before it fails
+    /// on every recording.
+    pub fn known_command<'a>(
+        &self,
+        name: &str,
+        kind: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> anyhow::Result<()> {
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let Some(near) = scenario::nearest(name, known).filter(|_| name.chars().all(word)) else {
+            return Ok(());
+        };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_program = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
+        let list = match kind {
+            "detector" => "`memtide detectors` lists them",
+            _ => "`memtide judge --help` names them",
+        };
+        anyhow::ensure!(
+            is_program,
+            "no built-in {kind} and no program on PATH is called `{name}`: did you mean `{near}`? {list}"
+        );
+        Ok(())
+    }
+
+    /// A program that is judged, with its bounds.
+    pub fn program(&self, command: &str) -> anyhow::Result<Program> {
+        if command.trim().is_empty() {
+            bail!("an empty command can't be judged: give a built-in's name or a command");
+        }
+        Ok(Program {
+            command: command.to_owned(),
+            limits: Limits {
+                time: self.timeout,
+                memory: self.memory,
+                ..Limits::default()
+            },
+            supervisor: std::env::current_exe().context("cannot find this binary")?,
+            subreaper: true,
+        })
+    }
 }
 
 /// A missing promtool is the environment's fault, rules it refuses are the file's.

@@ -14,6 +14,7 @@ mod first;
 mod fleet;
 mod generate;
 mod judge;
+mod judge_size;
 mod list;
 mod logger;
 mod mark;
@@ -103,6 +104,9 @@ enum Command {
     /// Stand between the judge and a detector program.
     #[command(name = crate::judge::program::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
+    /// Hold a cgroup's old limit and put it back.
+    #[command(name = crate::harness::keeper::KEEP, hide = true)]
+    Keep(need::KeepArgs),
     /// Write completions for a shell, the man page, or the JSON Schemas.
     Generate(generate::Args),
 }
@@ -142,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Detectors(args) => detectors::run(args),
         Command::Export(args) => export::run(args),
         Command::Supervise(args) => supervise::run(args),
+        Command::Keep(args) => need::keep(args),
         Command::Generate(args) => generate::run(args),
     };
     match result {

@@ -11,6 +11,7 @@ mod cold;
 mod environment;
 mod error;
 mod evidence;
+pub mod keeper;
 mod live;
 mod marks;
 mod node_watch;

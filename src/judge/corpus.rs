@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::need::{Recorded, SidecarError};
 use crate::recording::Recording;
 use crate::scenario;
 use crate::shipped;
@@ -28,6 +29,8 @@ pub struct Case {
     pub recording: Recording,
     /// What is right.
     pub truth: Truth,
+    /// What it needs, where that was measured.
+    pub need: Option<Recorded>,
 }
 
 /// A recording that can't be judged.
@@ -63,7 +66,12 @@ impl Corpus {
         setup: String,
         mut recording: Recording,
         truth: Result<Truth, TruthError>,
+        need: Result<Option<Recorded>, SidecarError>,
     ) {
+        let need = match need {
+            Ok(need) => need,
+            Err(error) => return self.skip(name, error.to_string()),
+        };
         match truth {
             Ok(truth) => {
                 if let Some(scale) = truth.time_scale {
@@ -76,6 +84,7 @@ impl Corpus {
                     kind: Kind::of(&recording),
                     recording,
                     truth,
+                    need,
                 });
             }
             Err(error) => self.skip(name, error.to_string()),
@@ -95,7 +104,7 @@ impl Corpus {
             match recording {
                 Ok(recording) => {
                     let truth = scenario_truth(&recording);
-                    self.insert(name, one.setup.to_owned(), recording, truth);
+                    self.insert(name, one.setup.to_owned(), recording, truth, one.need());
                 }
                 Err(error) => self.skip(name, error.to_string()),
             }
@@ -121,7 +130,8 @@ impl Corpus {
             };
             let truth = beside(&file, &recording);
             let setup = setup_of(&recording, &file);
-            self.insert(name, setup, recording, truth);
+            let need = need_beside(&file);
+            self.insert(name, setup, recording, truth, need);
         }
         Ok(())
     }
@@ -159,11 +169,24 @@ fn scenario_truth(recording: &Recording) -> Result<Truth, TruthError> {
     truth::from_scenario(&scenario, recording)
 }
 
-/// The truth beside a file, else the scenario's.
-fn beside(file: &Path, recording: &Recording) -> Result<Truth, TruthError> {
+/// `NAME.KIND.toml` beside a recording.
+fn sidecar(file: &Path, kind: &str) -> PathBuf {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.trim_end_matches(".gz").trim_end_matches(".jsonl");
-    let sidecar = file.with_file_name(format!("{stem}.truth.toml"));
+    file.with_file_name(format!("{stem}.{kind}.toml"))
+}
+
+/// The need beside a file, if there is one.
+fn need_beside(file: &Path) -> Result<Option<Recorded>, SidecarError> {
+    let path = sidecar(file, "need");
+    let text = fs::read_to_string(&path).ok();
+    text.map(|text| Recorded::parse(&text, &path.display().to_string()))
+        .transpose()
+}
+
+/// The truth beside a file, else the scenario's.
+fn beside(file: &Path, recording: &Recording) -> Result<Truth, TruthError> {
+    let sidecar = sidecar(file, "truth");
     match fs::read_to_string(&sidecar) {
         Ok(text) => truth::from_toml(&text, &sidecar, recording),
         Err(_) if recording.header.scenario_text.is_empty() => Err(TruthError::Missing {

@@ -25,6 +25,7 @@ pub mod rulefile;
 pub mod rules;
 pub mod scorecard;
 mod scratch;
+pub mod size;
 pub mod supervise;
 pub mod truth;
 pub mod verdict;

@@ -85,6 +85,38 @@ impl Program {
         Ok(answer)
     }
 
+    /// Runs the program over one feed and gives what it printed, or what it did wrong; an `Err` is ours.
+    ///
+    /// # Errors
+    /// As of starting a process and reading its pipes.
+    pub fn say(&self, feed: &[u8]) -> io::Result<Result<String, String>> {
+        let status = scratch::file()?;
+        let (feed_end, feed_start) = io::pipe()?;
+        let mut supervisor = self.start(&status, feed_end.try_clone()?)?;
+        let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
+        let output_max = self.limits.output;
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(move || write_feed(feed_start, feed));
+            let said = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
+            let printed = scope.spawn(move || {
+                let mut printed = Vec::new();
+                let read = stdout.map(|out| out.take(output_max + 1).read_to_end(&mut printed));
+                read.transpose().map(|_| printed)
+            });
+            let ended = self.wait(&mut supervisor, &status);
+            io::copy(&mut &feed_end, &mut io::sink())?;
+            let _ = writer.join();
+            let printed = printed.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+            let said = said.join().unwrap_or_default();
+            let flooded = printed.len() as u64 > output_max;
+            // A sizer may have seen enough before the end.
+            Ok(match self.complaint(&ended?, flooded, None, &said) {
+                Some(why) => Err(why),
+                None => Ok(String::from_utf8_lossy(&printed).into_owned()),
+            })
+        })
+    }
+
     /// Waits for the supervisor. One that was killed itself leaves no status, and may leave
     /// orphans that hold our pipes open: they have come to us, and are ended here.
     fn wait(&self, supervisor: &mut Child, status: &File) -> io::Result<Ended> {

@@ -5,7 +5,7 @@ use super::trial::Trial;
 use crate::scenario::Outcome;
 
 /// What a run is judged by, as long as it does its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// Seconds.

@@ -5,11 +5,14 @@
 //! knows trials only as limit in, outcome out. [`trial`] makes one of a recording.
 
 mod advice;
+pub mod live;
 mod measure;
 mod search;
+mod sidecar;
 pub mod trial;
 
 pub use advice::{Advice, FormulaError, advice, formula_errors};
 pub use measure::{By, Measured, Stop, Tried, Wanted, measure};
 pub use search::{Search, Verdict};
+pub use sidecar::{Recorded, SidecarError, Where};
 pub use trial::Trial;

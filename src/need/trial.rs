@@ -122,7 +122,8 @@ fn last(recording: &Recording, name: &str) -> Option<u64> {
     (0..table.len()).filter_map(|s| table.get(s, column)).max()
 }
 
-fn most(recording: &Recording) -> BTreeMap<&'static str, i64> {
+/// The highest value of each formula that says "used", bytes, in the main group.
+pub fn most(recording: &Recording) -> BTreeMap<&'static str, i64> {
     let group = recording.main_group();
     let index = recording.view_index(group);
     let mut most = BTreeMap::new();

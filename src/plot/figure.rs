@@ -26,9 +26,9 @@ const LANES_MAX: usize = 4;
 const LANE_HEIGHT: i32 = 34;
 const LEFT: u32 = 150;
 const RIGHT: u32 = 430;
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-const QUIET: RGBColor = RGBColor(0x55, 0x55, 0x55);
+pub(super) const FONT: &str = "sans-serif";
+pub(super) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(super) const QUIET: RGBColor = RGBColor(0x55, 0x55, 0x55);
 
 /// Why there is no figure.
 #[derive(Debug, thiserror::Error)]
@@ -56,15 +56,15 @@ pub struct Figure {
 }
 
 /// The unit of the bytes axis.
-#[derive(Clone, Copy)]
-struct Scale {
-    unit: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    pub(super) unit: &'static str,
     factor: f64,
 }
 
 impl Scale {
     /// The unit in which `top` bytes has two to four digits.
-    fn for_top(top: u64) -> Self {
+    pub(super) fn for_top(top: u64) -> Self {
         let (unit, factor) = match top {
             0..0x20_0000 => ("KiB", 1u64 << 10),
             0x20_0000..0x1_0000_0000 => ("MiB", 1 << 20),
@@ -76,7 +76,7 @@ impl Scale {
         }
     }
 
-    fn of(self, bytes: u64) -> f64 {
+    pub(super) fn of(self, bytes: u64) -> f64 {
         bytes as f64 / self.factor
     }
 }
@@ -138,15 +138,6 @@ impl Figure {
     /// The top of the bytes axis, with some air above the limit.
     fn top(&self) -> f64 {
         self.scale.of(self.layers.top.max(1)) * 1.05
-    }
-
-    /// Draws onto a ground of [`WIDTH`] by [`HEIGHT`].
-    pub(super) fn draw<DB: DrawingBackend>(
-        &self,
-        ground: &DrawingArea<DB, Shift>,
-    ) -> Result<(), PlotError> {
-        self.try_draw(ground)
-            .map_err(|e| PlotError::Draw(e.to_string()))
     }
 
     fn try_draw<DB: DrawingBackend>(
@@ -345,13 +336,41 @@ impl Figure {
     }
 }
 
+/// What can be written as SVG and as PNG.
+pub(super) trait Picture {
+    /// Draws onto a ground of [`WIDTH`] by [`HEIGHT`].
+    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Result<(), PlotError>;
+
+    /// Sentences for those who can't see it.
+    fn description(&self) -> String;
+
+    /// Its numbers, for programs.
+    fn data(&self) -> serde_json::Value;
+}
+
+impl Picture for Figure {
+    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Result<(), PlotError> {
+        self.try_draw(ground)
+            .map_err(|e| PlotError::Draw(e.to_string()))
+    }
+
+    fn description(&self) -> String {
+        Figure::description(self)
+    }
+
+    fn data(&self) -> serde_json::Value {
+        let last = self.last().into_iter();
+        serde_json::Value::Object(last.map(|(n, v)| (n.into(), v.into())).collect())
+    }
+}
+
 type Chart<'a, DB> = ChartContext<
     'a,
     DB,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 fn rgb((r, g, b): Rgb) -> RGBColor {
     RGBColor(r, g, b)
@@ -377,7 +396,7 @@ fn subtitle(recording: &Recording, group: usize) -> String {
 }
 
 /// A number without trailing zeros, for axis labels.
-fn trim(n: f64) -> String {
+pub(super) fn trim(n: f64) -> String {
     let text = format!("{n:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

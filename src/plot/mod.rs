@@ -3,6 +3,8 @@
 //! [`layers`], [`steps`] and [`thin`] say what is shown; the HTML report and the demo draw the same.
 
 #[cfg(feature = "plot")]
+mod curve;
+#[cfg(feature = "plot")]
 mod figure;
 #[cfg(feature = "plot")]
 mod labels;
@@ -17,5 +19,7 @@ mod svg;
 pub(crate) mod testing;
 pub mod thin;
 
+#[cfg(feature = "plot")]
+pub use curve::{Curve, Mark, Point};
 #[cfg(feature = "plot")]
 pub use figure::{Figure, PlotError};

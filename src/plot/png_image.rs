@@ -6,32 +6,36 @@ use std::sync::OnceLock;
 use flate2::read::ZlibDecoder;
 use plotters::prelude::*;
 
-use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
+use super::figure::{Figure, HEIGHT, Picture, PlotError, WIDTH};
 
 impl Figure {
     /// The figure as a PNG picture of 1600 by 900 pixels, meant to be shown at half that size.
     pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
-        register_font()?;
-        let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
-        {
-            let ground =
-                BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
-            self.draw(&ground)?;
-            ground
-                .present()
-                .map_err(|e| PlotError::Draw(e.to_string()))?;
-        }
-        let mut out = Vec::new();
-        let mut encoder = png::Encoder::new(&mut out, WIDTH, HEIGHT);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::High);
-        encoder.add_text_chunk("Description".into(), latin1(&self.description()))?;
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&pixels)?;
-        writer.finish()?;
-        Ok(out)
+        write(self)
     }
+}
+
+/// Any picture as PNG.
+pub(super) fn write(picture: &impl Picture) -> Result<Vec<u8>, PlotError> {
+    register_font()?;
+    let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
+    {
+        let ground = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+        picture.draw(&ground)?;
+        ground
+            .present()
+            .map_err(|e| PlotError::Draw(e.to_string()))?;
+    }
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, WIDTH, HEIGHT);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::High);
+    encoder.add_text_chunk("Description".into(), latin1(&picture.description()))?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels)?;
+    writer.finish()?;
+    Ok(out)
 }
 
 /// PNG text chunks are Latin-1.

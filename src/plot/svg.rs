@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use crate::markup::escape_element;
 
-use super::figure::{Figure, HEIGHT, PlotError, WIDTH};
+use super::figure::{Figure, HEIGHT, Picture, PlotError, WIDTH};
 
 impl Figure {
     /// The figure as one SVG document, shown at 800 by 450 pixels.
@@ -12,37 +12,37 @@ impl Figure {
     /// Its `metadata` element holds each series' last value in bytes as JSON; title and description
     /// say it in words.
     pub fn to_svg(&self) -> Result<String, PlotError> {
-        let mut text = String::new();
-        {
-            let ground = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area();
-            self.draw(&ground)?;
-            ground
-                .present()
-                .map_err(|e| PlotError::Draw(e.to_string()))?;
-        }
-        let (open, body) = text
-            .find("<svg")
-            .and_then(|from| Some(from + text[from..].find('>')? + 1))
-            .map(|at| text.split_at(at))
-            .ok_or_else(|| PlotError::Draw("the library wrote no svg element".into()))?;
-        let open = open
-            .replacen(
-                &format!("width=\"{WIDTH}\""),
-                "width=\"800\" role=\"img\"",
-                1,
-            )
-            .replacen(&format!("height=\"{HEIGHT}\""), "height=\"450\"", 1);
-        let last: serde_json::Map<String, serde_json::Value> = self
-            .last()
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Ok(format!(
-            "{open}\n<desc>{}</desc>\n<metadata>{}</metadata>{body}",
-            escape_element(&self.description()),
-            escape_element(&serde_json::Value::Object(last).to_string()),
-        ))
+        write(self)
     }
+}
+
+/// Any picture as an SVG document.
+pub(super) fn write(picture: &impl Picture) -> Result<String, PlotError> {
+    let mut text = String::new();
+    {
+        let ground = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area();
+        picture.draw(&ground)?;
+        ground
+            .present()
+            .map_err(|e| PlotError::Draw(e.to_string()))?;
+    }
+    let (open, body) = text
+        .find("<svg")
+        .and_then(|from| Some(from + text[from..].find('>')? + 1))
+        .map(|at| text.split_at(at))
+        .ok_or_else(|| PlotError::Draw("the library wrote no svg element".into()))?;
+    let open = open
+        .replacen(
+            &format!("width=\"{WIDTH}\""),
+            "width=\"800\" role=\"img\"",
+            1,
+        )
+        .replacen(&format!("height=\"{HEIGHT}\""), "height=\"450\"", 1);
+    Ok(format!(
+        "{open}\n<desc>{}</desc>\n<metadata>{}</metadata>{body}",
+        escape_element(&picture.description()),
+        escape_element(&picture.data().to_string()),
+    ))
 }
 
 #[cfg(test)]

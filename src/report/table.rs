@@ -73,6 +73,17 @@ impl Table {
         );
     }
 
+    /// The headings.
+    pub fn headings(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The rows' cells.
+    pub fn cells(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+        let rows = self.rows.iter();
+        rows.map(|row| row.iter().map(|(text, _)| text.as_str()))
+    }
+
     /// The table as lines, each indented by `indent` spaces.
     pub fn render(&self, indent: usize, colour: bool) -> String {
         let widths: Vec<usize> = (0..self.columns.len())

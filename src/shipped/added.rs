@@ -67,7 +67,11 @@ pub fn add(dir: &Path) -> Result<(), AddError> {
             let Some(scenario) = self::name(&file)?.strip_suffix(".jsonl.gz").map(Box::from) else {
                 continue;
             };
+            // Most have none.
+            let need = setup.join(format!("{scenario}.need.toml"));
+            let need = std::fs::read_to_string(need).ok();
             added.entries.push(Shipped {
+                need: need.map(|text| &*text.leak()),
                 setup: name,
                 scenario: Box::leak::<'static>(scenario),
                 packed: read(&file)?.leak(),

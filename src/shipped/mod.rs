@@ -8,6 +8,7 @@ mod added;
 
 pub use added::{AddError, NOTES, Notes, add, notes};
 
+use crate::need::{Recorded, SidecarError};
 use crate::recording::{ReadError, Recording, read_bytes};
 use crate::rows::CgroupVersion;
 use crate::{host::HostFacts, host::Lru};
@@ -21,6 +22,8 @@ pub struct Shipped {
     pub scenario: &'static str,
     /// The gzip-packed recording.
     pub packed: &'static [u8],
+    /// Its need as it was measured there, the text of `SCENARIO.need.toml`.
+    pub need: Option<&'static str>,
 }
 
 // `static ENTRIES: &[Shipped]`, by folder and name: build.rs reads `recordings/`.
@@ -33,6 +36,17 @@ impl Shipped {
     /// If the file is no recording that this version can read; a test keeps that from happening.
     pub fn read(&self) -> Result<Recording, ReadError> {
         read_bytes(self.packed)
+    }
+
+    /// What the scenario needs on that set-up, where it was measured.
+    ///
+    /// # Errors
+    /// If the file is none of a need; a test keeps that from happening.
+    pub fn need(&self) -> Result<Option<Recorded>, SidecarError> {
+        let path = format!("{}/{}.need.toml", self.setup, self.scenario);
+        self.need
+            .map(|text| Recorded::parse(text, &path))
+            .transpose()
     }
 
     /// Where it lies in the tree: `6.1-v2/leak.jsonl.gz`.

@@ -1,20 +1,26 @@
 //! `memtide need`: how much memory a program needs, found by running it.
 
+mod draw;
+mod keep;
+mod live;
 mod print;
 mod program;
 mod trials;
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 
 use super::common::{self, Placed};
 use super::record_service::ServiceArgs;
-use super::{Exit, Failure, scratch};
+use super::{Exit, scratch};
 use crate::harness::Environment;
-use crate::need::{self, By, Measured, Stop, Wanted};
+use crate::need::{self, By, Measured, Recorded, Stop, Wanted, Where};
 use crate::units;
+pub use keep::{KeepArgs, run as keep};
 use program::Program;
 use trials::Trials;
 
@@ -42,6 +48,14 @@ pub struct Args {
     /// How the result is written to stdout.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+    #[command(flatten)]
+    drawn: draw::Drawn,
+    /// Keep the need of each scenario in this folder, as NAME.need.toml: `judge --formulas` and `judge
+    /// --sizer` take it for the truth of the recording beside it. That there is no number is kept too.
+    #[arg(long, value_name = "FOLDER", requires = "scenarios")]
+    write_sidecar: Option<PathBuf>,
+    #[command(flatten)]
+    live: live::LiveArgs,
     #[command(flatten)]
     service: ServiceArgs,
     #[command(flatten)]
@@ -87,56 +101,112 @@ fn regex(text: &str) -> Result<regex_lite::Regex, String> {
     regex_lite::Regex::new(text).map_err(|error| error.to_string())
 }
 
+/// One program's need.
+pub struct Found {
+    name: String,
+    measured: Measured,
+    /// What must be known to trust it.
+    notes: Vec<String>,
+}
+
 /// Measures the need of the command, or of each scenario, and prints it.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if let Some(wanted) = args.live.wanted()? {
+        return live::run(&args, wanted);
+    }
     let programs = Program::all(&args)?;
+    args.drawn.check(programs.len())?;
     let environment = args.placed.environment()?;
-    let mut documents = Vec::new();
+    let mut all = Vec::new();
+    let mut exit = Exit::Ok;
     for program in &programs {
-        let Some((measured, notes)) = measure(&args, &environment, program)? else {
-            return Ok(Exit::Interrupted);
-        };
-        let mut out = std::io::stdout();
-        match args.format {
-            Format::Human => {
-                let colour = common::colour(out.is_terminal());
-                let text = print::human(&program.name(), &measured, &notes, colour);
-                write!(out, "{text}")?;
+        match measure(&args, &environment, program)? {
+            Ended::Found(found) => {
+                if args.format == Format::Human {
+                    let mut out = std::io::stdout();
+                    let colour = common::colour(out.is_terminal());
+                    let text = print::human(&found.name, &found.measured, &found.notes, colour);
+                    write!(out, "{text}")?;
+                }
+                all.push(*found);
             }
-            Format::Json => documents.push(print::document(&program.name(), &measured, &notes)),
+            Ended::NoNumber(why) => {
+                writeln!(std::io::stderr(), "{}: {why}", program.name())?;
+                exit = Exit::FellShort;
+            }
+            Ended::Interrupted => return Ok(Exit::Interrupted),
         }
     }
-    if args.format == Format::Json {
+    // Of one program without a number there is no document: its exit code and its line say it.
+    if args.format == Format::Json && !all.is_empty() {
+        let one = |found: &Found| print::document(&found.name, &found.measured, &found.notes);
+        let documents: Vec<_> = all.iter().map(one).collect();
         let document = json!({ "memtide": env!("CARGO_PKG_VERSION"), "needs": documents });
         writeln!(std::io::stdout(), "{document:#}")?;
     }
-    Ok(Exit::Ok)
+    args.drawn.write(&all)?;
+    Ok(exit)
 }
 
-/// One program's need and what must be known of it; none after Ctrl-C.
-fn measure(
-    args: &Args,
-    environment: &Environment,
-    program: &Program,
-) -> anyhow::Result<Option<(Measured, Vec<String>)>> {
+/// What came of measuring one program.
+enum Ended {
+    Found(Box<Found>),
+    /// Why.
+    NoNumber(String),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+fn measure(args: &Args, environment: &Environment, program: &Program) -> anyhow::Result<Ended> {
+    if let Program::Scenario(scenario) = program
+        && let Err(why) = environment.can_run(scenario)
+    {
+        return Ok(Ended::NoNumber(format!("can't run here: {why}")));
+    }
     let folder = scratch::folder(&args.placed.workdir())?;
     let mut trials = Trials::new(environment, program, folder.path(), args.measure.as_ref());
     let wanted = args.wanted(program);
-    let measured = need::measure(wanted, |limit, give_up| trials.run(wanted, limit, give_up));
+    let result = need::measure(wanted, |limit, give_up| trials.run(wanted, limit, give_up));
     trials.end();
-    match measured {
-        Ok(measured) => Ok(Some((measured, trials.notes()))),
+    let result = match result {
         Err(Stop::Trial(error)) if trials.interrupted => {
             log::debug!("{error}");
-            Ok(None)
+            return Ok(Ended::Interrupted);
         }
-        Err(Stop::Trial(error)) => Err(error),
-        Err(stop) => Err(Failure {
-            exit: Exit::FellShort,
-            message: format!("{}: {stop}", program.name()),
-        }
-        .into()),
+        Err(Stop::Trial(error)) => return Err(error),
+        other => other,
+    };
+    if let Some(folder) = &args.write_sidecar {
+        let recorded = recorded(&result, wanted, environment);
+        write_sidecar(folder, &program.name(), &recorded)?;
     }
+    Ok(match result {
+        Ok(measured) => Ended::Found(Box::new(Found {
+            name: program.name(),
+            measured,
+            notes: trials.notes(),
+        })),
+        Err(stop) => Ended::NoNumber(stop.to_string()),
+    })
+}
+
+fn recorded(
+    result: &Result<Measured, Stop<anyhow::Error>>,
+    wanted: Wanted,
+    environment: &Environment,
+) -> Recorded {
+    let host = environment.host();
+    let at = Where {
+        setup: host.setup.as_deref().unwrap_or(&host.kernel),
+        kernel: &host.kernel,
+    };
+    Recorded::of(result, wanted, at)
+}
+
+fn write_sidecar(folder: &Path, name: &str, recorded: &Recorded) -> anyhow::Result<()> {
+    let path = folder.join(format!("{name}.need.toml"));
+    let text = recorded.to_toml(name)?;
+    std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
 }
 
 impl Args {

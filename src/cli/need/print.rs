@@ -8,24 +8,30 @@ use crate::need::{self, By, Measured, Tried, Verdict};
 use crate::report::{Align, Style, Table};
 use crate::units;
 
-/// Everything, for people.
-pub fn human(name: &str, measured: &Measured, notes: &[String], colour: bool) -> String {
+/// What was found, in two sentences: the need, and what to do.
+pub fn sentences(name: &str, measured: &Measured) -> [String; 2] {
     let (above, most) = measured.interval;
     let advice = need::advice(measured);
-    let mut out = format!(
-        "{name} needs {} (above {}, at most {}): the smallest limit at which {}\n",
+    let needs = format!(
+        "{name} needs {} (above {}, at most {}): the smallest limit at which {}",
         units::bytes(measured.need),
         units::bytes(above),
         units::bytes(most),
         as_good(measured),
     );
-    let _ = writeln!(
-        out,
-        "set requests.memory to {}Mi and limits.memory to {}Mi: {}\n",
+    let set = format!(
+        "set requests.memory to {}Mi and limits.memory to {}Mi: {}",
         advice.request >> 20,
         advice.limit >> 20,
         advice.why
     );
+    [needs, set]
+}
+
+/// Everything, for people.
+pub fn human(name: &str, measured: &Measured, notes: &[String], colour: bool) -> String {
+    let [needs, set] = sentences(name, measured);
+    let mut out = format!("{needs}\n{set}\n\n");
     out.push_str(&curve(measured).render(2, colour));
     match measured.knee() {
         Some((low, high)) => {
@@ -65,7 +71,7 @@ pub fn as_good(measured: &Measured) -> String {
 }
 
 /// A line a limit, the highest first.
-fn curve(measured: &Measured) -> Table {
+pub fn curve(measured: &Measured) -> Table {
     let mut headings = vec!["limit", "time", "stalled", "refaults", "major faults"];
     let is_number = matches!(measured.wanted.by, By::Less | By::More);
     if is_number {
@@ -113,7 +119,7 @@ pub fn said(tried: &Tried, by: By) -> String {
 }
 
 /// What each formula would have said at the highest limit.
-fn errors(measured: &Measured) -> Table {
+pub fn errors(measured: &Measured) -> Table {
     let max = units::bytes(measured.wanted.max);
     let headings = [
         ("formula".to_string(), Align::Left),

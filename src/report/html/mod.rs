@@ -7,6 +7,7 @@
 mod article;
 mod compare;
 mod data;
+mod need;
 mod overview;
 mod pack;
 mod scorecard;
@@ -21,6 +22,7 @@ use crate::recording::Recording;
 use crate::scenario::Scenario;
 
 use crate::markup::escape;
+pub use need::{NeedPart, need_page};
 pub use scorecard::Answer;
 
 /// Why there is no report.
@@ -106,18 +108,32 @@ fn title(entries: &[Entry]) -> String {
 }
 
 fn page(title: &str, body: &str) -> String {
-    let (title, css, js) = (
-        escape(title),
-        include_str!("page.css"),
-        include_str!("page.js"),
+    let (script, js) = (pack::chart_script(), include_str!("page.js"));
+    let scripts = format!(
+        "<script type=\"text/plain\" id=\"chart-script\">{script}</script>\n<script>\n{js}</script>\n"
     );
-    let script = pack::chart_script();
+    frame(
+        title,
+        body,
+        &scripts,
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:",
+    )
+}
+
+/// A page that no script stands in.
+fn plain_page(title: &str, body: &str) -> String {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+    frame(title, body, "", policy)
+}
+
+fn frame(title: &str, body: &str, scripts: &str, policy: &str) -> String {
+    let (title, css) = (escape(title), include_str!("page.css"));
     format!(
         r##"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="memtide {version}">
@@ -134,10 +150,7 @@ fn page(title: &str, body: &str) -> String {
 <main>
 {body}</main>
 <footer><p>Written by memtide {version}. All sizes are in MiB (1,048,576 bytes) unless said; point at a number for its bytes.</p></footer>
-<script type="text/plain" id="chart-script">{script}</script>
-<script>
-{js}</script>
-</body>
+{scripts}</body>
 </html>
 "##,
         version = env!("CARGO_PKG_VERSION"),
