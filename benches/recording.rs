@@ -67,6 +67,7 @@ fn header(hierarchy: &Hierarchy, sampler: &Sampler) -> Header {
         rng: String::new(),
         interval_ns: 10_000_000,
         time_scale: 1.0,
+        model: None,
         started: "2026-11-25T00:00:00Z".into(),
         groups: sampler.groups(),
     }

@@ -51,6 +51,7 @@ fn header() -> Header {
         rng: "none".into(),
         interval_ns: 1_000_000_000,
         time_scale: 1.0,
+        model: None,
         started: "2026-11-25T00:00:00Z".into(),
         groups: vec![
             group("pod", GroupKind::Pod),

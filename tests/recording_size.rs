@@ -64,6 +64,7 @@ fn a_busy_recording_packs_to_a_hundred_bytes_a_sample() {
         rng: String::new(),
         interval_ns: 20_000_000,
         time_scale: 1.0,
+        model: None,
         started: "2026-11-25T00:00:00Z".into(),
         groups: sampler.groups(),
     };

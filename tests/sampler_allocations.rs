@@ -68,6 +68,7 @@ fn header(sampler: &Sampler, hierarchy: &Hierarchy) -> Header {
         rng: String::new(),
         interval_ns: 1,
         time_scale: 1.0,
+        model: None,
         started: String::new(),
         groups: sampler.groups(),
     }

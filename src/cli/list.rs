@@ -17,6 +17,9 @@ pub struct Args {
     /// Tell which set-ups have a recording of each.
     #[arg(long)]
     setups: bool,
+    /// Tell the kernel cards that `run --model` can predict.
+    #[arg(long, conflicts_with_all = ["filter", "setups"])]
+    cards: bool,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -37,6 +40,9 @@ struct Line<'a> {
 
 /// Prints the catalogue in the order of the course.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.cards {
+        return cards(args.json);
+    }
     let mut scenarios = Vec::new();
     for entry in scenario::catalogue() {
         let scenario = entry.parse(Overrides::default())?;
@@ -97,4 +103,32 @@ fn line(s: &Scenario) -> Line<'_> {
         tags: &s.tags,
         recordings: recorded(&s.name),
     }
+}
+
+/// Prints the kernel cards.
+fn cards(json: bool) -> anyhow::Result<Exit> {
+    let cards = crate::model::card::all()?;
+    let mut out = std::io::stdout();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&cards)?)?;
+        return Ok(Exit::Ok);
+    }
+    let heads = ["card", "kernel", "cgroup", "LRU", "file system", "from"];
+    let mut table = Table::new(heads.map(|h| (h, Align::Left)));
+    for card in &cards {
+        table.row([
+            (card.name.clone(), Style::Plain),
+            (card.kernel.clone(), Style::Plain),
+            (card.cgroup.to_string(), Style::Plain),
+            (card.rules.lru.to_string(), Style::Plain),
+            (card.filesystem.clone(), Style::Plain),
+            (card.source.clone(), Style::Dim),
+        ]);
+    }
+    write!(
+        out,
+        "{}",
+        table.render(0, common::colour(out.is_terminal()))
+    )?;
+    Ok(Exit::Ok)
 }

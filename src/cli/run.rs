@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::{Exit, Failure, scratch};
 use crate::harness::{Both, Environment, HarnessError, Options, Sink};
 use crate::metrics::Publisher;
+use crate::model::{self, Card};
 use crate::recording;
 use crate::report::human::Detail;
 use crate::report::{self, Document, RunResult, Verdict};
@@ -51,6 +52,10 @@ pub struct Args {
     /// Indexed Job.
     #[arg(long, value_name = "N")]
     pick: Option<usize>,
+    /// Ask no kernel: predict what the one of this kernel card would count (`memtide list --cards`; a
+    /// path ending in .toml is a card of your own). Needs no cgroup.
+    #[arg(long, value_name = "CARD")]
+    model: Option<String>,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -94,6 +99,16 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
         (false, _) => Detail::Line,
     };
     let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
+    if let Some(card) = &args.model {
+        let card = model::card::find(card)?;
+        let results = predicted(&card, &scenarios, &out)?;
+        if args.format == Format::Human {
+            for result in &results {
+                print_human(result, detail, out.streams())?;
+            }
+        }
+        return finish(&args, &out, results, false);
+    }
     let environment = args.placed.environment()?;
     let mut publisher = args.listen.start_in_pod()?;
     let mut results = Vec::new();
@@ -237,6 +252,33 @@ fn one(
         result.reason = "interrupted".into();
     }
     Ok((result, finished.interrupted))
+}
+
+/// What the model of a kernel makes of the scenarios.
+fn predicted(card: &Card, scenarios: &[Scenario], out: &OutDir) -> anyhow::Result<Vec<RunResult>> {
+    let mut results = Vec::new();
+    for scenario in scenarios {
+        let recording = match model::predict(scenario, card) {
+            Ok(recording) => recording,
+            Err(why) => {
+                results.push(report::skipped(scenario, Some(card.host()), why.reason));
+                continue;
+            }
+        };
+        let mut kept = None;
+        let outputs = match out.sink(&scenario.name) {
+            Sink::File(path) => {
+                if matches!(out, OutDir::Kept(_)) {
+                    kept = Some(path.display().to_string());
+                }
+                vec![recording::Writer::file(&path)]
+            }
+            Sink::StdoutAndFile(_) => vec![("stdout".into(), Box::new(std::io::stdout()) as _)],
+        };
+        recording::Writer::tee(outputs, &recording.header)?.whole(&recording)?;
+        results.push(report::analyze(scenario, &recording, kept));
+    }
+    Ok(results)
 }
 
 /// Gives a harness error its exit code and says which scenario it stopped.

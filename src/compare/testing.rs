@@ -91,6 +91,7 @@ fn header(host: HostFacts, columns: Vec<String>) -> Header {
         rng: "none".into(),
         interval_ns: 1,
         time_scale: 1.0,
+        model: None,
         started: String::new(),
         groups: vec![Group {
             name: "app".into(),

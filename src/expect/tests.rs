@@ -51,6 +51,7 @@ fn recording(samples: &[[u64; 4]], events: Vec<Event>, outcome: Option<Outcome>)
             rng: String::new(),
             interval_ns: 1_000_000_000,
             time_scale: 1.0,
+            model: None,
             started: String::new(),
             groups: vec![group],
         },

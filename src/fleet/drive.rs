@@ -173,7 +173,7 @@ impl<'a> Drive<'a> {
 
     /// Memory that the allocator freed lazily is used first, if it is still there.
     fn grow(&mut self, pages: u64) -> Result<(), Full> {
-        let again = pages.min(self.memcg.idle_lazy());
+        let again = pages.min(self.memcg.lazy_pages());
         self.memcg.reuse(again);
         self.memcg.add_anon(pages - again)
     }
@@ -193,7 +193,7 @@ impl<'a> Drive<'a> {
         let more = self.lost as u64 - before;
         match trouble.kind {
             FaultKind::Leak => self.memcg.add_anon(more),
-            FaultKind::Tmpfs => self.memcg.add_shmem(more),
+            FaultKind::Tmpfs => self.memcg.add_shmem(0, more),
             FaultKind::Reuse => self.grow(more),
             FaultKind::High => {
                 let got = self.throttled(more, trouble.high / 4096);
@@ -234,7 +234,7 @@ impl<'a> Drive<'a> {
         }
         self.log.carry -= pages as f64;
         let (file, at) = (self.log.file, self.log.at);
-        self.memcg.write(file, at, pages, pod.line)?;
+        self.memcg.write(file, at, pages, !pod.line.is_multiple_of(PAGE), pod.line >= 256 << 10)?;
         for _ in 0..pod.readers {
             self.memcg.read(file, at, pages);
         }
@@ -251,7 +251,7 @@ impl<'a> Drive<'a> {
 }
 
 fn start(pod: &Pod<'_>) -> Memcg {
-    let mut memcg = Memcg::new(pod.setup.card, pod.limit);
+    let mut memcg = Memcg::new(pod.setup.rules, pod.limit);
     memcg.add_kernel(FLOOR_KERNEL);
     // The floor is far below the least limit a pod has.
     let _fits = memcg.add_anon(FLOOR_PAGES);

@@ -339,6 +339,7 @@ pub(super) fn header(scenario: &Scenario, host: &HostFacts, groups: Vec<Group>) 
         rng: seed::RNG_NAME.into(),
         interval_ns: scenario.interval.as_nanos() as u64,
         time_scale: scenario.time_scale,
+        model: None,
         started: jiff::Timestamp::now().to_string(),
         groups,
     }

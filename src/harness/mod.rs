@@ -20,7 +20,7 @@ mod outside;
 pub mod ready;
 mod restart;
 mod said;
-mod schedule;
+
 mod serving;
 mod site;
 mod stage;

@@ -1,10 +1,14 @@
-//! The parameters in which kernels differ.
+//! Kernel cards: the parameters in which kernels differ, one TOML file a kernel.
 
-use crate::host::Lru;
+use serde::{Deserialize, Serialize};
 
-/// What one kernel does, as far as the model knows it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Card {
+use crate::host::{HostFacts, Lru};
+use crate::rows::CgroupVersion;
+
+/// How a kernel counts, moves and takes back pages.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
     /// The reclaim order.
     pub lru: Lru,
     /// Whether write(2) counts as a use of the page (`mark_page_accessed` in
@@ -16,48 +20,200 @@ pub struct Card {
     /// Whether a new file page goes to the generation after the oldest where that is not among the
     /// youngest two (`lru_gen_add_folio`, include/linux/mm_inline.h from 6.7).
     pub new_is_second: bool,
+    /// Whether new anonymous and tmpfs pages begin on the active list (before 5.9, and MGLRU).
+    pub anon_active: bool,
+    /// Whether kernel memory is charged (`memcg_kmem_is_active`, mm/memcontrol.c before 4.5 asks for a
+    /// limit of its own).
+    pub kernel_charged: bool,
     /// Kernel memory of a page written through the cache, bytes: a buffer head of 104 and its
     /// owner's pointer (`alloc_buffer_head`, fs/buffer.c); 0 where kernel memory is not charged.
     pub written_page: u64,
     /// Kernel memory of 64 pages of a file, bytes: a tree node of 576 and its owner's pointer
     /// (lib/xarray.c).
     pub node: u64,
+    /// Whether reads, and writes of 256 KiB and more, make folios so large that they need no tree
+    /// nodes (`page_cache_ra_order`, mm/readahead.c).
+    pub large_folios: bool,
     /// Pages charged ahead and not used yet (`refill_stock`, mm/memcontrol.c), a mean that was measured.
     pub stock: u64,
     /// Pages by which usage stays below a limit that the cache fills; measured.
     pub gap: u64,
+    /// Whether a huge page stays whole while a piece of it is mapped (`deferred_split_huge_page`,
+    /// mm/huge_memory.c from 4.5); else what is given back of it goes at once.
+    pub thp_stays_whole: bool,
+    /// Whether a page that comes back soon enters the active list (`workingset_refault`,
+    /// mm/workingset.c from 3.15).
+    pub refaults: bool,
+    /// Whether the active list gives its surplus at once, and with an empty inactive list only what is
+    /// needed (`get_scan_count` with force_scan, mm/vmscan.c of 3.10; fitted to one recording).
+    pub balances_at_once: bool,
+    /// Whether who is above memory.high has to wait (`calculate_high_delay`, mm/memcontrol.c from 5.8).
+    pub high_throttles: bool,
 }
 
-/// 6.x with the classic LRU on ext4: what 6.1 and 6.12 have in common.
-pub const CLASSIC_6: Card = Card {
-    lru: Lru::Classic,
-    write_marks: false,
-    lazyfree_list: true,
-    new_is_second: false,
-    written_page: 112,
-    node: 584,
-    stock: 46,
-    gap: 36,
-};
+/// How long work takes, nanoseconds. A model cannot know it: it is measured once (`memtide doctor
+/// --speed`) or taken from a set-up's recordings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speed {
+    /// A write(2) of less than a page.
+    pub write_line: f64,
+    /// A page of a larger write(2).
+    pub write_page: f64,
+    /// A page read from the cache.
+    pub read_page: f64,
+    /// A page read from the disk.
+    pub disk_page: f64,
+    /// The first touch of an anonymous page.
+    pub touch_page: f64,
+    /// A look-up of a name that is not there.
+    pub lookup: f64,
+}
 
-/// 6.1 with MGLRU.
-pub const MGLRU_6_1: Card = Card {
-    lru: Lru::Mglru,
-    ..CLASSIC_6
-};
+/// One kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The card's name: the set-up's, where there is one.
+    pub name: String,
+    /// The release as `uname -r` prints it.
+    pub kernel: String,
+    /// The cgroup version of the memory controller.
+    pub cgroup: CgroupVersion,
+    /// The file system of the work directory.
+    pub filesystem: String,
+    /// Where the card is from, in words: recordings, or the source alone.
+    pub source: String,
+    /// Whether recordings of this kernel were compared with the model.
+    pub recorded: bool,
+    /// How it counts.
+    pub rules: Rules,
+    /// How long work takes.
+    pub speed: Speed,
+}
 
-/// 6.12 with MGLRU.
-pub const MGLRU_6_12: Card = Card {
-    new_is_second: true,
-    ..MGLRU_6_1
-};
+impl Card {
+    /// The machine that a recording of the model is said to be of: two CPUs, 2 GiB, no swap.
+    pub fn host(&self) -> HostFacts {
+        HostFacts {
+            kernel: self.kernel.clone(),
+            arch: "x86_64".into(),
+            cgroup: self.cgroup,
+            lru: self.rules.lru,
+            page_size: super::memcg::PAGE,
+            cpus: 2,
+            mem_total: 2 << 30,
+            swap_total: 0,
+            thp: Some("madvise".into()),
+            psi: false,
+            madv_free: self.madv_free(),
+            filesystem: Some(self.filesystem.clone()),
+            block_size: Some(super::memcg::PAGE),
+            placement: "managed".into(),
+            setup: Some(format!("model:{}", self.name)),
+        }
+    }
 
-/// 3.10: writes are uses, and kernel memory is not charged without a limit of its own.
-pub const CLASSIC_3_10: Card = Card {
-    write_marks: true,
-    lazyfree_list: false,
-    written_page: 0,
-    node: 0,
-    stock: 20,
-    ..CLASSIC_6
-};
+    /// MADV_FREE is there from 4.5 on.
+    fn madv_free(&self) -> bool {
+        let (major, minor, _) = crate::host::parse_kernel_version(&self.kernel);
+        (major, minor) >= (4, 5) || self.kernel.contains("el7")
+    }
+}
+
+/// A card that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// Its TOML is wrong; the message has line and column.
+    #[error("{path} is no kernel card: {source}")]
+    Toml {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// No card has this name.
+    #[error("there is no kernel card {name:?}{near}; `memtide list --cards` names all")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// `; did you mean ...`, or nothing.
+        near: String,
+    },
+    /// A file that can't be read.
+    #[error("failed to read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What caused it.
+        source: std::io::Error,
+    },
+}
+
+/// The embedded cards, by file.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("3.10-v1.toml", include_str!("cards/3.10-v1.toml")),
+    ("4.4-v1.toml", include_str!("cards/4.4-v1.toml")),
+    ("4.18-v1.toml", include_str!("cards/4.18-v1.toml")),
+    ("5.4-v1.toml", include_str!("cards/5.4-v1.toml")),
+    ("5.15-v2.toml", include_str!("cards/5.15-v2.toml")),
+    ("6.1-v1.toml", include_str!("cards/6.1-v1.toml")),
+    ("6.1-v2.toml", include_str!("cards/6.1-v2.toml")),
+    ("6.1-v2-mglru.toml", include_str!("cards/6.1-v2-mglru.toml")),
+    ("6.6-v2.toml", include_str!("cards/6.6-v2.toml")),
+    ("6.6-v2-mglru.toml", include_str!("cards/6.6-v2-mglru.toml")),
+    ("6.12-v2.toml", include_str!("cards/6.12-v2.toml")),
+    (
+        "6.12-v2-mglru.toml",
+        include_str!("cards/6.12-v2-mglru.toml"),
+    ),
+    ("6.12-v2-xfs.toml", include_str!("cards/6.12-v2-xfs.toml")),
+    ("6.18-v1.toml", include_str!("cards/6.18-v1.toml")),
+];
+
+/// Reads a card's TOML; `path` is for messages.
+///
+/// # Errors
+/// Names line, column and what is wrong.
+pub fn parse(text: &str, path: &str) -> Result<Card, CardError> {
+    toml::from_str(text).map_err(|source| CardError::Toml {
+        path: path.into(),
+        source: Box::new(source),
+    })
+}
+
+/// All embedded cards, oldest kernel first.
+///
+/// # Errors
+/// None in a release: a test reads every one.
+pub fn all() -> Result<Vec<Card>, CardError> {
+    EMBEDDED
+        .iter()
+        .map(|(path, text)| parse(text, path))
+        .collect()
+}
+
+/// The card of that name; a path ending in `.toml` is read as a file.
+///
+/// # Errors
+/// A name that no card has (with the nearest), or a file that is no card.
+pub fn find(name: &str) -> Result<Card, CardError> {
+    if name.ends_with(".toml") {
+        let text = std::fs::read_to_string(name).map_err(|source| CardError::Io {
+            path: name.into(),
+            source,
+        })?;
+        return parse(&text, name);
+    }
+    let cards = all()?;
+    let names: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
+    let near = crate::scenario::nearest(name, names.iter().copied());
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    cards
+        .into_iter()
+        .find(|card| card.name == name)
+        .ok_or(CardError::Unknown {
+            name: name.into(),
+            near,
+        })
+}

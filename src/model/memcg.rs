@@ -1,19 +1,16 @@
 //! One memory cgroup: what is charged to it, and in which order it would be taken back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use super::Card;
-use super::list::{Extent, List};
+use super::card::Rules;
+use super::lists::{Extent, LAZY, Lists};
 use crate::host::Lru;
 
 /// Bytes of a page.
-const PAGE: u64 = 4096;
+pub const PAGE: u64 = 4096;
 
 /// The least that reclaim takes at a time, pages (SWAP_CLUSTER_MAX, doubled by the charge batch).
 const LEAST: u64 = 64;
-
-/// Whose pages stand for lazily freed memory: no file has this number.
-const LAZY: u32 = u32::MAX;
 
 /// A charge that did not fit although everything that could be taken was: the OOM killer's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,11 +20,31 @@ pub struct Full {
     pub missing: u64,
 }
 
-/// A cgroup's pages. Lists are by generation, youngest last; with the classic LRU there are two,
-/// inactive and active. A list's newest extent is its last.
+/// Pages of a file that were reclaimed, and when: the `age` of the first of them.
+#[derive(Debug, Clone, Copy)]
+struct Shadow {
+    start: u64,
+    len: u64,
+    age: u64,
+}
+
+/// What has been counted since the cgroup was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pages read back that had been reclaimed.
+    pub refaults: u64,
+    /// Pages that reclaim took.
+    pub evicted: u64,
+    /// Charges that met the limit.
+    pub at_limit: u64,
+    /// Processes that the OOM killer ended.
+    pub oom_kills: u64,
+}
+
+/// A cgroup's pages.
 #[derive(Debug, Clone)]
 pub struct Memcg {
-    card: Card,
+    rules: Rules,
     limit: u64,
     anon: u64,
     lazy: u64,
@@ -36,18 +53,24 @@ pub struct Memcg {
     hidden: u64,
     shmem: u64,
     kernel: u64,
+    dentries: u64,
+    /// By file, the page after the last that has a tree node.
     nodes: BTreeMap<u32, u64>,
-    /// Tree nodes of all files: what `nodes` sums up to.
     node_count: u64,
-    lists: VecDeque<List>,
+    lists: Lists,
+    shadows: BTreeMap<u32, Vec<Shadow>>,
+    /// Evictions and activations so far (`nonresident_age`, mm/workingset.c).
+    age: u64,
+    /// What was counted.
+    pub counts: Counts,
 }
 
 impl Memcg {
     /// An empty cgroup with a limit in bytes.
-    pub fn new(card: Card, limit: u64) -> Self {
-        let lists = if card.lru == Lru::Classic { 2 } else { 4 };
+    pub fn new(rules: Rules, limit: u64) -> Self {
+        let lists = if rules.lru == Lru::Classic { 2 } else { 4 };
         Memcg {
-            card,
+            rules,
             limit: limit / PAGE,
             anon: 0,
             lazy: 0,
@@ -55,16 +78,20 @@ impl Memcg {
             hidden: 0,
             shmem: 0,
             kernel: 0,
+            dentries: 0,
             nodes: BTreeMap::new(),
             node_count: 0,
-            lists: vec![List::default(); lists].into(),
+            lists: Lists::new(lists),
+            shadows: BTreeMap::new(),
+            age: 0,
+            counts: Counts::default(),
         }
     }
 
     /// memory.current, bytes.
     pub fn usage(&self) -> u64 {
-        let pages = self.anon + self.lazy + self.hidden + self.shmem + self.file_pages();
-        (pages + self.card.stock) * PAGE + self.kernel_bytes()
+        let pages = self.anon + self.hidden + self.shmem + self.lists.pages();
+        (pages + self.rules.stock) * PAGE + self.kernel_bytes()
     }
 
     /// `anon` of memory.stat, bytes: lazily freed pages are part of it until they are taken.
@@ -74,29 +101,81 @@ impl Memcg {
 
     /// `file` of memory.stat, bytes, shmem included.
     pub fn file(&self) -> u64 {
-        (self.file_pages() + self.shmem) * PAGE
+        (self.lists.pages() - self.lazy + self.shmem) * PAGE
     }
 
-    /// `kernel` of memory.stat, bytes.
+    /// `shmem` of memory.stat, bytes.
+    pub fn shmem(&self) -> u64 {
+        self.shmem * PAGE
+    }
+
+    /// `kernel` of memory.stat, bytes; 0 where kernel memory is not charged.
     pub fn kernel_bytes(&self) -> u64 {
-        let written: u64 = self.lists.iter().map(List::written).sum();
-        self.kernel + self.node_count * self.card.node + written * self.card.written_page
+        let cache =
+            self.node_count * self.rules.node + self.lists.written() * self.rules.written_page;
+        let other = match self.rules.kernel_charged {
+            true => self.kernel + self.dentries,
+            false => 0,
+        };
+        cache + other
     }
 
     /// `inactive_file`, bytes: the inactive list, or all but the two youngest generations.
     pub fn inactive_file(&self) -> u64 {
-        let old = self.lists.len().saturating_sub(self.active_lists());
-        self.lists.iter().take(old).map(List::pages).sum::<u64>() * PAGE
+        let old = self.lists.count().saturating_sub(self.active_lists());
+        (0..old).map(|list| self.lists.pages_of(list)).sum::<u64>() * PAGE
     }
 
     /// `active_file`, bytes.
     pub fn active_file(&self) -> u64 {
-        (self.file_pages() + self.lazy) * PAGE - self.inactive_file()
+        self.lists.pages() * PAGE - self.inactive_file()
+    }
+
+    /// Lazily freed pages that are not in use again, and that reclaim has not taken.
+    pub fn lazy_pages(&self) -> u64 {
+        self.lazy - self.reused
+    }
+
+    /// Lazily freed pages that are in use again and that reclaim has not met yet.
+    pub fn reused_pages(&self) -> u64 {
+        self.reused
+    }
+
+    /// Lazily freed pages on the lists, in use again or not, bytes.
+    pub fn listed_lazy(&self) -> u64 {
+        self.lazy * PAGE
+    }
+
+    /// The parts of a range of a file that are not cached here; nothing is used by asking.
+    pub fn missing(&self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
+        let (from, to) = (start, start + pages);
+        let here = self.lists.extents().filter(|e| e.file == file);
+        let here = here.map(|e| (e.start.max(from), e.end().min(to)));
+        gaps(here.filter(|(a, b)| a < b).collect(), from, to)
     }
 
     /// Charges kernel memory that nothing can take back, bytes.
     pub fn add_kernel(&mut self, bytes: u64) {
         self.kernel += bytes;
+    }
+
+    /// Gives such kernel memory back, bytes.
+    pub fn drop_kernel(&mut self, bytes: u64) {
+        self.kernel = self.kernel.saturating_sub(bytes);
+    }
+
+    /// Charges the kernel's memory of names that were looked up, bytes; reclaim can take it.
+    pub fn add_dentries(&mut self, bytes: u64) {
+        self.dentries += bytes;
+        let over = self.usage().saturating_sub(self.limit * PAGE);
+        if over > 0 {
+            self.reclaim(over.div_ceil(PAGE));
+        }
+    }
+
+    /// Drops the names that nobody uses.
+    pub fn drop_dentries(&mut self) {
+        self.dentries = 0;
     }
 
     /// Charges pages of anonymous memory.
@@ -107,44 +186,58 @@ impl Memcg {
         self.charge(pages, |memcg, part| memcg.anon += part)
     }
 
-    /// Charges pages of a file in memory.
+    /// Charges pages of a file in memory, whose records grow from `had` pages.
     ///
     /// # Errors
     /// As [`Memcg::add_anon`].
-    pub fn add_shmem(&mut self, pages: u64) -> Result<(), Full> {
-        self.charge(pages, |memcg, part| memcg.shmem += part)
+    pub fn add_shmem(&mut self, had: u64, pages: u64) -> Result<(), Full> {
+        let node = self.rules.node;
+        let mut at = had;
+        self.charge(pages, |memcg, part| {
+            memcg.shmem += part;
+            memcg.kernel += ((at + part).div_ceil(64) - at.div_ceil(64)) * node;
+            at += part;
+        })
+    }
+
+    /// Gives pages of a file in memory back, the first of it.
+    pub fn drop_shmem(&mut self, pages: u64) {
+        self.shmem = self.shmem.saturating_sub(pages);
+        self.drop_kernel(pages.div_ceil(64) * self.rules.node);
     }
 
     /// Gives pages of anonymous memory back for good.
     pub fn drop_anon(&mut self, pages: u64) {
+        let listed = pages.saturating_sub(self.anon);
         self.anon = self.anon.saturating_sub(pages);
+        if listed > 0 {
+            self.drop_lazy(listed.min(self.reused), true);
+        }
     }
 
     /// Gives pieces of huge pages back: they stay charged until reclaim splits the huge pages.
     pub fn hide(&mut self, pages: u64) {
         let part = pages.min(self.anon);
         self.anon -= part;
-        self.hidden += part;
-    }
-
-    /// MADV_FREE: the pages stay in anon and go to the file pages' cold list.
-    pub fn free_lazily(&mut self, pages: u64) {
-        // What is in use again stands on its list still: it only stops being in use.
-        let again = pages.min(self.reused);
-        self.reused -= again;
-        let part = (pages - again).min(self.anon);
-        self.anon -= part;
-        if self.card.lazyfree_list {
-            let start = self.lazy;
-            self.lazy += part;
-            let list = self.new_list(false);
-            self.push(list, extent(LAZY, start, part, false));
+        if self.rules.thp_stays_whole {
+            self.hidden += part;
         }
     }
 
-    /// Lazily freed pages that are neither taken nor in use again.
-    pub fn idle_lazy(&self) -> u64 {
-        self.lazy - self.reused
+    /// MADV_FREE: the pages stay in anon and go to the file pages' cold list; where the kernel has no
+    /// such list they are gone.
+    pub fn free_lazily(&mut self, pages: u64) {
+        // What is in use again is on its list still: it only stops being in use.
+        let again = pages.min(self.reused);
+        self.reused -= again;
+        let len = (pages - again).min(self.anon);
+        self.anon -= len;
+        if self.rules.lazyfree_list {
+            let start = self.lazy;
+            self.lazy += len;
+            let list = self.new_list(false);
+            self.lists.push(list, extent(LAZY, start, len, false));
+        }
     }
 
     /// Writes to lazily freed pages again: nothing moves until reclaim meets them.
@@ -152,105 +245,213 @@ impl Memcg {
         self.reused = (self.reused + pages).min(self.lazy);
     }
 
-    /// Appends pages to a file with writes of `unit` bytes.
+    /// Gives lazily freed pages back for good; those in use again first if `reused`.
+    pub fn drop_lazy(&mut self, pages: u64, reused: bool) {
+        let mut left = pages.min(self.lazy);
+        if reused {
+            self.reused -= left.min(self.reused);
+        }
+        for list in 0..self.lists.count() {
+            for e in self.lists.take(list) {
+                let cut = if e.file == LAZY { left.min(e.len) } else { 0 };
+                left -= cut;
+                self.lazy -= cut;
+                self.lists.push(list, e.cut(e.start + cut, e.end()));
+            }
+        }
+        self.reused = self.reused.min(self.lazy);
+    }
+
+    /// Appends pages to a file with write(2). `twice`: each page is met by more than one write, which
+    /// before 4.7 makes it active at once. `large`: so many bytes a write that large folios need no
+    /// tree nodes.
     ///
     /// # Errors
     /// As [`Memcg::add_anon`].
-    pub fn write(&mut self, file: u32, start: u64, pages: u64, unit: u64) -> Result<(), Full> {
-        // Before 4.7 each write is a use: a page's second one makes it active.
-        let twice = self.card.write_marks && unit < PAGE;
+    pub fn write(
+        &mut self,
+        file: u32,
+        start: u64,
+        pages: u64,
+        twice: bool,
+        large: bool,
+    ) -> Result<(), Full> {
         let mut at = start;
+        let nodes = !(large && self.rules.large_folios);
         self.charge(pages, |memcg, part| {
             let mut new = extent(file, at, part, true);
-            new.referenced = memcg.card.write_marks;
-            let list = memcg.new_list(twice);
-            memcg.push(list, new);
+            new.referenced = memcg.rules.write_marks && !twice;
+            let list = memcg.new_list(memcg.rules.write_marks && twice);
+            memcg.lists.push(list, new);
             at += part;
-            let known = memcg.nodes.entry(file).or_default();
-            let before = known.div_ceil(64);
-            *known = (*known).max(at);
-            memcg.node_count += known.div_ceil(64) - before;
+            if nodes {
+                memcg.grow_nodes(file, at - part, at);
+            }
         })
     }
 
-    /// Reads pages that are cached, once each, in order. Those that are not are left out.
-    pub fn read(&mut self, file: u32, start: u64, pages: u64) {
-        if self.card.lru == Lru::Mglru {
-            return;
-        }
-        let range = (start, start + pages);
+    /// Reads pages that are cached here, once each, in order; returns the ranges that are not.
+    pub fn read(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
+        let (from, to) = (start, start + pages);
+        let mut here: Vec<(u64, u64)> = Vec::new();
         let mut promoted = Vec::new();
-        for list in 0..2 {
-            if !self.lists[list].iter().any(|e| overlaps(e, file, range)) {
+        let classic = self.rules.lru == Lru::Classic;
+        for list in 0..self.lists.count() {
+            let touched = self.lists_have(list, file, from, to);
+            if !touched {
                 continue;
             }
-            let old = std::mem::take(&mut self.lists[list]);
-            for e in old {
-                if !overlaps(&e, file, range) {
-                    self.push(list, e);
+            for e in self.lists.take(list) {
+                let (a, b) = (e.start.max(from), e.end().min(to));
+                if e.file != file || a >= b {
+                    self.lists.push(list, e);
                     continue;
                 }
-                let (from, to) = (e.start.max(range.0), (e.start + e.len).min(range.1));
-                self.push(list, cut(e, e.start, from));
-                let read = cut(e, from, to);
-                match list == 0 && e.referenced {
-                    true => promoted.push(read),
-                    false => self.push(
-                        list,
-                        Extent {
-                            referenced: true,
-                            ..read
-                        },
-                    ),
+                here.push((a, b));
+                self.lists.push(list, e.cut(e.start, a));
+                let read = e.cut(a, b);
+                if classic && list == 0 && e.referenced {
+                    promoted.push(read);
+                } else {
+                    let referenced = e.referenced || classic;
+                    self.lists.push(list, Extent { referenced, ..read });
                 }
-                self.push(list, cut(e, to, e.start + e.len));
+                self.lists.push(list, e.cut(b, e.end()));
             }
         }
         promoted.sort_by_key(|e| e.start);
         for e in promoted {
-            self.push(
-                1,
-                Extent {
-                    referenced: false,
-                    ..e
-                },
-            );
+            self.age += e.len;
+            let referenced = false;
+            self.lists.push(1, Extent { referenced, ..e });
         }
+        gaps(here, from, to)
+    }
+
+    /// Reads pages of a file from the disk.
+    ///
+    /// # Errors
+    /// As [`Memcg::add_anon`].
+    pub fn read_in(&mut self, file: u32, start: u64, pages: u64, mapped: bool) -> Result<(), Full> {
+        let refaulted = self.refault(file, start, pages);
+        let classic = self.rules.lru == Lru::Classic;
+        let nodes = !self.rules.large_folios;
+        let mut at = start;
+        self.charge(pages, |memcg, part| {
+            let mut new = extent(file, at, part, false);
+            new.referenced = classic && !mapped;
+            let active = at >= refaulted;
+            let list = match (classic, mapped) {
+                (true, _) => usize::from(active),
+                // A page fault adds to the youngest generation.
+                (false, true) => memcg.lists.count() - 1,
+                (false, false) => memcg.new_list(false),
+            };
+            if active && classic {
+                memcg.age += part;
+            }
+            memcg.lists.push(list, new);
+            at += part;
+            if nodes {
+                memcg.grow_nodes(file, at - part, at);
+            }
+        })
     }
 
     /// Drops a file's pages and records: unlink, truncate, or DONTNEED of clean pages.
     pub fn drop_file(&mut self, file: u32) {
-        let known = self.nodes.remove(&file).unwrap_or(0);
-        self.node_count -= known.div_ceil(64);
-        for list in &mut self.lists {
-            list.drop_file(file);
+        if let Some(pages) = self.nodes.remove(&file) {
+            self.node_count -= pages.div_ceil(64);
+        }
+        self.shadows.remove(&file);
+        for list in 0..self.lists.count() {
+            if !self.lists_have(list, file, 0, u64::MAX) {
+                continue;
+            }
+            for e in self.lists.take(list) {
+                if e.file != file {
+                    self.lists.push(list, e);
+                }
+            }
         }
     }
 
-    /// Pages on the lists, lazily freed ones included.
-    fn listed(&self) -> u64 {
-        self.lists.iter().map(List::pages).sum()
+    /// Whether a page of a file is charged here.
+    pub fn holds_files(&self) -> bool {
+        self.lists.pages() > self.lazy || self.shmem > 0
     }
 
-    fn file_pages(&self) -> u64 {
-        self.listed() - self.lazy
+    /// The lists, for checks.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    fn lists_have(&self, list: usize, file: u32, from: u64, to: u64) -> bool {
+        self.lists
+            .of(list)
+            .any(|e| e.file == file && e.start < to && e.end() > from)
+    }
+
+    fn grow_nodes(&mut self, file: u32, from: u64, to: u64) {
+        let known = self.nodes.entry(file).or_insert(from / 64 * 64);
+        if to > *known {
+            self.node_count += to.div_ceil(64) - known.div_ceil(64);
+            *known = to;
+        }
+    }
+
+    /// The page of the range from which on what is read back counts as active: it was reclaimed so
+    /// short a time ago that it would have stayed on lists as long as the active one.
+    fn refault(&mut self, file: u32, start: u64, pages: u64) -> u64 {
+        let to = start + pages;
+        let Some(shadows) = self.shadows.get_mut(&file) else {
+            return u64::MAX;
+        };
+        if !self.rules.refaults {
+            return u64::MAX;
+        }
+        let active = self.lists.pages_of(1);
+        let mut first = u64::MAX;
+        let mut kept = Vec::new();
+        for s in std::mem::take(shadows) {
+            let (a, b) = (s.start.max(start), (s.start + s.len).min(to));
+            if a >= b {
+                kept.push(s);
+                continue;
+            }
+            self.counts.refaults += b - a;
+            // Page p went at age s.age + (p - s.start): its distance is now - that.
+            let near = s.start + (self.age.saturating_sub(active)).saturating_sub(s.age);
+            if near < b {
+                first = first.min(near.max(a));
+            }
+            if s.start < a {
+                kept.push(Shadow {
+                    len: a - s.start,
+                    ..s
+                });
+            }
+            if b < s.start + s.len {
+                kept.push(Shadow {
+                    start: b,
+                    len: s.start + s.len - b,
+                    age: s.age + (b - s.start),
+                });
+            }
+        }
+        *shadows = kept;
+        first
     }
 
     fn active_lists(&self) -> usize {
-        if self.card.lru == Lru::Classic { 1 } else { 2 }
+        if self.rules.lru == Lru::Classic { 1 } else { 2 }
     }
 
     /// Where a page that is new to the lists goes.
     fn new_list(&self, active: bool) -> usize {
-        match self.card.lru {
+        match self.rules.lru {
             Lru::Classic => usize::from(active),
-            Lru::Mglru => usize::from(self.card.new_is_second && self.lists.len() > 3),
-        }
-    }
-
-    fn push(&mut self, list: usize, new: Extent) {
-        if let Some(list) = self.lists.get_mut(list) {
-            list.push(new);
+            Lru::Mglru => usize::from(self.rules.new_is_second && self.lists.count() > 3),
         }
     }
 
@@ -259,7 +460,7 @@ impl Memcg {
         let mut left = pages;
         while left > 0 {
             let room = self.limit.saturating_sub(self.usage().div_ceil(PAGE));
-            let spare = room.saturating_sub(self.card.gap);
+            let spare = room.saturating_sub(self.rules.gap);
             // A page of cache costs up to 1/32 of a page of kernel memory with it.
             let part = (spare - spare / 32).min(left);
             if part > 0 {
@@ -267,7 +468,8 @@ impl Memcg {
                 left -= part;
                 continue;
             }
-            let piece = (self.lists.front().map_or(0, List::pages) / 8).max(LEAST);
+            self.counts.at_limit += 1;
+            let piece = (self.lists.pages_of(0) / 8).max(LEAST);
             if self.reclaim(piece.min(left.max(LEAST))) > 0 {
                 continue;
             }
@@ -281,94 +483,99 @@ impl Memcg {
         Ok(())
     }
 
-    /// Takes up to `pages` back; says how many it got.
+    /// Takes up to `pages` back; returns how many it got.
     pub fn reclaim(&mut self, pages: u64) -> u64 {
         let split = std::mem::take(&mut self.hidden);
-        let before = self.listed() + self.reused;
-        self.age(pages);
-        let mut left = pages;
+        let before = self.lists.pages();
+        self.shrink_dentries(pages, before);
+        self.age_lists(pages);
+        let (mut left, mut back) = (pages, 0);
         while left > 0 {
-            let Some(mut oldest) = self.lists.front_mut().and_then(List::pop_oldest) else {
+            let Some(oldest) = self.lists.pop(0, left) else {
                 break;
             };
-            let part = left.min(oldest.len);
-            if oldest.file == LAZY {
-                self.take_lazy(part);
-            }
-            left -= part;
-            oldest.start += part;
-            oldest.len -= part;
-            if oldest.len > 0 {
-                self.lists[0].put_oldest(oldest);
+            left -= oldest.len;
+            match oldest.file {
+                LAZY => back += self.take_lazy(oldest.len),
+                file => self.evict(file, oldest),
             }
         }
-        let after = self.listed() + self.reused;
-        split + before.saturating_sub(after)
+        let freed = before - self.lists.pages() - back;
+        self.counts.evicted += freed;
+        split + freed
+    }
+
+    fn evict(&mut self, file: u32, e: Extent) {
+        let shadows = self.shadows.entry(file).or_default();
+        match shadows.last_mut() {
+            Some(last) if last.start + last.len == e.start && last.age + last.len == self.age => {
+                last.len += e.len;
+            }
+            _ => shadows.push(Shadow {
+                start: e.start,
+                len: e.len,
+                age: self.age,
+            }),
+        }
+        self.age += e.len;
     }
 
     /// Lazily freed pages that were written again go back to anon; the others are gone.
-    fn take_lazy(&mut self, pages: u64) {
+    fn take_lazy(&mut self, pages: u64) -> u64 {
         let back = pages.min(self.reused);
         self.reused -= back;
         self.anon += back;
         self.lazy -= pages;
+        back
     }
 
-    fn age(&mut self, pages: u64) {
-        if self.card.lru == Lru::Mglru {
+    /// Names are taken in twice the proportion of the lists (`do_shrink_slab`, mm/shrinker.c).
+    fn shrink_dentries(&mut self, pages: u64, all: u64) {
+        let share = (2 * pages).min(all.max(1));
+        self.dentries -= self.dentries * share / all.max(1);
+    }
+
+    fn age_lists(&mut self, pages: u64) {
+        if self.rules.lru == Lru::Mglru {
             self.age_generations();
             return;
         }
-        let (inactive, active) = (self.lists[0].pages(), self.lists[1].pages());
-        // The ratio of `inactive_is_low` for less than 10 GiB: floor(sqrt(10 x GiB)), 1 below 1 GiB.
+        let (inactive, active) = (self.lists.pages_of(0), self.lists.pages_of(1));
+        // The ratio of `inactive_is_low`: floor(sqrt(10 x GiB)), 1 below 1 GiB.
         let gib = ((inactive + active) * PAGE) >> 30;
         let ratio = (10 * gib).isqrt().max(1);
         if inactive * ratio >= active {
             return;
         }
         let balance = (active - inactive * ratio) / (1 + ratio) + 1;
-        let share = (pages * active)
-            .checked_div(inactive)
-            .unwrap_or(active / 32);
-        let mut left = balance.min(share.max(LEAST));
-        while left > 0 {
-            let Some(mut e) = self.lists[1].pop_oldest() else {
-                return;
-            };
-            let part = left.min(e.len);
-            self.push(
-                0,
-                Extent {
-                    referenced: false,
-                    ..cut(e, e.start, e.start + part)
-                },
-            );
-            left -= part;
-            e.start += part;
-            e.len -= part;
-            if e.len > 0 {
-                self.lists[1].put_oldest(e);
-            }
+        let share = match (self.rules.balances_at_once, inactive < LEAST) {
+            (true, true) => pages.saturating_sub(inactive),
+            (true, false) => balance,
+            (false, _) => (pages * active)
+                .checked_div(inactive)
+                .unwrap_or(active / 32)
+                .max(LEAST),
+        };
+        let mut left = balance.min(share);
+        while let Some(e) = self.lists.pop(1, left) {
+            left -= e.len;
+            let referenced = false;
+            self.lists.push(0, Extent { referenced, ..e });
         }
     }
 
     /// An empty oldest generation ends until two are left; then reclaim makes a new youngest one
     /// first (`try_to_inc_min_seq`, `should_run_aging`, mm/vmscan.c).
     fn age_generations(&mut self) {
-        while self.lists.len() > 2 && self.lists[0].is_empty() {
-            self.lists.pop_front();
-        }
-        let all: u64 = self.listed();
-        let young = self.lists.back().map_or(0, List::pages);
-        let uneven = self.lists.len() == 3 && (young * 2 > all || self.lists[0].pages() * 4 < all);
-        if all > 0 && (self.lists.len() <= 2 || uneven) {
-            self.lists.push_back(List::default());
+        while self.lists.count() > 2 && self.lists.end_oldest() {}
+        let all = self.lists.pages();
+        let young = self.lists.pages_of(self.lists.count() - 1);
+        let uneven =
+            self.lists.count() == 3 && (young * 2 > all || self.lists.pages_of(0) * 4 < all);
+        if all > 0 && (self.lists.count() <= 2 || uneven) {
+            self.lists.add_youngest();
         }
     }
-}
-
-fn overlaps(e: &Extent, file: u32, range: (u64, u64)) -> bool {
-    e.file == file && e.start.max(range.0) < (e.start + e.len).min(range.1)
 }
 
 fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {
@@ -381,11 +588,19 @@ fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {
     }
 }
 
-/// The part of an extent from one page to before another.
-fn cut(e: Extent, from: u64, to: u64) -> Extent {
-    Extent {
-        start: from,
-        len: to.saturating_sub(from),
-        ..e
+/// What of `from..to` is in none of the ranges.
+fn gaps(mut here: Vec<(u64, u64)>, from: u64, to: u64) -> Vec<(u64, u64)> {
+    here.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut at = from;
+    for (a, b) in here {
+        if a > at {
+            gaps.push((at, a));
+        }
+        at = at.max(b);
     }
+    if at < to {
+        gaps.push((at, to));
+    }
+    gaps
 }

@@ -1,19 +1,24 @@
-//! What a kernel would count, without a kernel: one memory cgroup's pages by rule.
+//! What a kernel would count, without a kernel: a scenario and a kernel card in, a recording out.
 //!
-//! This is the mechanics only: charges, the two LRUs, lazily freed memory, huge pages, kernel memory
-//! and reclaim. Nothing on the command line uses it yet. It makes no Linux call. Pages are kept as
-//! [`Extent`]s, runs of pages of one file in list order, so that a cost follows the number of changes
-//! and not the amount of memory.
+//! [`card::find`] reads a [`Card`]; [`predict`] runs a scenario on it. [`Memcg`] is one cgroup's
+//! mechanics alone, for who has operations of his own and no scenario. Pages are kept as runs in list
+//! order, so that a cost follows the number of changes and not the amount of memory. Nothing here
+//! makes a call of the system.
 //!
-//! Left out, because it is chance or needs a disk: MGLRU's tiers, dirty pages at the list's end,
-//! mapped files under pressure, refaults, swap, other reclaimers.
+//! Left out, because it is chance or needs a disk: see [`run::UNKNOWN`], which every recording of the
+//! model repeats in its header.
 
-mod card;
-mod list;
+pub mod card;
+mod lists;
 mod memcg;
+mod process;
+mod rows;
+mod run;
+mod task;
 #[cfg(test)]
 mod tests;
+mod world;
 
-pub use card::{CLASSIC_3_10, CLASSIC_6, Card, MGLRU_6_1, MGLRU_6_12};
-pub use list::Extent;
-pub use memcg::{Full, Memcg};
+pub use card::{Card, CardError, Rules, Speed};
+pub use memcg::{Counts, Full, Memcg, PAGE};
+pub use run::{CannotModel, UNKNOWN, check, predict};

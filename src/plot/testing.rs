@@ -110,6 +110,7 @@ fn header(columns: Vec<String>) -> Header {
         rng: "none".into(),
         interval_ns: SECOND / 20,
         time_scale: 1.0,
+        model: None,
         started: "2026-01-01T00:00:00Z".into(),
         groups: vec![Group {
             name: "app".into(),

@@ -14,7 +14,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{Footer, Group, Header, MISSING};
+use super::{Footer, Group, Header, MISSING, ModelFacts};
 use crate::host::HostFacts;
 use crate::rows::{Rows, UNLIMITED};
 
@@ -52,6 +52,9 @@ pub struct WireHeader {
     pub started: String,
     /// The sampled cgroups; samples name them by their index here, from 0.
     pub groups: Vec<Group>,
+    /// Present where no kernel was asked: which model predicted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelFacts>,
 }
 
 /// What ran.
@@ -82,6 +85,7 @@ impl From<&Header> for WireHeader {
             time_scale: h.time_scale,
             started: h.started.clone(),
             groups: h.groups.clone(),
+            model: h.model.clone(),
         }
     }
 }
@@ -100,6 +104,7 @@ impl From<WireHeader> for Header {
             time_scale: w.time_scale,
             started: w.started,
             groups: w.groups,
+            model: w.model,
         }
     }
 }

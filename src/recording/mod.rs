@@ -74,6 +74,19 @@ pub struct Header {
     pub started: String,
     /// The sampled cgroups: the pod first where there is one.
     pub groups: Vec<Group>,
+    /// Present where no kernel was asked: a model said what it would have counted.
+    pub model: Option<ModelFacts>,
+}
+
+/// Which model predicted a recording, and what it can't know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelFacts {
+    /// The kernel card.
+    pub card: String,
+    /// Where the card's numbers are from.
+    pub source: String,
+    /// What the model can't know, in words.
+    pub unknown: Vec<String>,
 }
 
 /// One sampled cgroup.

@@ -50,6 +50,7 @@ fn small_header() -> Header {
         rng: "xoshiro256++".into(),
         interval_ns: 50_000_000,
         time_scale: 60.0,
+        model: None,
         started: "2026-11-25T08:00:00Z".into(),
         groups: vec![
             group(

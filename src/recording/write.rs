@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::create::NewFile;
 use super::format::{Notice, WireHeader};
 use super::number::{push_u64, push_value};
-use super::{Event, EventKind, Footer, Group, Header};
+use super::{Event, EventKind, Footer, Group, Header, Recording};
 
 /// Why a line could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +187,35 @@ impl Writer {
     pub fn finish(mut self, footer: &Footer) -> Result<(), WriteError> {
         self.json(&Notice::Footer(footer.clone()))?;
         self.flush()
+    }
+
+    /// Writes a recording that is known whole: samples and events by time, then the footer.
+    ///
+    /// # Errors
+    /// As the other calls.
+    pub fn whole(mut self, recording: &Recording) -> Result<(), WriteError> {
+        let mut samples: Vec<(u64, usize, usize)> = Vec::new();
+        for (group, table) in recording.tables.iter().enumerate() {
+            samples.extend((0..table.len()).map(|sample| (table.t[sample], sample, group)));
+        }
+        samples.sort_unstable();
+        let mut events = recording.events.iter().peekable();
+        for (t, sample, group) in samples {
+            while let Some(event) = events.next_if(|event| event.t < t) {
+                self.event(event)?;
+            }
+            let table = &recording.tables[group];
+            let width = table.columns.len();
+            let values = &table.values[sample * width..(sample + 1) * width];
+            self.sample(group, t, table.cost[sample], values)?;
+        }
+        for event in events {
+            self.event(event)?;
+        }
+        match &recording.footer {
+            Some(footer) => self.finish(footer),
+            None => self.flush(),
+        }
     }
 
     fn json(&mut self, object: &impl Serialize) -> Result<(), WriteError> {

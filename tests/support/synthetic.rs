@@ -248,6 +248,7 @@ fn header(version: CgroupVersion, group: Group, interval_ns: u64, time_scale: f6
         rng: "none".into(),
         interval_ns,
         time_scale,
+        model: None,
         started: "2026-01-01T00:00:00Z".into(),
         groups: vec![group],
     }

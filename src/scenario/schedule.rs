@@ -1,6 +1,6 @@
 //! Which step may start: an actor's steps in order, each after the steps it waits for.
 
-use crate::scenario::{Container, Scenario, StepRef};
+use super::{Container, Scenario, StepRef};
 
 /// Where one actor stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
