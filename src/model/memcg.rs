@@ -470,7 +470,10 @@ impl Memcg {
             }
             self.counts.at_limit += 1;
             let piece = (self.lists.pages_of(0) / 8).max(LEAST);
-            if self.reclaim(piece.min(left.max(LEAST))) > 0 {
+            let listed = self.lists.pages();
+            let freed = self.reclaim(piece.min(left.max(LEAST)));
+            // What was in use again left the lists without being freed, and behind it there may be more.
+            if freed > 0 || self.lists.pages() < listed {
                 continue;
             }
             let part = room.min(left);
@@ -575,6 +578,8 @@ impl Memcg {
         if all > 0 && (self.lists.count() <= 2 || uneven) {
             self.lists.add_youngest();
         }
+        // With only the youngest generations left the oldest may be empty still.
+        while self.lists.count() > 2 && self.lists.end_oldest() {}
     }
 }
 
