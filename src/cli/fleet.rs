@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::Exit;
 use crate::detector::{BUILT_IN, BuiltIn, by_name};
 use crate::export::Metric;
-use crate::fleet::{self, Plan, SETUPS, Shard, Tallies};
+use crate::fleet::{self, Plan, Shard, Tallies};
 use crate::scenario::nearest;
 
 #[derive(Debug, clap::Args)]
@@ -139,7 +139,10 @@ fn card(name: &str) -> anyhow::Result<&'static fleet::Setup> {
     if let Some(setup) = fleet::setup(name) {
         return Ok(setup);
     }
-    let names: Vec<&str> = SETUPS.iter().map(|setup| setup.name).collect();
+    let names: Vec<&str> = fleet::setups()
+        .iter()
+        .map(|setup| setup.name.as_str())
+        .collect();
     let near = nearest(name, names.iter().copied());
     let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     anyhow::bail!(

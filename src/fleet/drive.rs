@@ -164,7 +164,10 @@ impl<'a> Drive<'a> {
             return self.grow(then - now);
         }
         if self.pod.lazy {
-            self.memcg.free_lazily(now - then);
+            // What was freed and used again is freed again first.
+            let again = (now - then).min(self.memcg.reused_pages());
+            self.memcg.drop_lazy(again, true);
+            self.memcg.free_lazily(now - then - again);
         } else {
             self.memcg.drop_anon(now - then);
         }
@@ -193,7 +196,7 @@ impl<'a> Drive<'a> {
         let more = self.lost as u64 - before;
         match trouble.kind {
             FaultKind::Leak => self.memcg.add_anon(more),
-            FaultKind::Tmpfs => self.memcg.add_shmem(0, more),
+            FaultKind::Tmpfs => self.memcg.add_shmem(before, more),
             FaultKind::Reuse => self.grow(more),
             FaultKind::High => {
                 let got = self.throttled(more, trouble.high / 4096);
@@ -234,7 +237,7 @@ impl<'a> Drive<'a> {
         }
         self.log.carry -= pages as f64;
         let (file, at) = (self.log.file, self.log.at);
-        self.memcg.write(file, at, pages, !pod.line.is_multiple_of(PAGE), pod.line >= 256 << 10)?;
+        self.memcg.write(file, at, pages, pod.line < 4096, false)?;
         for _ in 0..pod.readers {
             self.memcg.read(file, at, pages);
         }

@@ -7,7 +7,9 @@ use super::pod::Pod;
 use super::run::scrapes;
 use super::{Fleet, Tallies};
 use crate::host::HostFacts;
-use crate::recording::{Footer, Group, GroupKind, HarnessCost, Header, WriteError, Writer};
+use crate::recording::{
+    Footer, Group, GroupKind, HarnessCost, Header, ModelFacts, WriteError, Writer,
+};
 use crate::scenario::Outcome;
 use crate::seed;
 
@@ -113,14 +115,14 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
             kernel: format!("model {}", pod.setup.name),
             arch: "model".to_owned(),
             cgroup: crate::rows::CgroupVersion::V2,
-            lru: pod.setup.card.lru,
+            lru: pod.setup.rules.lru,
             page_size: 4096,
             cpus: 2,
             mem_total: 0,
             swap_total: 0,
             thp: None,
             psi: false,
-            madv_free: pod.setup.card.lazyfree_list,
+            madv_free: pod.setup.rules.lazyfree_list,
             filesystem: None,
             block_size: None,
             placement: "model".to_owned(),
@@ -138,6 +140,14 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
         rng: seed::RNG_NAME.to_owned(),
         interval_ns: (fleet.scrape_s * 1e9) as u64,
         time_scale: 1.0,
+        model: Some(ModelFacts {
+            card: pod.setup.name.to_string(),
+            source: "a pod drawn from a fleet".into(),
+            unknown: crate::model::UNKNOWN
+                .iter()
+                .map(|text| (*text).into())
+                .collect(),
+        }),
         started: "1970-01-01T00:00:00Z".to_owned(),
         groups: vec![Group {
             name: "app".to_owned(),

@@ -27,6 +27,6 @@ pub use keep::keep;
 pub use parse::{load, parse};
 pub use render::human;
 pub use run::{Plan, Shard, run};
-pub use setup::{SETUPS, Setup, setup};
+pub use setup::{Setup, setup, setups};
 pub use spec::{Fault, FaultKind, Fleet, Service};
 pub use tally::{MergeError, Tallies, merge};

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::dist::Dist;
-use super::{Fault, FaultKind, Fleet, SETUPS, Service, setup};
+use super::{Fault, FaultKind, Fleet, Service, setup, setups};
 use crate::scenario::{Diagnostic, Diagnostics, Span, nearest};
 use crate::seed;
 use crate::units;
@@ -123,9 +123,12 @@ impl Reader {
     }
 
     fn cards(&mut self, root: &DeTable<'_>) -> Vec<&'static super::Setup> {
-        let names: Vec<&str> = SETUPS.iter().map(|s| s.name).collect();
+        let names: Vec<&str> = setups().iter().map(|s| s.name.as_str()).collect();
         let Some(value) = root.get("cards") else {
-            return SETUPS.iter().filter(|s| s.name != "3.10-v1").collect();
+            return ["6.1-v2", "6.12-v2", "6.12-v2-mglru"]
+                .into_iter()
+                .filter_map(setup)
+                .collect();
         };
         let DeValue::Array(all) = value.get_ref() else {
             self.wrong(value.span(), "`cards` is a list of names");

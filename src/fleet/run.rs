@@ -85,11 +85,7 @@ fn identity(plan: &Plan<'_>) -> Identity {
         days: fleet.days,
         seed: fleet.seed,
         scrape_s: fleet.scrape_s,
-        cards: fleet
-            .cards
-            .iter()
-            .map(|card| card.name.to_owned())
-            .collect(),
+        cards: fleet.cards.iter().map(|card| card.name.clone()).collect(),
         detectors: plan.detectors.iter().map(|d| d.name.to_owned()).collect(),
     }
 }
@@ -194,7 +190,7 @@ fn key(detector: &BuiltIn, pod: &Pod<'_>) -> Key {
     Key {
         detector: detector.name.to_owned(),
         service: pod.service.name.clone(),
-        card: pod.setup.name.to_owned(),
+        card: pod.setup.name.clone(),
         kind: pod.kind().to_owned(),
     }
 }

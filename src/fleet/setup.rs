@@ -1,14 +1,14 @@
-//! The set-ups a fleet's nodes can have: every kernel card.
+//! The set-ups a fleet's nodes can have: the model's kernel cards.
 
 use std::sync::LazyLock;
 
 use crate::model::{Rules, card};
 use crate::rows::CgroupVersion;
 
-/// A kernel card with its cgroup version, by the name of its set-up.
+/// A kernel card as a pod needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
-    /// The card's name, as a folder of `recordings/` has it where there is one.
+    /// The card's name, as a folder of `recordings/` has it.
     pub name: String,
     /// What the kernel does.
     pub rules: Rules,
@@ -16,18 +16,23 @@ pub struct Setup {
     pub cgroup: CgroupVersion,
 }
 
-/// All of them. The embedded cards are read by a test, so that none is missing here.
-pub static SETUPS: LazyLock<Vec<Setup>> = LazyLock::new(|| {
-    let cards = card::all().unwrap_or_default();
-    let setups = cards.into_iter().map(|card| Setup {
-        name: card.name,
-        rules: card.rules,
-        cgroup: card.cgroup,
+/// All of them, oldest kernel first.
+pub fn setups() -> &'static [Setup] {
+    // A test of the cards reads every one: in a release none is broken.
+    static ALL: LazyLock<Vec<Setup>> = LazyLock::new(|| {
+        let cards = card::all().unwrap_or_default().into_iter();
+        cards
+            .map(|card| Setup {
+                name: card.name,
+                rules: card.rules,
+                cgroup: card.cgroup,
+            })
+            .collect()
     });
-    setups.collect()
-});
+    &ALL
+}
 
 /// The set-up of that name.
 pub fn setup(name: &str) -> Option<&'static Setup> {
-    SETUPS.iter().find(|setup| setup.name == name)
+    setups().iter().find(|setup| setup.name == name)
 }

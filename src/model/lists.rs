@@ -165,3 +165,20 @@ impl Lists {
         empty
     }
 }
+
+/// What of `from..to` is in none of the ranges.
+pub fn gaps(mut here: Vec<(u64, u64)>, from: u64, to: u64) -> Vec<(u64, u64)> {
+    here.sort_unstable();
+    let mut gaps = Vec::new();
+    let mut at = from;
+    for (a, b) in here {
+        if a > at {
+            gaps.push((at, a));
+        }
+        at = at.max(b);
+    }
+    if at < to {
+        gaps.push((at, to));
+    }
+    gaps
+}

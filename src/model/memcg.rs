@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::card::Rules;
-use super::lists::{Extent, LAZY, Lists};
+use super::lists::{Extent, LAZY, Lists, gaps};
 use crate::host::Lru;
 
 /// Bytes of a page.
@@ -591,21 +591,4 @@ fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {
         referenced: false,
         written,
     }
-}
-
-/// What of `from..to` is in none of the ranges.
-fn gaps(mut here: Vec<(u64, u64)>, from: u64, to: u64) -> Vec<(u64, u64)> {
-    here.sort_unstable();
-    let mut gaps = Vec::new();
-    let mut at = from;
-    for (a, b) in here {
-        if a > at {
-            gaps.push((at, a));
-        }
-        at = at.max(b);
-    }
-    if at < to {
-        gaps.push((at, to));
-    }
-    gaps
 }

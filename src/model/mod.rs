@@ -12,11 +12,13 @@ pub mod card;
 mod lists;
 mod memcg;
 mod process;
+mod regions;
 mod rows;
 mod run;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tmpfs;
 mod world;
 
 pub use card::{Card, CardError, Rules, Speed};

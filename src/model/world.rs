@@ -68,7 +68,7 @@ pub struct World {
     pub files: Vec<File>,
     names: BTreeMap<String, u32>,
     /// Files in memory: pages by the cgroup that they are charged to.
-    tmpfs: BTreeMap<String, Vec<(usize, u64)>>,
+    pub(super) tmpfs: BTreeMap<String, Vec<(usize, u64)>>,
     /// Who was killed since somebody asked.
     pub killed: Vec<usize>,
 }
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Charges with `add` until it fits; the OOM killer makes room where nothing else does.
-    fn until_it_fits(
+    pub(super) fn until_it_fits(
         &mut self,
         who: usize,
         mut pages: u64,
@@ -485,38 +485,6 @@ impl World {
         for group in &mut self.groups {
             group.memcg.read(file, start, pages);
         }
-    }
-
-    /// Writes to a file in memory.
-    ///
-    /// # Errors
-    /// When the OOM killer ended this process for it.
-    pub fn fill_tmpfs(&mut self, who: usize, name: &str, pages: u64) -> Result<(), Killed> {
-        let group = self.processes[who].memcg;
-        let had: u64 = self
-            .tmpfs
-            .get(name)
-            .map_or(0, |parts| parts.iter().map(|(_, pages)| pages).sum());
-        let result = self.until_it_fits(who, pages, |memcg, done, part| {
-            memcg.add_shmem(had + done, part)
-        });
-        let parts = self.tmpfs.entry(name.into()).or_default();
-        match parts.iter_mut().find(|(other, _)| *other == group) {
-            Some((_, known)) => *known += pages,
-            None => parts.push((group, pages)),
-        }
-        result
-    }
-
-    /// Deletes a file in memory; returns whether there was one.
-    pub fn remove_tmpfs(&mut self, name: &str) -> bool {
-        let Some(parts) = self.tmpfs.remove(name) else {
-            return false;
-        };
-        for (group, pages) in parts {
-            self.groups[group].memcg.drop_shmem(pages);
-        }
-        true
     }
 
     /// Makes a container's cgroup anew: its processes end, what they cached stays charged to the old
