@@ -54,8 +54,8 @@ pub struct Memcg {
     shmem: u64,
     kernel: u64,
     dentries: u64,
-    /// By file, the page after the last that has a tree node.
-    nodes: BTreeMap<u32, u64>,
+    /// By file, the page after the last that has a tree node, and how many nodes there are.
+    nodes: BTreeMap<u32, (u64, u64)>,
     node_count: u64,
     lists: Lists,
     shadows: BTreeMap<u32, Vec<Shadow>>,
@@ -360,8 +360,8 @@ impl Memcg {
 
     /// Drops a file's pages and records: unlink, truncate, or DONTNEED of clean pages.
     pub fn drop_file(&mut self, file: u32) {
-        if let Some(pages) = self.nodes.remove(&file) {
-            self.node_count -= pages.div_ceil(64);
+        if let Some((_, nodes)) = self.nodes.remove(&file) {
+            self.node_count -= nodes;
         }
         self.shadows.remove(&file);
         for list in 0..self.lists.count() {
@@ -393,9 +393,11 @@ impl Memcg {
     }
 
     fn grow_nodes(&mut self, file: u32, from: u64, to: u64) {
-        let known = self.nodes.entry(file).or_insert(from / 64 * 64);
+        let (known, nodes) = self.nodes.entry(file).or_insert((from / 64 * 64, 0));
         if to > *known {
-            self.node_count += to.div_ceil(64) - known.div_ceil(64);
+            let more = to.div_ceil(64) - known.div_ceil(64);
+            self.node_count += more;
+            *nodes += more;
             *known = to;
         }
     }
