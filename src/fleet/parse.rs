@@ -77,6 +77,25 @@ struct Reader {
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
+/// The keys of a service.
+const SERVICE_KEYS: [&str; 15] = [
+    "name",
+    "weight",
+    "limit",
+    "live",
+    "day",
+    "gc",
+    "gc_every",
+    "lazy",
+    "log",
+    "line",
+    "rotate",
+    "keep",
+    "readers",
+    "restart_every",
+    "fault",
+];
+
 impl Reader {
     fn fleet(&mut self, root: &DeTable<'_>, text: &str) -> Fleet {
         const KEYS: [&str; 7] = [
@@ -149,23 +168,6 @@ impl Reader {
     }
 
     fn service(&mut self, value: &Value<'_>) -> Service {
-        const KEYS: [&str; 15] = [
-            "name",
-            "weight",
-            "limit",
-            "live",
-            "day",
-            "gc",
-            "gc_every",
-            "lazy",
-            "log",
-            "line",
-            "rotate",
-            "keep",
-            "readers",
-            "restart_every",
-            "fault",
-        ];
         let empty = DeTable::new();
         let table = match value.get_ref() {
             DeValue::Table(table) => table,
@@ -174,7 +176,7 @@ impl Reader {
                 &empty
             }
         };
-        self.known(table, &KEYS, "a service");
+        self.known(table, &SERVICE_KEYS, "a service");
         let faults = self.faults(value, table);
         for key in ["name", "limit"] {
             if !table.contains_key(key) {

@@ -67,7 +67,7 @@ impl Waiter {
                 };
                 let mut known = m.lock().unwrap_or_else(PoisonError::into_inner);
                 // A question that the deadline cut off says less than the answer before it.
-                if !(missing.cut && !known.is_empty()) {
+                if !missing.cut || known.is_empty() {
                     *known = missing.why;
                 }
                 drop(known);
