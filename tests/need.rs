@@ -427,7 +427,7 @@ fn a_service_is_measured_by_its_load_and_the_curve_is_drawn() {
         service,
     ]);
     let need = found["need_bytes"].as_u64().unwrap();
-    assert!(need >= 24 * MIB && need < 96 * MIB, "{found:#}");
+    assert!((24 * MIB..96 * MIB).contains(&need), "{found:#}");
     assert_eq!(found["by"], "more");
     assert_eq!(found["baseline"], 5000.0);
     let svg = std::fs::read_to_string(plot).unwrap();

@@ -97,6 +97,7 @@ fn memtide(dir: &Path, container: &Managed, seconds: u64) -> Result<Held, String
         workload,
     };
     let plan = Plan {
+        cpu: None,
         actor: "app".into(),
         seed: 1,
         workdir: dir.into(),

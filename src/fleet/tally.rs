@@ -119,7 +119,7 @@ pub struct Cell {
 /// All of a fleet's results, or a shard's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tallies {
-    /// [`FORMAT`].
+    /// `FORMAT`.
     pub format: String,
     /// The run it is of.
     pub fleet: Identity,
