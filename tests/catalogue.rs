@@ -27,7 +27,7 @@ const OF_THE_SUITES: [&str; 4] = [
     "glibc-pinned",
     "python-all",
     "redis-bgsave-oom",
-    "nginx-shm-cache",
+    "node-heap",
 ];
 
 fn is_suite(entry: &scenario::CatalogueEntry) -> bool {
