@@ -182,11 +182,14 @@ fn rows_at_the_ends_of_steps_and_outcomes_are_the_kernels() {
     let off = excepted + unexplained.len();
     let share = |misses: usize, rows: usize| 100.0 - 100.0 * misses as f64 / rows as f64;
     let untimed = share(off - timed_misses, rows - timed_rows);
-    println!(
+    let line = format!(
         "{recordings} recordings, {rows} rows: {:.2} % within 1 % of the limit; {untimed:.2} % of the {} that do not depend on when actors meet",
         share(off, rows),
         rows - timed_rows,
     );
+    println!("{line}");
+    let page = include_str!("../docs/model.md");
+    assert!(page.contains(&line), "docs/model.md says something else");
     for text in &unexplained {
         println!("{text}");
     }
