@@ -399,7 +399,8 @@ fn promtool_finds_on_the_page_nothing_but_a_name_that_is_cadvisors() {
     let (_memtide, target) =
         serving(&["replay", "6.1-v1/steady", "--speed", "60", "--hold", "60s"]);
     let page = wait_for("sample", || {
-        Some(get(target, "/metrics")).filter(|page| page.contains("container_memory_failcnt{"))
+        Some(get(target, "/metrics"))
+            .filter(|page| page.contains("container_memory_failcnt{container=\"app\""))
     });
     assert_limits(&page);
     let mut promtool = Command::new("promtool")

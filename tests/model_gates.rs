@@ -206,3 +206,80 @@ fn rows_at_the_ends_of_steps_and_outcomes_are_the_kernels() {
     }
     assert!(untimed >= 99.0, "{untimed:.2} %");
 }
+
+/// As a user runs it: every claim that the model can be asked holds on every card with recordings, the
+/// header says what it is, and the table does.
+#[test]
+fn run_model_predicts_the_catalogue_and_says_that_it_is_a_model() {
+    let out = tempfile::tempdir().unwrap();
+    let memtide = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_memtide"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let folder = out.path().display().to_string();
+    for card in ["3.10-v1", "6.12-v2-mglru"] {
+        let run = ["run", "--all", "--model", card, "--out", &folder];
+        let (code, text) = memtide(&run);
+        assert_eq!(code, Some(0), "{card}: {text}");
+    }
+    let (_, text) = memtide(&["run", "log-write", "--model", "3.10-v1", "--out", &folder]);
+    assert!(text.contains("a model of kernel 3.10"), "{text}");
+    let path = out.path().join("log-write.jsonl");
+    let recording = memtide::recording::read_path(&path).unwrap();
+    assert!(recording.complete);
+    let facts = recording.header.model.as_ref().unwrap();
+    assert_eq!(facts.card, "3.10-v1");
+    assert!(!facts.unknown.is_empty());
+    assert_eq!(
+        recording.tables[0].column("memory.pressure:some.total"),
+        None
+    );
+    // The article's curve: the log takes working_set to the limit, and a heap of 13 MiB is all there is.
+    let group = recording.main_group();
+    let end = ends(&recording)
+        .into_iter()
+        .find(|end| end.2 == "past the limit");
+    let view = view(&recording, group, end.unwrap().3).unwrap();
+    assert!(formula::cadvisor::working_set(&view).unwrap() > 250 << 20);
+    let first = std::fs::read(&path).unwrap();
+    memtide(&["run", "log-write", "--model", "3.10-v1", "--out", &folder]);
+    assert_eq!(
+        first,
+        std::fs::read(&path).unwrap(),
+        "the same input, other bytes"
+    );
+    let (code, text) = memtide(&["list", "--cards"]);
+    assert_eq!((code, text.lines().count()), (Some(0), 15), "{text}");
+}
+
+/// The model asks nothing of the machine: it names no module that makes system calls.
+#[test]
+fn the_model_makes_no_call_of_the_system() {
+    let mut files = 0;
+    for entry in std::fs::read_dir("src/model").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        files += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in [
+            "crate::sys",
+            "nix::",
+            "libc::",
+            "crate::cgroup",
+            "crate::harness",
+            "/proc",
+            "/sys/",
+            "Instant::now",
+            "SystemTime",
+        ] {
+            assert!(!text.contains(word), "{} names {word}", path.display());
+        }
+    }
+    assert!(files >= 10);
+}

@@ -107,7 +107,10 @@ impl<'a> Drive<'a> {
         let v2 = self.pod.setup.cgroup == CgroupVersion::V2;
         let values = [
             (Metric::Usage, usage),
-            (Metric::WorkingSet, usage.saturating_sub(inactive)),
+            (
+                Metric::WorkingSet,
+                crate::formula::cadvisor::less_inactive_file(usage, inactive),
+            ),
             (Metric::Rss, self.memcg.anon()),
             (Metric::Cache, self.memcg.file()),
             (Metric::InactiveFile, inactive),

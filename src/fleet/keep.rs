@@ -126,7 +126,7 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
             filesystem: None,
             block_size: None,
             placement: "model".to_owned(),
-            setup: Some(format!("model {}", pod.setup.name)),
+            setup: Some(format!("model:{}", pod.setup.name)),
         },
         scenario: format!(
             "fleet pod {} ({}, {})",

@@ -63,6 +63,12 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// Whether no kernel was asked: the set-up of a model's recording begins with `model:`.
+    pub fn is_model(&self) -> bool {
+        let setup = self.setup.as_deref();
+        setup.is_some_and(|setup| setup.starts_with("model:"))
+    }
+
     /// Kernel version as numbers, for comparing: `6.1.0-49-cloud` gives (6, 1, 0).
     pub fn kernel_version(&self) -> (u32, u32, u32) {
         parse_kernel_version(&self.kernel)

@@ -18,6 +18,8 @@ pub struct Sums {
     active_file: u64,
     lazy: u64,
     refaults: u64,
+    /// Pages of files that processes have mapped, bytes.
+    pub mapped: u64,
     at_limit: u64,
     oom_kills: u64,
 }
@@ -35,6 +37,7 @@ impl Sums {
             active_file: sum.active_file + memcg.active_file(),
             lazy: sum.lazy + memcg.listed_lazy(),
             refaults: sum.refaults + memcg.counts.refaults,
+            mapped: sum.mapped,
             at_limit: sum.at_limit + memcg.counts.at_limit,
             oom_kills: sum.oom_kills + memcg.counts.oom_kills,
         })
@@ -95,6 +98,9 @@ const FILLED: &[Row] = &[
     ),
     (Some("total_active_file"), Some("active_file"), |s, _, _| {
         s.active_file
+    }),
+    (Some("total_mapped_file"), Some("file_mapped"), |s, _, _| {
+        s.mapped
     }),
     (Some("total_unevictable"), Some("unevictable"), |_, _, _| 0),
     (None, Some("workingset_refault_file"), |s, _, _| s.refaults),

@@ -388,9 +388,11 @@ impl<'a> Run<'a> {
                 Some(index),
             ));
         }
-        for (table, (sums, limit, container)) in self.tables.iter_mut().zip(rows) {
+        for (table, (mut sums, limit, container)) in self.tables.iter_mut().zip(rows) {
             let processes = self.world.processes.iter();
             let processes = processes.filter(|p| container.is_none_or(|c| p.container == c));
+            let mapped = processes.clone().flat_map(|process| &process.maps);
+            sums.mapped = mapped.map(|(_, pages)| pages * super::PAGE).sum();
             let active = self.card.rules.anon_active;
             table.t.push(self.now);
             table.cost.push(0);

@@ -121,8 +121,14 @@ fn heading(run: &RunResult, colour: bool) -> String {
         let limit = run.limit.map_or("none".to_string(), units::bytes);
         let _ = writeln!(
             out,
-            "  kernel {}, cgroup {}, {} LRU, limit {limit}, {} placement, seed {}",
-            host.kernel, host.cgroup, host.lru, host.placement, run.seed
+            "  {}kernel {}, cgroup {}, {} LRU, limit {limit}, {} placement, seed {}",
+            // No table mixes a kernel and a model without saying which is which.
+            if host.is_model() { "a model of " } else { "" },
+            host.kernel,
+            host.cgroup,
+            host.lru,
+            host.placement,
+            run.seed
         );
     }
     out
