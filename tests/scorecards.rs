@@ -24,7 +24,7 @@ fn blocks(page: &str) -> Vec<(&str, Vec<&str>, &str)> {
         .collect()
 }
 
-/// The rules in public use take minutes and five minutes a second a quarter of one, and what realism does is
+/// Rules take minutes, other time scales a quarter of one each, and what realism does is
 /// the same code on other numbers: they are only made anew.
 fn is_checked(name: &str) -> bool {
     ["corpora at 60", "scorecards"].contains(&name)
