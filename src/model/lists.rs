@@ -182,3 +182,14 @@ pub fn gaps(mut here: Vec<(u64, u64)>, from: u64, to: u64) -> Vec<(u64, u64)> {
     }
     gaps
 }
+
+/// A run of pages that nobody has used since it came.
+pub fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {
+    Extent {
+        file,
+        start,
+        len,
+        referenced: false,
+        written,
+    }
+}

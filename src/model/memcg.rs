@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::card::Rules;
-use super::lists::{Extent, LAZY, Lists, gaps};
+use super::lists::{Extent, LAZY, Lists, extent, gaps};
 use crate::host::Lru;
 
 /// Bytes of a page.
@@ -37,6 +37,8 @@ pub struct Counts {
     pub evicted: u64,
     /// Charges that met the limit.
     pub at_limit: u64,
+    /// Charges above memory.high.
+    pub above_high: u64,
     /// Processes that the OOM killer ended.
     pub oom_kills: u64,
 }
@@ -139,6 +141,11 @@ impl Memcg {
     /// Lazily freed pages that are in use again and that reclaim has not met yet.
     pub fn reused_pages(&self) -> u64 {
         self.reused
+    }
+
+    /// Pieces of huge pages that were given back and are charged still, bytes.
+    pub fn hidden(&self) -> u64 {
+        self.hidden * PAGE
     }
 
     /// Lazily freed pages on the lists, in use again or not, bytes.
@@ -582,15 +589,5 @@ impl Memcg {
         }
         // With only the youngest generations left the oldest may be empty still.
         while self.lists.count() > 2 && self.lists.end_oldest() {}
-    }
-}
-
-fn extent(file: u32, start: u64, len: u64, written: bool) -> Extent {
-    Extent {
-        file,
-        start,
-        len,
-        referenced: false,
-        written,
     }
 }

@@ -126,6 +126,8 @@ pub struct Process {
     pub regions: BTreeMap<String, Region>,
     /// Pages of the heap of `heap_churn`.
     pub heap: u64,
+    /// Pages in huge pages.
+    pub huge: u64,
     /// Page tables, bytes.
     pub tables: u64,
     /// Files that it holds open, by number.
@@ -154,6 +156,7 @@ impl Process {
             anon: 0,
             regions: BTreeMap::new(),
             heap: 0,
+            huge: 0,
             tables: 0,
             open: Vec::new(),
             maps: Vec::new(),

@@ -96,6 +96,7 @@ impl Task {
             all.lazy += were.lazy;
         }
         process.given_back(all, State::Gone);
+        process.huge = 0;
         world.hide(self.who, all.live + all.cold);
         Ok(())
     }

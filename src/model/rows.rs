@@ -17,6 +17,8 @@ pub struct Sums {
     inactive_file: u64,
     active_file: u64,
     lazy: u64,
+    hidden: u64,
+    above_high: u64,
     refaults: u64,
     /// Pages of files that processes have mapped, bytes.
     pub mapped: u64,
@@ -36,11 +38,20 @@ impl Sums {
             inactive_file: sum.inactive_file + memcg.inactive_file(),
             active_file: sum.active_file + memcg.active_file(),
             lazy: sum.lazy + memcg.listed_lazy(),
+            hidden: sum.hidden + memcg.hidden(),
+            above_high: sum.above_high + memcg.counts.above_high,
             refaults: sum.refaults + memcg.counts.refaults,
             mapped: sum.mapped,
             at_limit: sum.at_limit + memcg.counts.at_limit,
             oom_kills: sum.oom_kills + memcg.counts.oom_kills,
         })
+    }
+}
+
+impl Sums {
+    /// A huge page of which a piece is mapped is on its list as a whole.
+    fn on_anon_lists(&self) -> u64 {
+        self.anon - self.lazy + self.shmem + self.hidden
     }
 }
 
@@ -81,14 +92,14 @@ const FILLED: &[Row] = &[
         Some("total_inactive_anon"),
         Some("inactive_anon"),
         |s, _, active| {
-            if active { 0 } else { s.anon - s.lazy + s.shmem }
+            if active { 0 } else { s.on_anon_lists() }
         },
     ),
     (
         Some("total_active_anon"),
         Some("active_anon"),
         |s, _, active| {
-            if active { s.anon - s.lazy + s.shmem } else { 0 }
+            if active { s.on_anon_lists() } else { 0 }
         },
     ),
     (
@@ -103,6 +114,7 @@ const FILLED: &[Row] = &[
         s.mapped
     }),
     (Some("total_unevictable"), Some("unevictable"), |_, _, _| 0),
+    (None, Some("memory.events:high"), |s, _, _| s.above_high),
     (None, Some("workingset_refault_file"), |s, _, _| s.refaults),
     (
         Some("memory.oom_control:oom_kill"),

@@ -280,8 +280,19 @@ impl<'a> Run<'a> {
             target,
             achieved,
             unit: unit.into(),
-            smaps: Rows::default(),
+            smaps: self.smaps(step),
         }));
+    }
+
+    /// What `smaps_rollup` of a step's process would say, as far as the model knows it; bytes.
+    fn smaps(&self, step: StepRef) -> Rows {
+        let who = self.who(step);
+        let process = &self.world.processes[who];
+        let lazy = self.world.lazy_left(who, process.lazy_pages());
+        [("LazyFree", lazy), ("AnonHugePages", process.huge)]
+            .into_iter()
+            .map(|(name, pages)| (name.to_string(), pages * super::PAGE))
+            .collect()
     }
 
     /// Notes those that the OOM killer ended.

@@ -366,7 +366,9 @@ impl Task {
             }
             process.add(Counter::Live, part * PAGE);
             process.add(Counter::AllocatedTotal, part * PAGE);
-            if w.huge != Huge::Always {
+            if w.huge == Huge::Always {
+                process.huge += part;
+            } else {
                 world.map_tables(self.who, had, part);
             }
             self.done += part * PAGE;

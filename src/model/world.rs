@@ -180,6 +180,7 @@ impl World {
         if over == 0 {
             return;
         }
+        memcg.counts.above_high += 1;
         memcg.reclaim(over.div_ceil(PAGE));
         let over = memcg.usage().saturating_sub(high);
         if over == 0 || !self.rules.high_throttles {
@@ -242,7 +243,7 @@ impl World {
 
     /// Of so many lazily freed pages of a process, those that reclaim has left. What it took were
     /// the oldest, so the first of each region.
-    fn lazy_left(&self, who: usize, pages: u64) -> u64 {
+    pub fn lazy_left(&self, who: usize, pages: u64) -> u64 {
         let process = &self.processes[who];
         let left = self.groups[process.memcg].memcg.lazy_pages();
         let all = self
