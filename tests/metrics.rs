@@ -371,22 +371,7 @@ fn the_page_has_cadvisors_names_types_and_labels() {
     ] {
         assert!(series.contains(label), "{series}");
     }
-    // The pod's limit is the sum of its containers', and kube-state-metrics says theirs.
-    let value = |series: &str| {
-        let line = page.lines().find(|line| line.starts_with(series));
-        let line = line.unwrap_or_else(|| panic!("no {series} in\n{page}"));
-        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
-    };
-    let container = value("container_spec_memory_limit_bytes{container=\"app\"");
-    assert!(container > 0.0);
-    assert_eq!(
-        value("container_spec_memory_limit_bytes{container=\"\""),
-        container
-    );
-    assert_eq!(
-        value("kube_pod_container_resource_limits{container=\"app\""),
-        container
-    );
+    assert_limits(&page);
     // A family's series stand together, under one heading.
     assert_eq!(page.matches("# TYPE ").count(), ours.len());
 }

@@ -13,7 +13,6 @@ use super::line::Line;
 use super::resample::{Resample, utilization};
 use super::{BuiltIn, Detector, Scrape, Verdict};
 use crate::export::Metric;
-use crate::scenario::Class;
 
 /// Seconds a point stands for.
 pub(super) const POINT_S: f64 = 300.0;
@@ -68,10 +67,6 @@ impl Detector for Lbr {
                 .into_iter()
                 .any(|length| leaks(newest(length)).is_some());
         }
-        if self.firing {
-            Verdict::Fire(Some(Class::Leak))
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::leak_if(self.firing)
     }
 }

@@ -9,7 +9,6 @@
 use super::trend::{BUCKETS, Keep, Trend};
 use super::{BuiltIn, Detector, Scrape, Verdict};
 use crate::export::Metric;
-use crate::scenario::Class;
 
 const WINDOW_S: f64 = 3600.0;
 /// A window that is less than half full says nothing yet.
@@ -70,11 +69,7 @@ impl Detector for MannKendall {
             let slope = self.trend.slope(BUCKETS).filter(|_| rises).unwrap_or(0.0);
             self.firing = slope > 0.0 && rss + slope * AHEAD_S > limit;
         }
-        if self.firing {
-            Verdict::Fire(Some(Class::Leak))
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::leak_if(self.firing)
     }
 }
 

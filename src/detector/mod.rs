@@ -72,6 +72,16 @@ pub enum Verdict {
     Fire(Option<Class>),
 }
 
+impl Verdict {
+    /// Of a detector that knows leaks alone.
+    fn leak_if(firing: bool) -> Verdict {
+        match firing {
+            true => Verdict::Fire(Some(Class::Leak)),
+            false => Verdict::Quiet(None),
+        }
+    }
+}
+
 /// Reads one container's scrapes in time order and decides after each.
 ///
 /// The judge makes a fresh instance for every container of every recording, so state needs no

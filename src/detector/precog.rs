@@ -15,7 +15,6 @@ use super::line::Line;
 use super::resample::{Resample, utilization};
 use super::{BuiltIn, Detector, Scrape, Verdict};
 use crate::export::Metric;
-use crate::scenario::Class;
 
 /// A difference so many standard deviations from the mean is a change, if it is one of 1 % of the limit.
 const CHANGE: f64 = 3.0;
@@ -111,11 +110,7 @@ impl Detector for Precog {
             self.add(point);
             self.firing = self.is_leak();
         }
-        if self.firing {
-            Verdict::Fire(Some(Class::Leak))
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::leak_if(self.firing)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::trend::{BUCKETS, Keep, Trend};
 use super::{BuiltIn, Detector, Scrape, Verdict};
 use crate::export::Metric;
-use crate::scenario::Class;
 
 /// The window over which a rise must be seen, seconds.
 const WINDOW_S: f64 = 1800.0;
@@ -38,11 +37,7 @@ impl Detector for TheilSen {
             let slope = self.trend.slope(BUCKETS).unwrap_or(0.0);
             self.firing = enough && rss + slope * AHEAD_S > limit;
         }
-        if self.firing {
-            Verdict::Fire(Some(Class::Leak))
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::leak_if(self.firing)
     }
 }
 

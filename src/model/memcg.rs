@@ -33,8 +33,6 @@ struct Shadow {
 pub struct Counts {
     /// Pages read back that had been reclaimed.
     pub refaults: u64,
-    /// Pages that reclaim took.
-    pub evicted: u64,
     /// Charges that met the limit.
     pub at_limit: u64,
     /// Charges above memory.high.
@@ -383,11 +381,6 @@ impl Memcg {
         }
     }
 
-    /// Whether a page of a file is charged here.
-    pub fn holds_files(&self) -> bool {
-        self.lists.pages() > self.lazy || self.shmem > 0
-    }
-
     /// The lists, for checks.
     pub fn lists(&self) -> &Lists {
         &self.lists
@@ -513,7 +506,6 @@ impl Memcg {
             }
         }
         let freed = before - self.lists.pages() - back;
-        self.counts.evicted += freed;
         split + freed
     }
 

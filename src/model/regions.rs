@@ -10,7 +10,7 @@ use crate::workload::{Advice, Release, Rewrite, ThpRelease};
 /// Pages of a huge page.
 const HUGE: u64 = 512;
 
-impl Task {
+impl Task<'_> {
     /// The first pages of a region by share, in whole pages.
     fn share(&self, world: &World, name: &str, percent: f64) -> u64 {
         let region = world.processes[self.who].regions.get(name);

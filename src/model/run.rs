@@ -84,8 +84,8 @@ pub fn predict(scenario: &Scenario, card: &Card) -> Result<Recording, CannotMode
     Ok(run.finish())
 }
 
-struct Settling {
-    task: Task,
+struct Settling<'a> {
+    task: Task<'a>,
     result: StepResult,
     work_done: u64,
     until: u64,
@@ -96,8 +96,8 @@ struct Run<'a> {
     card: &'a Card,
     world: World,
     schedule: Schedule,
-    tasks: Vec<Task>,
-    settling: Vec<Settling>,
+    tasks: Vec<Task<'a>>,
+    settling: Vec<Settling<'a>>,
     now: u64,
     header: Header,
     tables: Vec<Table>,
@@ -288,7 +288,7 @@ impl<'a> Run<'a> {
     fn smaps(&self, step: StepRef) -> Rows {
         let who = self.who(step);
         let process = &self.world.processes[who];
-        let lazy = self.world.lazy_left(who, process.lazy_pages());
+        let lazy = self.world.lazy_left(who, process.lazy_pages(), 0);
         [("LazyFree", lazy), ("AnonHugePages", process.huge)]
             .into_iter()
             .map(|(name, pages)| (name.to_string(), pages * super::PAGE))

@@ -20,12 +20,12 @@ const WILLNEED: u64 = 1280 << 10;
 
 /// A step that runs.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub struct Task<'a> {
     /// Which.
     pub step: StepRef,
     /// Its process.
     pub who: usize,
-    work: Workload,
+    work: &'a Workload,
     /// Done so far, in `unit`.
     pub done: u64,
     /// Asked for, in `unit`.
@@ -63,7 +63,7 @@ pub fn refusal(work: &Workload) -> Option<&'static str> {
     }
 }
 
-impl Task {
+impl<'a> Task<'a> {
     /// Begins a step: its buffer is charged.
     ///
     /// # Errors
@@ -72,8 +72,8 @@ impl Task {
         world: &mut World,
         step: StepRef,
         who: usize,
-        work: &Workload,
-    ) -> Result<Task, Killed> {
+        work: &'a Workload,
+    ) -> Result<Self, Killed> {
         let (target, unit) = match work {
             Workload::LogWrite(w) => (w.total.unwrap_or(0), "bytes"),
             Workload::FileRead(w) => (w.follow.unwrap_or(0), "bytes"),
@@ -93,7 +93,7 @@ impl Task {
         let mut task = Task {
             step,
             who,
-            work: work.clone(),
+            work,
             done: 0,
             target,
             unit,
@@ -117,8 +117,7 @@ impl Task {
         if self.time <= 0.0 {
             return Slice::Busy;
         }
-        let work = self.work.clone();
-        let result = match &work {
+        let result = match self.work {
             Workload::LogWrite(w) => self.log_write(world, speed, w),
             Workload::FileRead(w) => self.file_read(world, speed, w),
             Workload::Anon(w) => self.anon(world, speed, w),
@@ -174,7 +173,7 @@ impl Task {
     fn at_once(
         &mut self,
         world: &mut World,
-        work: impl FnOnce(&mut Task, &mut World) -> Result<(), Killed>,
+        work: impl FnOnce(&mut Self, &mut World) -> Result<(), Killed>,
     ) -> Result<bool, Killed> {
         work(self, world)?;
         self.done = self.done.max(self.target);

@@ -235,22 +235,23 @@ impl World {
             State::Kept => {}
             _ => {
                 self.untouch(who, were.live + were.cold + were.kept);
-                let left = self.lazy_left(who, were.lazy);
+                let left = self.lazy_left(who, were.lazy, were.lazy);
                 self.memcg(who).drop_lazy(left, false);
             }
         }
     }
 
     /// Of so many lazily freed pages of a process, those that reclaim has left. What it took were
-    /// the oldest, so the first of each region.
-    pub fn lazy_left(&self, who: usize, pages: u64) -> u64 {
+    /// the oldest, so the first of each region. `changed`: so many pages stand in their region as something
+    /// else by now.
+    pub fn lazy_left(&self, who: usize, pages: u64, changed: u64) -> u64 {
         let process = &self.processes[who];
         let left = self.groups[process.memcg].memcg.lazy_pages();
         let all = self
             .processes
             .iter()
             .filter(|p| p.alive && p.memcg == process.memcg);
-        let all: u64 = all.map(Process::lazy_pages).sum::<u64>().max(pages);
+        let all: u64 = all.map(Process::lazy_pages).sum::<u64>() + changed;
         pages - (all - left.min(all)).min(pages)
     }
 
@@ -259,22 +260,10 @@ impl World {
     /// # Errors
     /// When the OOM killer ended this process for it.
     pub fn write_again(&mut self, who: usize, were: Were) -> Result<(), Killed> {
-        let left = self.lazy_left_before(who, were.lazy);
+        let left = self.lazy_left(who, were.lazy, were.lazy);
         self.memcg(who).reuse(left);
         self.processes[who].anon += left;
         self.touch(who, were.gone + (were.lazy - left))
-    }
-
-    /// As [`World::lazy_left`], for pages whose region says already that they are in use.
-    fn lazy_left_before(&self, who: usize, pages: u64) -> u64 {
-        let process = &self.processes[who];
-        let left = self.groups[process.memcg].memcg.lazy_pages();
-        let all = self
-            .processes
-            .iter()
-            .filter(|p| p.alive && p.memcg == process.memcg);
-        let all: u64 = all.map(Process::lazy_pages).sum::<u64>() + pages;
-        pages - (all - left.min(all)).min(pages)
     }
 
     /// Ends a process: its memory goes, its files close.
