@@ -343,6 +343,12 @@ proptest! {
             ("node", "node-1"), ("job", "kubelet"), ("metrics_path", "/metrics/cadvisor"),
         ]),
         value in "[a-z][a-z0-9-]{0,8}",
+        matcher in proptest::sample::select(vec!["=", "=~"]),
+        over_limit in proptest::sample::select(vec![
+            "container_memory_working_set_bytes@ / container_spec_memory_limit_bytes@",
+            "container_memory_rss@ / container_spec_memory_limit_bytes@",
+            "max by (pod) (container_memory_usage_bytes@) / max by (pod) (container_spec_memory_limit_bytes@ > 0)",
+        ]),
         percent in 5u32..100,
     ) {
         if !has_promtool() {
@@ -356,9 +362,11 @@ proptest! {
             let truth = format!("class = \"leak\"\nfire = true\nonset = \"{onset}s\"\n");
             std::fs::write(dir.path().join(format!("{name}.truth.toml")), truth).unwrap();
         }
-        let rule = |value: &str| format!(
-            "- alert: A\n  expr: container_memory_rss{{{label}=\"{value}\",container!=\"\"}} / container_spec_memory_limit_bytes{{{label}=\"{value}\"}} > 0.{percent:02}\n  for: 1m\n"
-        );
+        let rule = |value: &str| {
+            let chosen = format!("{{{label}{matcher}\"{value}\",container!=\"\"}}");
+            let expression = over_limit.replace('@', &chosen);
+            format!("- alert: A\n  expr: {expression} > 0.{percent:02}\n  for: 1m\n")
+        };
         let rows = |rule: String, more: &[&str]| {
             let path = dir.path().join("rules.yaml");
             std::fs::write(&path, rule).unwrap();

@@ -189,3 +189,85 @@ fn every_skip_is_counted() {
     }
     complain("skips that nobody counts (use common::skip)", found);
 }
+
+/// Files of one module that need each other in a circle, and may: ARCHITECTURE.md says why.
+const CIRCLES: [(&str, &[&str]); 5] = [
+    ("cgroup", &[]),
+    ("expect", &[]),
+    ("harness", &["evidence", "live", "restart", "serving"]),
+    ("judge", &[]),
+    ("recording", &[]),
+];
+
+#[test]
+fn files_of_a_module_form_no_circle() {
+    for (module, allowed) in CIRCLES {
+        let mut needs = needs_of(module);
+        assert!(needs.len() > 3, "{module}: no files were found");
+        // What needs none of those left can't be in a circle; nor can what nobody needs.
+        loop {
+            let before = needs.len();
+            let left: Vec<String> = needs.iter().map(|(name, _)| name.clone()).collect();
+            needs
+                .iter_mut()
+                .for_each(|(_, of)| of.retain(|n| left.contains(n)));
+            let needed: Vec<String> = needs.iter().flat_map(|(_, of)| of.clone()).collect();
+            needs.retain(|(name, of)| !of.is_empty() && needed.contains(name));
+            if needs.len() == before {
+                break;
+            }
+        }
+        let circle: Vec<&str> = needs.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(circle, allowed, "{module}: {needs:?}");
+    }
+}
+
+/// The files of a module, each with its siblings that its shipped code names, by themselves or by what
+/// `mod.rs` passes on from them.
+fn needs_of(module: &str) -> Vec<(String, Vec<String>)> {
+    let found: Vec<(String, String)> = sources(&format!("src/{module}"))
+        .into_iter()
+        .filter(|(path, _)| path.components().count() == 3)
+        .map(|(path, text)| (path.file_stem().unwrap().to_string_lossy().into(), text))
+        .collect();
+    let names: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
+    let passed_on = regex_lite::Regex::new(r"pub use (\w+)::(\{[^}]*\}|\w+);").unwrap();
+    let word = regex_lite::Regex::new(r"\w+").unwrap();
+    let mut homes = std::collections::BTreeMap::new();
+    for (_, text) in found.iter().filter(|(name, _)| name == "mod") {
+        for one in passed_on.captures_iter(text) {
+            for item in word.find_iter(&one[2]) {
+                homes.insert(item.as_str().to_string(), one[1].to_string());
+            }
+        }
+    }
+    let named = regex_lite::Regex::new(&format!(
+        r"(?:super|crate::{module})::(?:(\w+)|\{{([^;]*)\}};)"
+    ))
+    .unwrap();
+    let of = |name: &str, text: &str| {
+        let code: Vec<&str> = shipped(text)
+            .lines()
+            .filter(|l| !l.trim_start().starts_with("//"))
+            .collect();
+        let code = code.join("\n");
+        let mut of: Vec<String> = Vec::new();
+        for one in named.captures_iter(&code) {
+            let list = one.get(1).or(one.get(2)).map_or("", |m| m.as_str());
+            for item in word.find_iter(list).map(|m| m.as_str()) {
+                let home = homes.get(item).map_or(item, String::as_str);
+                if home != name && names.iter().any(|n| n == home) && home != "mod" {
+                    of.push(home.into());
+                }
+            }
+        }
+        of
+    };
+    let mut all: Vec<(String, Vec<String>)> = found
+        .iter()
+        .filter(|(name, _)| name != "mod" && name != "tests")
+        .map(|(name, text)| (name.clone(), of(name, text)))
+        .collect();
+    all.sort();
+    all
+}

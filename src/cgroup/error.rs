@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::units::bytes;
 
-use super::place::CannotManage;
+use super::limit::Limit;
+use super::refused::CannotManage;
 
 /// Something went wrong with a cgroup.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +81,7 @@ pub enum CgroupError {
         /// Bytes asked for.
         asked: u64,
         /// What holds instead, and where it is set.
-        effective: super::Limit,
+        effective: Limit,
     },
     /// The setting does not exist with this cgroup version or kernel.
     #[error("{what} does not exist here: there is no {}", path.display())]

@@ -1,7 +1,8 @@
-//! Reading and writing one cgroup file, with errors that name it.
+//! Reading and writing one cgroup file, with errors that name it, and listing directories.
 
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::error::CgroupError;
 
@@ -41,4 +42,27 @@ pub struct Pids {
     pub visible: Vec<i32>,
     /// How many more there are that have no id in our pid namespace.
     pub invisible: usize,
+}
+
+/// The child cgroups of a directory; none if it can't be read.
+///
+/// A cgroup has two links and one more for each child, so one without children, as most are, costs
+/// a stat and not the reading of its 60 files' names.
+pub(super) fn children(dir: &Path) -> Vec<PathBuf> {
+    match std::fs::metadata(dir) {
+        Ok(meta) if meta.nlink() != 2 => subdirectories(dir),
+        _ => Vec::new(),
+    }
+}
+
+/// The directories in a directory of any file system; links are not followed.
+pub(super) fn subdirectories(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(Result::ok)
+        .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
+        .map(|e| e.path())
+        .collect()
 }

@@ -1,12 +1,12 @@
 //! The memory controller's hierarchy as this process sees it.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::discover::{Located, Own, discover_in};
 use super::error::CgroupError;
-use super::files::{pids, read};
-use super::{Limit, limit, v2};
+use super::files::{children, pids, read};
+use super::limit::{Limit, SetBy, parse_limit};
+use super::{v1, v2};
 use crate::rows::CgroupVersion;
 
 /// How many directories are searched for the own cgroup where its name is not told.
@@ -70,16 +70,6 @@ impl Hierarchy {
         })
     }
 
-    /// [`Hierarchy::discover`] after removing what dead runs left behind; the sweep can move this
-    /// process back to its original cgroup, so the hierarchy is found again afterwards.
-    ///
-    /// # Errors
-    /// As [`Hierarchy::discover`]. What can't be swept is in [`super::Swept::left`].
-    pub fn discover_swept() -> Result<(Hierarchy, super::Swept), CgroupError> {
-        let swept = super::sweep(&Hierarchy::discover()?);
-        Ok((Hierarchy::discover()?, swept))
-    }
-
     /// The cgroup directory of another process, in the same hierarchy.
     ///
     /// # Errors
@@ -90,9 +80,39 @@ impl Hierarchy {
         resolve(&located, pid)
     }
 
-    /// The smallest limit of `path` and all cgroups above it.
+    /// The smallest limit of `path` and all cgroups above it, up to the mount.
     pub fn effective_limit(&self, path: &Path) -> Limit {
-        limit::effective(self, path)
+        let mut best = Limit::Unlimited;
+        let mut keep = |bytes: u64, set_by: SetBy| {
+            if best.bytes().is_none_or(|b| bytes < b) {
+                best = Limit::Finite { bytes, set_by };
+            }
+        };
+        let file = match self.version {
+            CgroupVersion::V1 => v1::LIMIT,
+            CgroupVersion::V2 => v2::MAX,
+        };
+        for dir in self.up_from(path) {
+            if let Ok(text) = std::fs::read_to_string(dir.join(file))
+                && let Some(bytes) = parse_limit(&text, self.ram)
+            {
+                keep(bytes, SetBy::Cgroup(dir.to_path_buf()));
+            }
+            // Before 5.11 a v1 cgroup could opt out of its parents' accounting.
+            if self.version == CgroupVersion::V1
+                && dir
+                    .parent()
+                    .is_some_and(|p| v1::use_hierarchy(p) == Some(false))
+            {
+                break;
+            }
+        }
+        if self.version == CgroupVersion::V1
+            && let Some(bytes) = v1::hierarchical_limit(path).filter(|b| *b < self.ram)
+        {
+            keep(bytes, SetBy::Outside);
+        }
+        best
     }
 
     /// `path` and what is above it, up to the mount. `path` alone if it is not below the mount.
@@ -105,7 +125,7 @@ impl Hierarchy {
     /// The file that holds a cgroup's own limit.
     pub fn limit_file(&self) -> &'static str {
         match self.version {
-            CgroupVersion::V1 => super::v1::LIMIT,
+            CgroupVersion::V1 => v1::LIMIT,
             CgroupVersion::V2 => v2::MAX,
         }
     }
@@ -151,27 +171,4 @@ fn resolve(located: &Located, pid: i32) -> Result<PathBuf, CgroupError> {
                 located.root.display()
             ),
         })
-}
-
-/// The child cgroups of a directory; none if it can't be read.
-///
-/// A cgroup has two links and one more for each child, so one without children, as most are, costs
-/// a stat and not the reading of its 60 files' names.
-pub(super) fn children(dir: &Path) -> Vec<PathBuf> {
-    match std::fs::metadata(dir) {
-        Ok(meta) if meta.nlink() != 2 => subdirectories(dir),
-        _ => Vec::new(),
-    }
-}
-
-/// The directories in a directory of any file system; links are not followed.
-pub(super) fn subdirectories(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(Result::ok)
-        .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
-        .map(|e| e.path())
-        .collect()
 }

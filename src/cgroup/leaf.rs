@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::files::{pids, write};
-use super::hierarchy::children;
-use super::{CgroupError, place, v2};
+use super::files::{children, pids, write};
+use super::{CgroupError, v2};
 use crate::run_id::{Life, RunId};
 
 /// The word behind the run's name that marks such a child.
 pub const SUFFIX: &str = "harness";
+
+/// The word behind the run's name that marks a directory made only to see whether it can be.
+pub(super) const PROBE: &str = "probe";
 
 /// How often processes are looked for that were born while the others moved.
 const ROUNDS_MAX: usize = 100;
@@ -67,7 +69,7 @@ pub(super) fn undo(parent: &Path, own: Option<&RunId>) -> Result<Vec<PathBuf>, C
                 leaves.push(dir.clone());
             }
             // Gone in a moment, and needs nothing.
-            Some((_, place::PROBE)) => {}
+            Some((_, PROBE)) => {}
             // A live run's leaf needs the controller to stay away as little as a pod does: its own
             // end comes here again.
             Some(_) => return Ok(Vec::new()),

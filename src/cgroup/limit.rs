@@ -1,9 +1,7 @@
-//! The limit that really holds: the smallest of a cgroup's own and of all cgroups above it.
+//! What a limit is: the effective one (the smallest of a cgroup's own and of all above it), as its
+//! files spell it, and what it means for swap.
 
-use std::path::{Path, PathBuf};
-
-use super::{Hierarchy, v1, v2};
-use crate::rows::CgroupVersion;
+use std::path::PathBuf;
 
 /// The effective memory limit of a cgroup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,37 +60,13 @@ pub fn parse_limit(text: &str, ram: u64) -> Option<u64> {
     text.trim().parse::<u64>().ok().filter(|bytes| *bytes < ram)
 }
 
-/// The smallest limit from `path` up to the hierarchy's mount.
-pub fn effective(hierarchy: &Hierarchy, path: &Path) -> Limit {
-    let mut best = Limit::Unlimited;
-    let mut keep = |bytes: u64, set_by: SetBy| {
-        if best.bytes().is_none_or(|b| bytes < b) {
-            best = Limit::Finite { bytes, set_by };
-        }
-    };
-    let file = match hierarchy.version {
-        CgroupVersion::V1 => v1::LIMIT,
-        CgroupVersion::V2 => v2::MAX,
-    };
-    for dir in hierarchy.up_from(path) {
-        if let Ok(text) = std::fs::read_to_string(dir.join(file))
-            && let Some(bytes) = parse_limit(&text, hierarchy.ram)
-        {
-            keep(bytes, SetBy::Cgroup(dir.to_path_buf()));
-        }
-        // Before 5.11 a v1 cgroup could opt out of its parents' accounting.
-        if hierarchy.version == CgroupVersion::V1
-            && dir
-                .parent()
-                .is_some_and(|p| v1::use_hierarchy(p) == Some(false))
-        {
-            break;
-        }
-    }
-    if hierarchy.version == CgroupVersion::V1
-        && let Some(bytes) = v1::hierarchical_limit(path).filter(|b| *b < hierarchy.ram)
-    {
-        keep(bytes, SetBy::Outside);
-    }
-    best
+/// What a limited cgroup may do with swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwapRule {
+    /// The machine has none.
+    NoSwap,
+    /// There is some, and this cgroup may not use it.
+    Forbidden,
+    /// There is some, and the kernel can't keep this cgroup from it: the limit holds for RAM only.
+    Unlimited,
 }

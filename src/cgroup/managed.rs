@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::Flock;
 
 use super::files::{self, Pids, read};
-use super::limit::{Limit, SetBy, parse_limit};
+use super::limit::{Limit, SetBy, SwapRule, parse_limit};
 use super::place::{Needs, Parent, Refusal};
 use super::{CannotManage, CgroupError, Hierarchy, leaf, remove, v1, v2};
 use crate::rows::CgroupVersion;
@@ -30,17 +30,6 @@ pub struct LimitsTaken {
     pub high: Option<u64>,
     /// What happens with swap.
     pub swap: SwapRule,
-}
-
-/// How a limited cgroup stands to swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwapRule {
-    /// The machine has none.
-    NoSwap,
-    /// There is some, and this cgroup may not use it.
-    Forbidden,
-    /// There is some, and the kernel can't keep this cgroup from it: the limit holds for RAM only.
-    Unlimited,
 }
 
 /// The cgroup above a scenario's containers. Removed when dropped.

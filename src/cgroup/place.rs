@@ -6,27 +6,9 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access};
 
 use super::files::pids;
-use super::{CgroupError, Hierarchy, leaf, v2};
+use super::{Attempt, CannotManage, CgroupError, Hierarchy, leaf, v2};
 use crate::rows::CgroupVersion;
 use crate::run_id::RunId;
-
-/// The word behind the run's name that marks a directory made only to see whether it can be.
-pub(super) const PROBE: &str = "probe";
-
-/// One thing that was tried, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Attempt {
-    /// What was tried, in words.
-    pub what: String,
-    /// What came of it.
-    pub result: String,
-}
-
-impl std::fmt::Display for Attempt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.what, self.result)
-    }
-}
 
 /// A directory in which a pod's cgroup can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,21 +32,6 @@ pub enum Needs {
         /// How many processes are there now.
         processes: usize,
     },
-}
-
-/// Why no pod can be made anywhere.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no cgroup can be made here: {}; {remedy}", list(tried))]
-pub struct CannotManage {
-    /// Every place that was tried.
-    pub tried: Vec<Attempt>,
-    /// What to type or change.
-    pub remedy: String,
-}
-
-fn list(tried: &[Attempt]) -> String {
-    let texts: Vec<String> = tried.iter().map(Attempt::to_string).collect();
-    texts.join("; ")
 }
 
 /// Why one place won't do: the kernel's error number decides the remedy.
@@ -219,7 +186,7 @@ fn probe(parent: &Path) -> Result<(), Refusal> {
         text: format!("could not read /proc/self: {e}"),
         errno: e.raw_os_error(),
     })?;
-    let dir = parent.join(format!("{id}-{PROBE}"));
+    let dir = parent.join(format!("{id}-{}", leaf::PROBE));
     std::fs::create_dir(&dir).map_err(CgroupError::io("create", &dir))?;
     std::fs::remove_dir(&dir).map_err(CgroupError::io("remove", &dir))?;
     Ok(())

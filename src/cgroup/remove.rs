@@ -8,8 +8,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill as send};
 use nix::unistd::Pid;
 
-use super::files::pids;
-use super::hierarchy::children;
+use super::files::{children, pids};
 use super::{CgroupError, leaf};
 use crate::run_id::RunId;
 

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::hierarchy::{children, subdirectories};
-use super::{Hierarchy, leaf, remove};
+use super::files::{children, subdirectories};
+use super::{CgroupError, Hierarchy, leaf, remove};
 use crate::rows::CgroupVersion;
 use crate::run_id::{Life, RunId};
 
@@ -26,6 +26,18 @@ pub struct Swept {
     pub alive: usize,
     /// How many belong to another pid namespace: only there can it be told whether they live.
     pub foreign: usize,
+}
+
+impl Hierarchy {
+    /// [`Hierarchy::discover`] after removing what dead runs left behind; the sweep can move this
+    /// process back to its original cgroup, so the hierarchy is found again afterwards.
+    ///
+    /// # Errors
+    /// As [`Hierarchy::discover`]. What can't be swept is in [`Swept::left`].
+    pub fn discover_swept() -> Result<(Hierarchy, Swept), CgroupError> {
+        let swept = sweep(&Hierarchy::discover()?);
+        Ok((Hierarchy::discover()?, swept))
+    }
 }
 
 /// Removes the cgroups of dead runs, anywhere in the hierarchy that can be seen. What can't be

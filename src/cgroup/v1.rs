@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::CgroupError;
 use super::files::{read, write};
-use super::managed::SwapRule;
+use super::limit::SwapRule;
 
 /// The limit of memory.
 pub const LIMIT: &str = "memory.limit_in_bytes";

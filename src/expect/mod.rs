@@ -16,6 +16,7 @@
 //! A step that is under way when its actor is killed can be looked at with `during`: its span then
 //! ends with the actor. `at = "end"` is the last sample, after all actors have ended. *Not here* is never a pass: it is counted and shown with its reason.
 
+mod expectation;
 mod moment;
 mod outcome;
 mod run;

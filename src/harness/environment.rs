@@ -14,7 +14,7 @@ use super::marks::Marks;
 use super::observer::Observer;
 use super::site::{self, Sites};
 use super::stage::Stage;
-use super::workdir::WorkDir;
+use super::workdir::{WorkDir, existing};
 use crate::cgroup::{self, Chosen, Hierarchy, Placement};
 use crate::host::{self, HostFacts};
 use crate::recording::{self, Group, GroupKind, Header, WriteError, Writer};
@@ -296,15 +296,6 @@ pub fn can_run(scenario: &Scenario, host: &HostFacts, chosen: &Chosen) -> Result
         Chosen::Ambient { limit, .. } => site::fits_ambient(scenario, *limit),
         Chosen::Managed { .. } => Ok(()),
     }
-}
-
-/// The folder itself, or the nearest one above it that is there: its file system is the one the
-/// folder will be made on.
-pub fn existing(folder: &Path) -> &Path {
-    folder
-        .ancestors()
-        .find(|path| path.is_dir())
-        .unwrap_or(folder)
 }
 
 pub(super) fn take_signals() -> Result<Signals, HarnessError> {

@@ -548,6 +548,14 @@ impl<'a> Live<'a> {
         self.observer.event(&event);
         Ok(())
     }
+
+    /// Writes the marks that have come into the recording.
+    pub(super) fn hear_marks(&mut self) -> Result<(), HarnessError> {
+        while let Some(text) = self.parts.stage.as_mut().and_then(|s| s.marks_mut().next()) {
+            self.event(EventKind::Mark { text })?;
+        }
+        Ok(())
+    }
 }
 
 fn is(actor: &Actor, step: StepRef) -> bool {

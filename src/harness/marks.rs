@@ -10,9 +10,6 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 
-use super::error::HarnessError;
-use super::live::Live;
-use crate::recording::EventKind;
 use crate::run_id::RunId;
 
 /// The variable that holds the name of the run's socket.
@@ -77,7 +74,7 @@ impl Marks {
     }
 
     /// The next mark that has come.
-    fn next(&mut self) -> Option<String> {
+    pub(super) fn next(&mut self) -> Option<String> {
         let mut buffer = [0; TEXT_MAX + 1];
         loop {
             let length = match self.socket.recv(&mut buffer) {
@@ -98,16 +95,6 @@ impl Marks {
 impl AsFd for Marks {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-impl Live<'_> {
-    /// Writes the marks that have come into the recording.
-    pub(super) fn hear_marks(&mut self) -> Result<(), HarnessError> {
-        while let Some(text) = self.parts.stage.as_mut().and_then(|s| s.marks_mut().next()) {
-            self.event(EventKind::Mark { text })?;
-        }
-        Ok(())
     }
 }
 

@@ -29,10 +29,11 @@ mod workdir;
 
 pub use ad_hoc::{LOAD, Service, command as command_scenario, service as service_scenario};
 pub use cold::{ColdFiles, Warm};
-pub use environment::{Command, Environment, Options, Sink, can_run, existing, watch};
+pub use environment::{Command, Environment, Options, Sink, can_run, watch};
 pub use error::HarnessError;
 pub use live::Finished;
 pub use marks::{MarkError, mark};
 pub use node_watch::{NodeWatch, watch_all};
 pub use observer::{Both, Nobody, Observer};
 pub use site::fits_ambient;
+pub use workdir::existing;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::HarnessError;
-use super::environment::existing;
 use crate::run_id::RunId;
 use crate::scenario::Scenario;
 use crate::units;
@@ -113,4 +112,13 @@ fn needs(scenario: &Scenario) -> Needs {
         .flat_map(|a| &a.steps)
         .map(|step| step.workload.work().needs())
         .fold(Needs::NOTHING, Needs::and)
+}
+
+/// The folder itself, or the nearest one above it that is there: its file system is the one the
+/// folder will be made on.
+pub fn existing(folder: &Path) -> &Path {
+    folder
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(folder)
 }

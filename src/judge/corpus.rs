@@ -12,7 +12,7 @@ use crate::shipped;
 
 use super::feed::{self, Scraping};
 use super::kind::Kind;
-use super::panel::spread;
+use super::spread::spread;
 use super::truth::{self, Truth, TruthError};
 
 /// One recording of the suite.

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::rules::RulesError;
+use super::rules_error::RulesError;
 use super::scratch;
 
 /// One sample that promtool says it got.

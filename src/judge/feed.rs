@@ -9,7 +9,7 @@ use crate::export::promtool::Round;
 use crate::export::{Dress, Naming, Pages};
 use crate::recording::Recording;
 
-use super::realism::{self, Realism};
+use super::realism::{self, Look, Realism};
 
 /// How recordings are scraped.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,15 +101,6 @@ impl<'a> Feed<'a> {
         let rounds = plan.into_iter().map(|look| take(&pages, look)).collect();
         Feed { pages, rounds }
     }
-}
-
-/// One scrape as it is planned: when, and how old each group's sample may be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Look {
-    /// When, detector seconds.
-    pub at: f64,
-    /// Per group: the time at which the kubelet had last looked; none if the scrape lost it.
-    pub sampled: Vec<Option<f64>>,
 }
 
 fn ideal(pages: &Pages, interval_s: f64) -> Vec<Look> {

@@ -4,8 +4,6 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
-use super::feed::Look;
-
 /// How far from ideal the scrapes are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Realism {
@@ -30,6 +28,15 @@ impl Realism {
             housekeeping_s: (10.0, 15.0),
         }
     }
+}
+
+/// One scrape as it is planned: when, and how old each group's sample may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// When, detector seconds.
+    pub at: f64,
+    /// Per group: the time at which the kubelet had last looked; none if the scrape lost it.
+    pub sampled: Vec<Option<f64>>,
 }
 
 /// Plans the scrapes of a recording of `groups` cgroups that ends at `end` (detector seconds).
@@ -68,8 +75,8 @@ fn housekeeping(realism: &Realism, end: f64, rng: &mut Xoshiro256PlusPlus) -> Ve
 }
 
 fn last_before(times: &[f64], at: f64) -> Option<f64> {
-    let place = times.partition_point(|t| *t <= at).checked_sub(1)?;
-    Some(times[place])
+    let index = times.partition_point(|t| *t <= at).checked_sub(1)?;
+    Some(times[index])
 }
 
 /// FNV-1a 64: separates the streams, and the halves, of recordings by name.

@@ -1,11 +1,11 @@
-//! Gzip, told by its magic; a cut file gives what can be decoded.
+//! Gzip, recognised by its magic; a cut file gives what can be decoded.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::read::ReadError;
+use super::error::ReadError;
 
 /// No recording is read beyond this many bytes of text: about 20 hours at 100 Hz.
 pub(super) const TEXT_MAX: u64 = 1 << 30;

@@ -4,6 +4,7 @@
 //! the two differ (the header, the lines that are no events) `format` has a wire type.
 
 mod create;
+mod error;
 pub mod format;
 mod gzip;
 mod number;
@@ -17,8 +18,9 @@ mod tests;
 mod thin;
 mod write;
 
+pub use error::ReadError;
 pub use pack::{Original, PackError, Packed, compressed, pack, pack_thinned};
-pub use read::{ReadError, read_bytes, read_named, read_path};
+pub use read::{read_bytes, read_named, read_path};
 pub use schema::schema;
 pub use write::{Sink, WriteError, Writer, footer_line};
 

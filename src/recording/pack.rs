@@ -9,7 +9,8 @@ use flate2::Compression;
 use flate2::bufread::GzEncoder;
 use flate2::read::GzDecoder;
 
-use super::read::{ReadError, read_named};
+use super::error::ReadError;
+use super::read::read_named;
 use super::{Recording, WriteError};
 
 /// What becomes of the file that was packed.

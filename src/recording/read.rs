@@ -5,66 +5,17 @@
 //! an error that names the place.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::format::{EVENTS, FORMAT, FORMAT_NAME, MAJOR, NOTICES, Notice, WireHeader};
+use super::error::ReadError;
+use super::format::{EVENTS, FORMAT, MAJOR, NOTICES, Notice, WireHeader};
 use super::gzip::{TEXT_MAX, decoded};
 use super::sample_line::{Cursor, Fault};
 use super::tables::{Budget, TableBuilder};
 use super::{Event, EventKind, Footer, Header, Recording};
-
-/// Why a recording could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The file could not be opened or read.
-    #[error("failed to read {path}: {source}")]
-    Io {
-        /// Which file.
-        path: String,
-        /// The system's answer.
-        source: io::Error,
-    },
-    /// It has no header of ours.
-    #[error("{path} is not a memtide recording: {why}")]
-    NotARecording {
-        /// Which file.
-        path: String,
-        /// What was there instead.
-        why: String,
-    },
-    /// A major version from the future.
-    #[error(
-        "{path} has format {found:?}, newer than this memtide reads ({FORMAT_NAME} and its minor \
-         versions); read it with a newer memtide"
-    )]
-    Newer {
-        /// Which file.
-        path: String,
-        /// Its format.
-        found: String,
-    },
-    /// A line that is not the last one is broken.
-    #[error("{path}:{line}:{column}: {what}; the recording is damaged here, not just cut")]
-    Broken {
-        /// Which file.
-        path: String,
-        /// Which line, from 1.
-        line: usize,
-        /// Which byte of the line, from 1.
-        column: usize,
-        /// What is wrong there.
-        what: String,
-    },
-    /// It would not fit into memory.
-    #[error("{path} is larger than a recording can be (1 GiB of text, 2^28 values)")]
-    TooLarge {
-        /// Which file.
-        path: String,
-    },
-}
 
 /// Reads the recording at `path`: plain or gzip, whole or cut.
 pub fn read_path(path: &Path) -> Result<Recording, ReadError> {

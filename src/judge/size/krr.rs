@@ -4,7 +4,7 @@
 //! (robusta_krr/core/models/config.py). That it says nothing of less than 100 points is left out: a
 //! recording stands for a whole history.
 
-use super::sizers::Sample;
+use super::sample::Sample;
 
 const BUFFER: f64 = 1.15;
 const LEAST: f64 = 100e6;

@@ -6,6 +6,7 @@
 pub mod formulas;
 mod krr;
 pub mod render;
+pub mod sample;
 pub mod sizers;
 mod tally;
 mod vpa;

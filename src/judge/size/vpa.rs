@@ -5,7 +5,7 @@
 //! peak a day, a histogram of buckets that grow by 5 % from 10 MB, half-life of a day; after an OOM
 //! kill 20 % or 100 MiB more count as a peak).
 
-use super::sizers::Sample;
+use super::sample::Sample;
 
 const DAY_S: f64 = 86_400.0;
 const FIRST_BUCKET: f64 = 1e7;
