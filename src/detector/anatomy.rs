@@ -3,6 +3,7 @@
 //! cAdvisor shows neither shmem nor what was freed lazily, but [`Composition`](parts::Composition)
 //! tells both from the two sums it does show: the file lists, and the cache.
 
+use super::Row;
 use crate::composition as parts;
 use crate::export::{Metric, Reading};
 use crate::rows::View;
@@ -29,15 +30,30 @@ impl Anatomy {
     /// Takes a reading apart; none where one of the five rows is missing.
     pub fn of(reading: &Reading) -> Option<Anatomy> {
         let bytes = |metric| reading.get(metric).map(|bytes| bytes as u64);
-        let view = View {
+        Anatomy::of_view(&View {
             usage: bytes(Metric::Usage),
             rss: bytes(Metric::Rss),
             cache: bytes(Metric::Cache),
             active_file: bytes(Metric::ActiveFile),
             inactive_file: bytes(Metric::InactiveFile),
             ..View::NONE
-        };
-        let parts = parts::Composition::of(&view);
+        })
+    }
+
+    /// The same of a run's row.
+    pub fn of_row(row: &Row) -> Option<Anatomy> {
+        Anatomy::of_view(&View {
+            usage: Some(row.usage as u64),
+            rss: Some(row.rss as u64),
+            cache: Some(row.cache as u64),
+            active_file: Some(row.active_file as u64),
+            inactive_file: Some(row.inactive_file as u64),
+            ..View::NONE
+        })
+    }
+
+    fn of_view(view: &View) -> Option<Anatomy> {
+        let parts = parts::Composition::of(view);
         Some(Anatomy {
             usage: view.usage? as f64,
             rss: view.rss? as f64,

@@ -28,7 +28,7 @@
 use super::anatomy::{Anatomy, Composition};
 use super::recent::{Moment, Recent};
 use super::trend::{Keep, Rise, Trend};
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Row, Run, Scrape, Verdict};
 use crate::export::Metric;
 use crate::scenario::Class;
 
@@ -95,6 +95,10 @@ struct CacheAware {
     survived: f64,
     /// The highest level since then.
     peak: f64,
+    /// Whether it has risen evenly for twenty minutes, and for which limit that was found: it is looked at
+    /// once a bucket.
+    evenly: Option<bool>,
+    limit: f64,
     firing: Option<Class>,
     last_ms: Option<i64>,
 }
@@ -107,6 +111,8 @@ impl CacheAware {
             long: Trend::new(LONG_S, Keep::Lowest),
             survived: 0.0,
             peak: 0.0,
+            evenly: None,
+            limit: 0.0,
             firing: None,
             last_ms: None,
         }
@@ -128,7 +134,11 @@ impl CacheAware {
     fn reason(&mut self, t: f64, anatomy: &Anatomy, limit: f64) -> Option<Class> {
         let held = anatomy.held();
         // The long view is fed at every scrape, whatever else there is to say.
-        let long = self.long.push(t, held) && self.rising_all_along(limit);
+        let looked = self.long.push(t, held);
+        if looked || self.limit != limit {
+            (self.evenly, self.limit) = (None, limit);
+        }
+        let long = looked && self.rising_all_along(limit);
         let at_limit = anatomy.usage > AT_LIMIT * limit;
         if at_limit && self.recent.lazy_vanishes(GIVEN_BACK * limit) {
             return Some(Class::OomAhead);
@@ -137,7 +147,7 @@ impl CacheAware {
         if new_height && (long || self.urgent(held, limit)) {
             return Some(self.composition.class_of_growth(anatomy, limit));
         }
-        let stuck = anatomy.file < DROPPABLE * anatomy.usage && self.recent.rising(0.0, |m| m.high);
+        let stuck = anatomy.file < DROPPABLE * anatomy.usage && self.recent.throttling();
         stuck.then_some(Class::Throttled)
     }
 
@@ -149,13 +159,20 @@ impl CacheAware {
     }
 
     /// Whether little is left, and that is becoming less.
-    fn urgent(&self, held: f64, limit: f64) -> bool {
+    fn urgent(&mut self, held: f64, limit: f64) -> bool {
         let left = limit - held;
         let noise = NOISE * limit;
         let close = held > CLOSE * limit || held > NEAR * limit && self.soon_full(left, noise);
-        let evenly = || self.even_rise(CLOSE_BUCKETS, CLOSE_ADDS_UP * limit);
-        close && (self.recent.rising(noise, |m| Some(m.held)) || evenly().is_some())
+        close && (self.recent.rising(noise, |m| Some(m.held)) || self.rises_evenly(limit))
             || held > STEP_NEAR * limit && self.recent.stepped(left, noise)
+    }
+
+    fn rises_evenly(&mut self, limit: f64) -> bool {
+        if let Some(known) = self.evenly {
+            return known;
+        }
+        let rise = self.even_rise(CLOSE_BUCKETS, CLOSE_ADDS_UP * limit);
+        *self.evenly.insert(rise.is_some())
     }
 
     /// Whether it still rises, and nothing is left after [`SOON_S`] more of the last minute.
@@ -172,11 +189,38 @@ impl CacheAware {
     /// The rise of the newest `buckets`, where it comes to more than `least` bytes and neither gives
     /// back nor becomes slower.
     fn even_rise(&self, buckets: usize, least: f64) -> Option<Rise> {
+        // What is not enough without a look at the slopes is not enough with it.
+        let outline = self.long.outline(buckets)?;
+        if outline.bytes <= least || outline.fallen >= FALLEN * outline.bytes {
+            return None;
+        }
         self.long.rise(buckets).filter(|rise| {
             rise.bytes > least
                 && rise.fallen < FALLEN * rise.bytes
                 && rise.least_third > THIRD * rise.bytes
         })
+    }
+}
+
+impl CacheAware {
+    /// Takes a new sample in.
+    fn take(&mut self, t: f64, anatomy: &Anatomy, limit: f64, high: Option<f64>) {
+        let held = anatomy.held();
+        self.composition.add(anatomy, limit);
+        if self.given_back(held, limit) {
+            self.firing = None;
+        }
+        self.recent.push(Moment {
+            t,
+            held,
+            rss: anatomy.rss,
+            lazy: anatomy.lazy,
+            high,
+        });
+        // An alarm stays on until memory is given back.
+        if let Some(class) = self.reason(t, anatomy, limit) {
+            self.firing.get_or_insert(class);
+        }
     }
 }
 
@@ -186,27 +230,24 @@ impl Detector for CacheAware {
         let Some((anatomy, limit)) = Anatomy::of(reading).zip(reading.limit()) else {
             return Verdict::Quiet(None);
         };
-        if self.last_ms.replace(scrape.timestamp_ms) == Some(scrape.timestamp_ms) {
-            // The same sample again: nothing is known that was not known before.
-            return self.verdict(limit);
-        }
-        let held = anatomy.held();
-        self.composition.add(&anatomy, limit);
-        if self.given_back(held, limit) {
-            self.firing = None;
-        }
-        self.recent.push(Moment {
-            t: scrape.t,
-            held,
-            rss: anatomy.rss,
-            lazy: anatomy.lazy,
-            high: reading.get(Metric::EventsHigh),
-        });
-        // An alarm stays on until memory is given back.
-        if let Some(class) = self.reason(scrape.t, &anatomy, limit) {
-            self.firing.get_or_insert(class);
+        // The same sample again: nothing is known that was not known before.
+        if self.last_ms.replace(scrape.timestamp_ms) != Some(scrape.timestamp_ms) {
+            self.take(scrape.t, &anatomy, limit, reading.get(Metric::EventsHigh));
         }
         self.verdict(limit)
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        let mut known: Option<(&Row, Anatomy)> = None;
+        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
+            // Most of a day nothing moves.
+            let same = known.filter(|(before, _)| *before == row).map(|(_, a)| a);
+            if let Some(anatomy) = same.or_else(|| Anatomy::of_row(row)) {
+                known = Some((row, anatomy));
+                self.take(*t, &anatomy, run.limit, row.events_high);
+                changes.set(index, self.firing.is_some());
+            }
+        }
     }
 }
 

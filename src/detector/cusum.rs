@@ -6,7 +6,7 @@
 //! (counters lag behind by some pages).
 
 use super::resample::{Resample, utilization};
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// Minutes from which mean and deviation are taken.
@@ -65,6 +65,13 @@ impl Detector for Cusum {
             Verdict::Fire(None)
         } else {
             Verdict::Quiet(None)
+        }
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for mean in &run.minutes {
+            self.add(mean.point.1);
+            changes.set(mean.index, self.sum > H);
         }
     }
 }

@@ -9,9 +9,10 @@
 //! minutes; R² of at least 0.75; at least half an hour of points; a critical time of four hours, as
 //! `predict-linear` has it, where machines that live for weeks are asked about days.
 
-use super::line::Line;
+use super::line::{Line, Sums, Wanted};
+use super::newest::Newest;
 use super::resample::{Resample, utilization};
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// Seconds a point stands for.
@@ -20,6 +21,8 @@ pub(super) const POINT_S: f64 = 300.0;
 pub(super) const R2_MIN: f64 = 0.75;
 /// All memory is in use within this time at the line's slope, seconds.
 pub(super) const CRITICAL_S: f64 = 4.0 * 3600.0;
+/// After three years of seconds the book's own rounding counts, and everything goes by it.
+pub(super) const LATEST_S: f64 = 1e8;
 /// Fewer points are no trend.
 pub(super) const POINTS_MIN: usize = 6;
 /// A day of points is looked back on.
@@ -32,7 +35,7 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     new: || {
         Box::new(Lbr {
             means: Resample::new(POINT_S),
-            points: Vec::new(),
+            points: Newest::new(POINTS_MAX),
             firing: false,
         })
     },
@@ -40,7 +43,7 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
 
 struct Lbr {
     means: Resample,
-    points: Vec<(f64, f64)>,
+    points: Newest<(f64, f64)>,
     firing: bool,
 }
 
@@ -53,20 +56,146 @@ pub(super) fn leaks(points: &[(f64, f64)]) -> Option<Line> {
     })
 }
 
+/// What [`leaks`] asks for, seen from an origin.
+pub(super) fn wanted(value: f64, at: f64, largest: (f64, f64), exact: f64) -> Wanted {
+    Wanted {
+        r2: R2_MIN,
+        at,
+        value,
+        largest,
+        exact,
+    }
+}
+
+/// More of the newest points than this can't be a leak's. Points at equal distances whose values are
+/// between `lowest` and `highest` have no line steeper than the one through a step from the one to the
+/// other in their middle, 1.5 n / (n^2 - 1) of the range a distance.
+fn longest(points: &[(f64, f64)]) -> usize {
+    let n = points.len();
+    let (Some((now, _)), Some((first, value))) = (points.last(), points.first()) else {
+        return 0;
+    };
+    let even = now - first <= (n as f64 - 1.0) * POINT_S * 1.000_000_001;
+    let (mut lowest, mut highest) = (*value, *value);
+    for (_, value) in points {
+        lowest = if *value < lowest { *value } else { lowest };
+        highest = if *value > highest { *value } else { highest };
+    }
+    let range = (highest - lowest) * 1.000_001 + 1e-9;
+    let steepest = |n: f64| 1.5 * range * n / ((n * n - 1.0) * POINT_S);
+    let reaches = |n: f64| highest + steepest(n) * (CRITICAL_S + (n - 1.0) * POINT_S / 2.0);
+    if !even || n < POINTS_MIN || highest.is_nan() || highest > 1e6 || lowest < -1e6 {
+        return n;
+    }
+    // It falls with n: half of what is left goes at each look.
+    let (mut can, mut cannot) = (POINTS_MIN - 1, n + 1);
+    while cannot - can > 1 {
+        let middle = can.midpoint(cannot);
+        match reaches(middle as f64) >= 1.0 - 1e-6 {
+            true => can = middle,
+            false => cannot = middle,
+        }
+    }
+    can
+}
+
+/// Whether a line through any number of the newest points is a leak's. From the newest backward, sums
+/// say of nearly every line that it is none.
+fn any_leaks(points: &[(f64, f64)]) -> bool {
+    let (Some((now, used)), Some((first, _))) = (points.last(), points.first()) else {
+        return false;
+    };
+    // A hundredth of the value itself: by the book it is rounded where it stands.
+    let distances = points.iter().map(|(_, value)| (value - used).abs());
+    let most = distances.fold(used.abs() / 100.0, f64::max);
+    if now.abs() > LATEST_S {
+        return (POINTS_MIN..=points.len()).any(|n| leaks(&points[points.len() - n..]).is_some());
+    }
+    let wanted = wanted(1.0 - used, CRITICAL_S, (now - first, most), 1e-13);
+    let mut sums = Sums::default();
+    for (back, (t, value)) in points.iter().rev().take(longest(points)).enumerate() {
+        sums.add(t - now, value - used);
+        if back + 1 >= POINTS_MIN
+            && sums.may_be(&wanted)
+            && leaks(&points[points.len() - 1 - back..]).is_some()
+        {
+            return true;
+        }
+    }
+    false
+}
+
+impl Lbr {
+    fn add(&mut self, point: (f64, f64)) {
+        self.points.push(point);
+        self.firing = any_leaks(&self.points);
+    }
+}
+
 impl Detector for Lbr {
     fn observe(&mut self, scrape: &Scrape) -> Verdict {
         let point = utilization(scrape).and_then(|used| self.means.push(scrape.t, used));
         if let Some(point) = point {
-            if self.points.len() == POINTS_MAX {
-                self.points.remove(0);
-            }
-            self.points.push(point);
-            let lengths = POINTS_MIN..=self.points.len();
-            let newest = |length: usize| &self.points[self.points.len() - length..];
-            self.firing = lengths
-                .into_iter()
-                .any(|length| leaks(newest(length)).is_some());
+            self.add(point);
         }
         Verdict::leak_if(self.firing)
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for mean in &run.fives {
+            self.add(mean.point);
+            changes.set(mean.index, self.firing);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Points with jumps, rises, levels and noise, up to near all memory.
+    pub(in crate::detector) fn points() -> impl Strategy<Value = Vec<(f64, f64)>> {
+        let piece = (1..80usize, 0..4u8, -1.0..1.0f64);
+        let gap = prop_oneof![Just(300.0), Just(300.0), Just(315.0), 300.0..900.0f64];
+        (proptest::collection::vec(piece, 1..12), gap, 0.0..1.0f64).prop_map(
+            |(pieces, gap, from)| {
+                let (mut all, mut t, mut used) = (Vec::new(), 150.0, from);
+                for (n, kind, by) in pieces {
+                    used += if kind == 3 { by / 3.0 } else { 0.0 };
+                    for step in 0..n {
+                        let noise = ((step * 7919) % 13) as f64 / 6.0 - 1.0;
+                        used += match kind {
+                            0 | 3 => 0.0,
+                            1 => by / 40.0,
+                            _ => by * noise / 20.0,
+                        };
+                        used = used.clamp(0.0, 1.0);
+                        all.push((t, used));
+                        t += gap
+                            + if kind == 2 {
+                                300.0 * (noise + 1.0)
+                            } else {
+                                0.0
+                            };
+                    }
+                }
+                all
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+        #[test]
+        fn sums_say_what_every_line_says(points in points()) {
+            for until in 1..=points.len() {
+                let newest = &points[until.saturating_sub(POINTS_MAX)..until];
+                let every = (POINTS_MIN..=newest.len())
+                    .any(|n| leaks(&newest[newest.len() - n..]).is_some());
+                prop_assert_eq!(any_leaks(newest), every, "{}", until);
+            }
+        }
     }
 }

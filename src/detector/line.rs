@@ -44,6 +44,78 @@ impl Line {
     }
 }
 
+/// Sums over points, for a quick look at the line through them before it is computed by the book.
+///
+/// Times and values are taken from an origin near the newest point, so that little is lost to rounding.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sums {
+    n: f64,
+    t: f64,
+    v: f64,
+    tt: f64,
+    tv: f64,
+    vv: f64,
+}
+
+/// What a line must be to be worth computing.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// What it explains at the least.
+    pub r2: f64,
+    /// A time after the origin, seconds, at which it must be at `value` (from the origin) or above.
+    pub at: f64,
+    /// See `at`.
+    pub value: f64,
+    /// The largest distances from the origin among the points: of times, and of values.
+    pub largest: (f64, f64),
+    /// How exact the sums are, relative to the largest that could have been in them.
+    pub exact: f64,
+}
+
+impl Sums {
+    /// Adds a point.
+    pub fn add(&mut self, t: f64, v: f64) {
+        self.n += 1.0;
+        self.t += t;
+        self.v += v;
+        self.tt += t * t;
+        self.tv += t * v;
+        self.vv += v * v;
+    }
+
+    /// What came after `earlier` was taken of the same sums.
+    pub fn since(&self, earlier: &Sums) -> Sums {
+        Sums {
+            n: self.n - earlier.n,
+            t: self.t - earlier.t,
+            v: self.v - earlier.v,
+            tt: self.tt - earlier.tt,
+            tv: self.tv - earlier.tv,
+            vv: self.vv - earlier.vv,
+        }
+    }
+
+    /// Whether the line through the points may rise and be what is wanted; false only where it is sure
+    /// that it is not, whatever rounding did.
+    pub fn may_be(&self, wanted: &Wanted) -> bool {
+        let (t_most, v_most) = wanted.largest;
+        let slack = wanted.exact * self.n * self.n;
+        let tv = self.n * self.tv - self.t * self.v + slack * t_most * v_most;
+        let tt = self.n * self.tt - self.t * self.t;
+        let vv = self.n * self.vv - self.v * self.v - slack * v_most * v_most;
+        let tt_least = tt - slack * t_most * t_most;
+        if tv <= 0.0 || tv * tv < 0.999_999 * wanted.r2 * tt_least.max(0.0) * vv.max(0.0) {
+            return false;
+        }
+        // The line's value there, times n and the spread of the times.
+        let reach = self.v * tt + tv * (self.n * wanted.at - self.t);
+        let margin = (slack * 10.0 + 1e-9 * self.n) * (tt.abs() + t_most * t_most) * (v_most + 1.0);
+        // Not by "less than": what is no number is computed by the book.
+        let short = reach + margin < self.n * tt * wanted.value;
+        tt_least <= 0.0 || !short
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,7 @@ mod lbr;
 mod line;
 mod mann_kendall;
 mod max_ws_rss;
+mod newest;
 mod oomd;
 mod precog;
 mod precog_mf;
@@ -40,11 +41,14 @@ mod recent;
 mod resample;
 mod resin;
 mod rss_threshold;
+mod run;
 #[cfg(test)]
 mod tests;
 mod theil_sen;
 mod threshold;
 mod trend;
+
+pub use run::{Changes, Mean, Row, Run};
 
 use crate::export::{Labels, Metric, Reading};
 use crate::scenario::Class;
@@ -91,6 +95,17 @@ impl Verdict {
 pub trait Detector {
     /// Takes the next scrape. Scrapes may be missing, late, or show the same sample twice.
     fn observe(&mut self, scrape: &Scrape) -> Verdict;
+
+    /// Takes many scrapes at once: says what [`Detector::observe`] says of each. A detector is fed by one of
+    /// the two from its first scrape on.
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for index in 0..run.t.len() {
+            if let Some(scrape) = run.scrape(index) {
+                let firing = matches!(self.observe(&scrape), Verdict::Fire(_));
+                changes.set(index, firing);
+            }
+        }
+    }
 }
 
 /// A detector that comes with memtide.

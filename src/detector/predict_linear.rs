@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::held::Held;
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 const WINDOW_S: f64 = 3600.0;
@@ -49,27 +49,41 @@ impl PredictLinear {
     }
 }
 
-impl Detector for PredictLinear {
-    fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        if let Some(value) = scrape.reading.get(Metric::WorkingSet) {
-            self.window.push_back((scrape.t, value));
-            self.add((scrape.t, value), 1.0);
+impl PredictLinear {
+    fn take(&mut self, t: f64, value: Option<f64>, limit: Option<f64>) -> bool {
+        if let Some(value) = value {
+            self.window.push_back((t, value));
+            self.add((t, value), 1.0);
         }
         while let Some(old) = self.window.front().copied()
-            && old.0 < scrape.t - WINDOW_S
+            && old.0 < t - WINDOW_S
         {
             self.window.pop_front();
             self.add(old, -1.0);
         }
         let passes = self
-            .predict(scrape.t + AHEAD_S)
-            .zip(scrape.reading.limit())
+            .predict(t + AHEAD_S)
+            .zip(limit)
             .map(|(value, limit)| value > limit);
         let held = self.held.get_or_insert_with(|| Held::new(HOLD_S));
-        if held.observe(scrape.t, passes) {
+        held.observe(t, passes)
+    }
+}
+
+impl Detector for PredictLinear {
+    fn observe(&mut self, scrape: &Scrape) -> Verdict {
+        let value = scrape.reading.get(Metric::WorkingSet);
+        if self.take(scrape.t, value, scrape.reading.limit()) {
             Verdict::Fire(None)
         } else {
             Verdict::Quiet(None)
+        }
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
+            let firing = self.take(*t, Some(row.working_set), Some(run.limit));
+            changes.set(index, firing);
         }
     }
 }

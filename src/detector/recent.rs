@@ -32,36 +32,49 @@ pub struct Moment {
 
 /// The moments of the last minutes, the newest last.
 #[derive(Debug, Clone, Default)]
-pub struct Recent(VecDeque<Moment>);
+pub struct Recent {
+    moments: VecDeque<Moment>,
+    /// When the counter of throttling last differed from the moment before.
+    throttled: Option<f64>,
+}
 
 impl Recent {
     /// Adds a moment and forgets what is too old.
     pub fn push(&mut self, moment: Moment) {
-        self.0.push_back(moment);
+        let last = self.moments.back();
+        if last.is_some_and(|last| last.high != moment.high) {
+            self.throttled = Some(moment.t);
+        }
+        self.moments.push_back(moment);
         let from = moment.t - MEMORY_S;
         // One from before the window is kept: its values held until the window began.
-        while self.0.len() > MOMENTS && self.0.get(1).is_some_and(|second| second.t <= from) {
-            self.0.pop_front();
+        while self.moments.len() > MOMENTS
+            && self.moments.get(1).is_some_and(|second| second.t <= from)
+        {
+            self.moments.pop_front();
         }
     }
 
     /// The values that held `ago` seconds before the newest.
     fn at(&self, ago: f64) -> Option<&Moment> {
-        let t = self.0.back()?.t - ago;
-        let until = self.0.partition_point(|moment| moment.t <= t);
-        self.0.get(until.checked_sub(1)?)
+        let t = self.moments.back()?.t - ago;
+        let until = self.moments.partition_point(|moment| moment.t <= t);
+        self.moments.get(until.checked_sub(1)?)
     }
 
     /// By how much what is held has grown in the last `seconds`; the whole time where that is less.
     pub fn grown(&self, seconds: f64) -> f64 {
-        let now = self.0.back().map_or(0.0, |m| m.held);
-        let then = self.at(seconds).or(self.0.front()).map_or(now, |m| m.held);
+        let now = self.moments.back().map_or(0.0, |m| m.held);
+        let then = self
+            .at(seconds)
+            .or(self.moments.front())
+            .map_or(now, |m| m.held);
         now - then
     }
 
     /// By how much the newest scrape is above the one before.
     pub fn newest_rise(&self) -> f64 {
-        let mut newest = self.0.iter().rev().map(|m| m.held);
+        let mut newest = self.moments.iter().rev().map(|m| m.held);
         newest
             .next()
             .zip(newest.next())
@@ -71,7 +84,7 @@ impl Recent {
     /// Whether each of the last two scrapes showed a rise of more than `noise`, and both together
     /// one of more than `left`: another such, and nothing is.
     pub fn stepped(&self, left: f64, noise: f64) -> bool {
-        let mut newest = self.0.iter().rev().map(|m| m.held);
+        let mut newest = self.moments.iter().rev().map(|m| m.held);
         let (Some(now), Some(before), Some(first)) = (newest.next(), newest.next(), newest.next())
         else {
             return false;
@@ -79,10 +92,18 @@ impl Recent {
         now - before > noise && before - first > noise && now - first > left
     }
 
+    /// Whether it was throttled at memory.high in most parts of the last three minutes.
+    pub fn throttling(&self) -> bool {
+        // Nothing of that, if the counter has stood still for as long as anything is remembered.
+        let oldest = self.moments.front().map(|m| m.t);
+        let moved = self.throttled.zip(oldest).is_some_and(|(at, t)| at >= t);
+        moved && self.rising(0.0, |m| m.high)
+    }
+
     /// Whether a value rose by more than `noise` in most parts of the last three minutes.
     pub fn rising(&self, noise: f64, value: impl Fn(&Moment) -> Option<f64>) -> bool {
         // With samples further apart than a part is long, a part is from sample to sample.
-        let newest = self.0.iter().rev().take(PARTS + 1).map(|m| m.t);
+        let newest = self.moments.iter().rev().take(PARTS + 1).map(|m| m.t);
         let gaps = newest
             .clone()
             .zip(newest.skip(1))
@@ -103,7 +124,7 @@ impl Recent {
     /// Reclaim takes one page for each that is asked for. Where it looks at many more, it finds
     /// pages that were written again after they were freed: they are in use, and it puts them back.
     pub fn lazy_vanishes(&self, least: f64) -> bool {
-        let Some((newest, before)) = self.0.back().zip(self.at(VANISH_S)) else {
+        let Some((newest, before)) = self.moments.back().zip(self.at(VANISH_S)) else {
             return false;
         };
         let gone = before.lazy - newest.lazy;
@@ -112,13 +133,13 @@ impl Recent {
         }
         let mut earlier = 0;
         let mut added: f64 = 0.0;
-        for later in &self.0 {
-            while self.0[earlier].t < later.t - VANISH_S {
+        for later in &self.moments {
+            while self.moments[earlier].t < later.t - VANISH_S {
                 earlier += 1;
             }
             // From the last moment before the minute began, or growth between two scrapes that
             // are more than a minute apart would be overlooked.
-            let from = self.0[earlier.saturating_sub(1)].rss;
+            let from = self.moments[earlier.saturating_sub(1)].rss;
             added = added.max(later.rss - from);
         }
         // In a fall of rss the pages were unmapped, not looked at.

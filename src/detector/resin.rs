@@ -10,7 +10,7 @@
 //! bucket of each ten minutes; three moves up in a row are a leak.
 
 use super::resample::utilization;
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 use crate::scenario::Class;
 
@@ -36,25 +36,40 @@ struct Resin {
     moves: usize,
 }
 
+impl Resin {
+    fn take(&mut self, t: f64, used: f64) {
+        let since = *self.since.get_or_insert(t);
+        if t - since >= WINDOW_S && !self.looks.is_empty() {
+            let middle = self.looks.len() / 2;
+            let (_, median, _) = self.looks.select_nth_unstable_by(middle, f64::total_cmp);
+            let bucket = *median;
+            let up = self.last.replace(bucket).is_some_and(|last| bucket > last);
+            self.moves = if up { self.moves + 1 } else { 0 };
+            self.looks.clear();
+            self.since = Some(t);
+        }
+        self.looks.push((used * BUCKETS).floor());
+    }
+}
+
 impl Detector for Resin {
     fn observe(&mut self, scrape: &Scrape) -> Verdict {
         if let Some(used) = utilization(scrape).filter(|used| used.is_finite()) {
-            let since = *self.since.get_or_insert(scrape.t);
-            if scrape.t - since >= WINDOW_S && !self.looks.is_empty() {
-                let middle = self.looks.len() / 2;
-                let (_, median, _) = self.looks.select_nth_unstable_by(middle, f64::total_cmp);
-                let bucket = *median;
-                let up = self.last.replace(bucket).is_some_and(|last| bucket > last);
-                self.moves = if up { self.moves + 1 } else { 0 };
-                self.looks.clear();
-                self.since = Some(scrape.t);
-            }
-            self.looks.push((used * BUCKETS).floor());
+            self.take(scrape.t, used);
         }
         if self.moves >= MOVES {
             Verdict::Fire(Some(Class::Leak))
         } else {
             Verdict::Quiet(None)
+        }
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for (index, (t, used)) in run.t.iter().zip(&run.utilization).enumerate() {
+            if used.is_finite() {
+                self.take(*t, *used);
+            }
+            changes.set(index, self.moves >= MOVES);
         }
     }
 }

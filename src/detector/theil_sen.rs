@@ -1,7 +1,7 @@
 //! `theil-sen`: a steady rise of rss, whatever its level: the classic slope-based leak detector.
 
 use super::trend::{BUCKETS, Keep, Trend};
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// The window over which a rise must be seen, seconds.
@@ -28,16 +28,28 @@ struct TheilSen {
     firing: bool,
 }
 
+impl TheilSen {
+    fn take(&mut self, t: f64, rss: f64, limit: f64) {
+        if self.trend.push(t, rss) {
+            let enough = self.trend.buckets().len() >= BUCKETS_MIN;
+            self.firing = enough && self.trend.reaches(BUCKETS, rss, AHEAD_S, limit);
+        }
+    }
+}
+
 impl Detector for TheilSen {
     fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        if let Some((rss, limit)) = scrape.reading.get(Metric::Rss).zip(scrape.reading.limit())
-            && self.trend.push(scrape.t, rss)
-        {
-            let enough = self.trend.buckets().len() >= BUCKETS_MIN;
-            let slope = self.trend.slope(BUCKETS).unwrap_or(0.0);
-            self.firing = enough && rss + slope * AHEAD_S > limit;
+        if let Some((rss, limit)) = scrape.reading.get(Metric::Rss).zip(scrape.reading.limit()) {
+            self.take(scrape.t, rss, limit);
         }
         Verdict::leak_if(self.firing)
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
+            self.take(*t, row.rss, run.limit);
+            changes.set(index, self.firing);
+        }
     }
 }
 

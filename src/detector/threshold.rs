@@ -1,7 +1,7 @@
 //! `threshold`: working_set above 80 % of the limit for 5 minutes, the commonest alert there is.
 
 use super::held::Held;
-use super::{BuiltIn, Detector, Scrape, Verdict};
+use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// The share of the limit that the usual public rules take.
@@ -46,6 +46,24 @@ impl Detector for Threshold {
             Verdict::Fire(None)
         } else {
             Verdict::Quiet(None)
+        }
+    }
+
+    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        let (ws, rss) = (
+            self.series.contains(&Metric::WorkingSet),
+            self.series.contains(&Metric::Rss),
+        );
+        let limit = SHARE * run.limit;
+        let below = (!ws || run.most.0 <= limit) && (!rss || run.most.1 <= limit);
+        if below && (ws || rss) && !run.t.is_empty() {
+            self.held.observe(run.t[0], Some(false));
+            changes.set(0, false);
+            return;
+        }
+        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
+            let above = ws && row.working_set > limit || rss && row.rss > limit;
+            changes.set(index, self.held.observe(*t, Some(above)));
         }
     }
 }

@@ -2,12 +2,16 @@
 //! number, and the slope is the median of the slopes between all pairs (Theil-Sen).
 //!
 //! Scrapes are autocorrelated and there may be thousands, so pairs of raw scrapes would cost much
-//! and add nothing; [`BUCKETS`] buckets give at most 780 pairs, looked at once a bucket.
+//! and add nothing; [`BUCKETS`] buckets give at most 780 pairs, looked at once a bucket. Who only asks
+//! whether the median slope is steep enough needs no median: [`Trend::reaches`] counts pairs.
 
-use std::collections::VecDeque;
+use super::newest::Newest;
+use crate::sys::wide;
 
 /// How many buckets a window has.
 pub const BUCKETS: usize = 40;
+/// How much more than now, as a share of the limit, is looked at with it.
+const CUSHION: f64 = 0.02;
 
 /// What a bucket keeps of the values that fell into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +43,25 @@ pub struct Rise {
 pub struct Trend {
     bucket_s: f64,
     keep: Keep,
-    full: VecDeque<(f64, f64)>,
+    full: Newest<(f64, f64)>,
     filling: Vec<f64>,
     filling_since: Option<f64>,
+    /// Buckets completed so far.
+    completed: u64,
+    certain: Option<Certain>,
+}
+
+/// What was counted once, and is sure for a while: a bucket that comes brings as many pairs as there are
+/// others, so that few steep ones do not become most of them at once.
+#[derive(Debug, Clone, Copy)]
+struct Certain {
+    n: usize,
+    ahead_s: f64,
+    limit: f64,
+    /// As long as what is asked about is no more than this,
+    most: f64,
+    /// and no more buckets are complete, it is not reached.
+    until: u64,
 }
 
 impl Trend {
@@ -50,9 +70,11 @@ impl Trend {
         Trend {
             bucket_s: window_s / BUCKETS as f64,
             keep,
-            full: VecDeque::new(),
+            full: Newest::new(BUCKETS),
             filling: Vec::new(),
             filling_since: None,
+            completed: 0,
+            certain: None,
         }
     }
 
@@ -62,12 +84,10 @@ impl Trend {
         let complete = t - since >= self.bucket_s && !self.filling.is_empty();
         if complete {
             let kept = self.kept();
-            self.full.push_back((since + self.bucket_s / 2.0, kept));
-            if self.full.len() > BUCKETS {
-                self.full.pop_front();
-            }
+            self.full.push((since + self.bucket_s / 2.0, kept));
             self.filling.clear();
             self.filling_since = Some(t);
+            self.completed += 1;
         }
         self.filling.push(value);
         complete
@@ -83,6 +103,82 @@ impl Trend {
     /// The complete buckets: middle time (seconds) and value.
     pub fn buckets(&self) -> impl DoubleEndedIterator<Item = (f64, f64)> + ExactSizeIterator + '_ {
         self.full.iter().copied()
+    }
+
+    fn newest(&self, n: usize) -> &[(f64, f64)] {
+        &self.full[self.full.len().saturating_sub(n)..]
+    }
+
+    /// Whether what is `from` now and changes by the median slope of the newest `n` buckets is above
+    /// `limit` after `ahead_s` seconds; without a slope it stays what it is. The answer is that of
+    /// [`Trend::slope`], found by counting.
+    pub fn reaches(&mut self, n: usize, from: f64, ahead_s: f64, limit: f64) -> bool {
+        let certain = self.certain.is_some_and(|known| {
+            (known.n, known.ahead_s, known.limit) == (n, ahead_s, limit)
+                && from <= known.most
+                && self.completed <= known.until
+        });
+        if certain {
+            return false;
+        }
+        self.certain = self.look_ahead(n, from, ahead_s, limit);
+        if self.certain.is_some() {
+            return false;
+        }
+        self.counted(n, from, ahead_s, limit)
+            .unwrap_or_else(|| from + self.slope(n).unwrap_or(0.0) * ahead_s > limit)
+    }
+
+    /// For how long it is sure that it is not reached, from a little more than `from`.
+    fn look_ahead(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<Certain> {
+        let most = from + CUSHION * limit;
+        let (left, margin) = self.less_line(n, most, ahead_s, limit)?;
+        // Only a full window forgets as many pairs as come.
+        let others = (left.len() == BUCKETS && n >= BUCKETS).then_some(BUCKETS - 1)?;
+        let pairs = BUCKETS * others / 2;
+        let room = (pairs - pairs / 2 - 1).checked_sub(rising_pairs(&left, -margin))?;
+        Some(Certain {
+            n,
+            ahead_s,
+            limit,
+            most,
+            until: self.completed + (room / others) as u64,
+        })
+    }
+
+    /// The upper median is steep enough if the upper half of the pairs is. A pair is where its later
+    /// value is above its earlier one once the line that just reaches the limit is taken off. None where
+    /// rounding could decide, or where times are the same.
+    fn counted(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<bool> {
+        let (left, margin) = self.less_line(n, from, ahead_s, limit)?;
+        let pairs = left.len() * (left.len() - 1) / 2;
+        let upper = (pairs > 0).then_some(pairs - pairs / 2)?;
+        if rising_pairs(&left, -margin) < upper {
+            return Some(false);
+        }
+        (rising_pairs(&left, margin) >= upper).then_some(true)
+    }
+
+    /// The newest buckets less that line, and by how much a difference of two may be off.
+    fn less_line(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<(Few, f64)> {
+        let newest = self.newest(n.min(BUCKETS));
+        let (first_t, _) = *newest.first()?;
+        let (last_t, _) = *newest.last()?;
+        let slope = (limit - from) / ahead_s;
+        let (mut left, mut before) = (Few::new(), f64::NEG_INFINITY);
+        let mut scale = from.abs() + limit.abs();
+        for (t, value) in newest {
+            let less = value - slope * (t - last_t);
+            scale += value.abs() + less.abs();
+            left.push(less);
+            if *t <= before {
+                return None;
+            }
+            before = *t;
+        }
+        // Each of these numbers is off by a few units in its last place, 2e-16 of the largest.
+        let margin = 1e-13 * scale;
+        (margin.is_finite() && last_t - first_t <= 4.0 * ahead_s).then_some((left, margin))
     }
 
     /// The median slope of all pairs of the newest `n` buckets, in units a second.
@@ -102,11 +198,26 @@ impl Trend {
 
     /// How the newest `n` buckets rise; none where there are fewer, or fewer than four.
     pub fn rise(&self, n: usize) -> Option<Rise> {
+        let rise = self.outline(n)?;
+        // Most of the work is the slopes: a rise that is none already needs no second look.
+        let slope = if rise.bytes > 0.0 {
+            self.slope(n)?
+        } else {
+            0.0
+        };
+        Some(Rise {
+            bytes: rise.bytes.min(slope * rise.seconds),
+            ..rise
+        })
+    }
+
+    /// The same without the slopes: `bytes` is last less first, and never less than that of the rise.
+    pub fn outline(&self, n: usize) -> Option<Rise> {
         let from = self.full.len().checked_sub(n).filter(|_| n > 3)?;
         let value = |index: usize| self.full.get(from + index).copied();
         let ((t0, first), (t1, last)) = (value(0)?, value(n - 1)?);
         let (mut highest, mut fallen) = (first, 0.0f64);
-        for (_, value) in self.full.range(from..) {
+        for (_, value) in &self.full[from..] {
             highest = value.max(highest);
             fallen = fallen.max(highest - value);
         }
@@ -115,10 +226,8 @@ impl Trend {
             let at = |part: usize| value(part * (n - 1) / 3);
             least_third = least_third.min(at(third + 1)?.1 - at(third)?.1);
         }
-        // Most of the work is the slopes: a rise that is none already needs no second look.
-        let slope = if last > first { self.slope(n)? } else { 0.0 };
         Some(Rise {
-            bytes: (last - first).min(slope * (t1 - t0)),
+            bytes: last - first,
             seconds: t1 - t0,
             fallen,
             least_third,
@@ -140,6 +249,51 @@ impl Trend {
             rising as f64 / pairs as f64
         }
     }
+}
+
+/// As many values as a window has buckets at most, without an allocation.
+struct Few {
+    values: [f64; BUCKETS],
+    len: usize,
+}
+
+impl Few {
+    fn new() -> Self {
+        Few {
+            values: [0.0; BUCKETS],
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, value: f64) {
+        if let Some(place) = self.values.get_mut(self.len) {
+            *place = value;
+            self.len += 1;
+        }
+    }
+}
+
+impl std::ops::Deref for Few {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.values[..self.len]
+    }
+}
+
+/// Pairs of which the later one is above the earlier one by more than `margin`.
+fn rising_pairs(values: &[f64], margin: f64) -> usize {
+    wide::with_wide_vectors(
+        #[inline(always)]
+        || {
+            let mut count = 0;
+            for (later, value) in values.iter().enumerate() {
+                let below = value - margin;
+                count += values[..later].iter().filter(|v| **v < below).count();
+            }
+            count
+        },
+    )
 }
 
 /// The median; reorders the values.
@@ -196,6 +350,51 @@ mod tests {
             trend.push(i as f64, 100.0 + (i % 7) as f64);
         }
         assert_eq!(trend.slope(BUCKETS), Some(0.0));
+    }
+
+    /// Values of a few kinds: levels, saw teeth, rises, noise.
+    fn values() -> impl proptest::strategy::Strategy<Value = Vec<f64>> {
+        use proptest::prelude::*;
+        let piece = (1..60usize, 0..4u8, -1.0..1.0f64);
+        proptest::collection::vec(piece, 1..12).prop_map(|pieces| {
+            let (mut all, mut level) = (Vec::new(), 100.0);
+            for (n, kind, by) in pieces {
+                for step in 0..n {
+                    let noise = ((step * 7919) % 13) as f64 - 6.0;
+                    match kind {
+                        0 => {}
+                        1 => level += by,
+                        2 => level += 40.0 * by * noise,
+                        _ => level = 100.0 + 30.0 * by * (step % 5) as f64,
+                    }
+                    all.push(level);
+                }
+            }
+            all
+        })
+    }
+
+    proptest::proptest! {
+        /// Counting says what the median says, however near to it the limit is.
+        #[test]
+        fn counted_is_what_the_median_says(
+            values in values(), limit in 50.0..400.0f64, exact in 0..3u8, ahead in 100.0..4000.0f64
+        ) {
+            let mut trend = Trend::new(400.0, Keep::Median);
+            for (i, value) in values.iter().enumerate() {
+                if !trend.push(i as f64 * 5.0, *value) {
+                    continue;
+                }
+                let by_median = |trend: &Trend, limit: f64| {
+                    value + trend.slope(BUCKETS).unwrap_or(0.0) * ahead > limit
+                };
+                // Now and then the limit is just what the median reaches.
+                let reached = value + trend.slope(BUCKETS).unwrap_or(0.0) * ahead;
+                let limit = if exact == 0 { reached } else { limit };
+                let expected = by_median(&trend, limit);
+                proptest::prop_assert_eq!(trend.reaches(BUCKETS, *value, ahead, limit), expected);
+            }
+        }
     }
 
     #[test]

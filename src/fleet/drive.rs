@@ -7,7 +7,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::FaultKind;
 use super::pod::Pod;
-use crate::export::{Metric, Reading};
+use crate::detector::Row;
 use crate::model::{Full, Memcg};
 use crate::rows::CgroupVersion;
 use crate::seed;
@@ -17,6 +17,9 @@ const FLOOR_PAGES: u64 = 51;
 const FLOOR_KERNEL: u64 = 76 * 1024;
 /// A service has its heap this many seconds after its start.
 const WARM_UP_S: f64 = 300.0;
+
+/// How often the time of day is looked at, seconds.
+const DAY_EVERY_S: f64 = 60.0;
 
 /// What came between two scrapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,11 @@ pub struct Drive<'a> {
     memcg: Memcg,
     started: f64,
     next_restart: f64,
+    /// When garbage was last collected.
+    collected: f64,
+    /// What of the live heap the time of day adds, as a share of it; and when that is looked at again.
+    day: f64,
+    next_day: f64,
     heap: f64,
     lost: f64,
     log: Log,
@@ -65,6 +73,9 @@ impl<'a> Drive<'a> {
             memcg: start(pod),
             started: 0.0,
             next_restart,
+            collected: 0.0,
+            day: 0.0,
+            next_day: 0.0,
             heap: 0.0,
             lost: 0.0,
             log: Log::default(),
@@ -102,25 +113,19 @@ impl<'a> Drive<'a> {
     }
 
     /// What a scrape shows.
-    pub fn read(&self, reading: &mut Reading) {
+    pub fn row(&self) -> Row {
         let (usage, inactive) = (self.memcg.usage(), self.memcg.inactive_file());
+        let working_set = crate::formula::cadvisor::less_inactive_file(usage, inactive);
         let v2 = self.pod.setup.cgroup == CgroupVersion::V2;
-        let values = [
-            (Metric::Usage, usage),
-            (
-                Metric::WorkingSet,
-                crate::formula::cadvisor::less_inactive_file(usage, inactive),
-            ),
-            (Metric::Rss, self.memcg.anon()),
-            (Metric::Cache, self.memcg.file()),
-            (Metric::InactiveFile, inactive),
-            (Metric::ActiveFile, self.memcg.active_file()),
-            (Metric::SpecLimit, self.pod.limit),
-        ];
-        for (metric, value) in values {
-            reading.set(metric, Some(value as f64));
+        Row {
+            usage: usage as f64,
+            working_set: working_set as f64,
+            rss: self.memcg.anon() as f64,
+            cache: self.memcg.file() as f64,
+            inactive_file: inactive as f64,
+            active_file: self.memcg.active_file() as f64,
+            events_high: v2.then_some(self.high_events as f64),
         }
-        reading.set(Metric::EventsHigh, v2.then_some(self.high_events as f64));
     }
 
     /// The rows of cgroup v2's files for [`super::keep::COLUMNS`], bytes.
@@ -141,6 +146,7 @@ impl<'a> Drive<'a> {
     fn restart(&mut self) {
         self.memcg = start(self.pod);
         self.started = self.t;
+        self.collected = self.t;
         self.next_restart = self.t + self.pod.restart_every * self.rng.random_range(0.5..1.5);
         self.heap = 0.0;
         self.lost = 0.0;
@@ -151,9 +157,15 @@ impl<'a> Drive<'a> {
     fn work(&mut self) -> Result<(), Full> {
         let pod = self.pod;
         let warm = ((self.t - self.started) / WARM_UP_S).min(1.0);
-        let day = 1.0 + pod.day * (TAU * self.t / 86_400.0 + pod.phase).sin();
-        let garbage = pod.gc * ((self.t - self.started) % pod.gc_every) / pod.gc_every;
-        self.heap_to(warm * (pod.live * day + garbage))?;
+        if pod.day > 0.0 && self.t >= self.next_day {
+            self.day = pod.day * (TAU * self.t / 86_400.0 + pod.phase).sin();
+            self.next_day = self.t + DAY_EVERY_S;
+        }
+        while self.t - self.collected >= pod.gc_every {
+            self.collected += pod.gc_every;
+        }
+        let garbage = pod.gc * (self.t - self.collected) / pod.gc_every;
+        self.heap_to(warm * (pod.live * (1.0 + self.day) + garbage))?;
         if self.troubled() {
             self.trouble()?;
         }

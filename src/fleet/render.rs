@@ -94,8 +94,8 @@ fn row(tally: &Tally, all: &Tallies, name: &str) -> String {
             )
         }
     };
-    let minutes = |counted: &BTreeMap<u32, u64>| match quantile(counted, 0.5) {
-        Some(scrapes) => format!("{:.0} min", f64::from(scrapes) * all.fleet.scrape_s / 60.0),
+    let minutes = |counted: &BTreeMap<u64, u64>| match quantile(counted, 0.5) {
+        Some(scrapes) => format!("{:.0} min", scrapes as f64 * all.fleet.scrape_s / 60.0),
         None => "-".to_owned(),
     };
     let rate = format!(

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::alarms::Alarms;
+use super::alarms::{Alarms, Trouble};
 use super::drive::{Drive, Happened};
 use super::pod::Pod;
 use super::tally::{Cell, FORMAT, Identity, Key, Tallies, Tally, Worst, worst_first};
 use super::{FaultKind, Fleet};
-use crate::detector::{BuiltIn, Scrape};
-use crate::export::{Labels, Reading};
+use crate::detector::{BuiltIn, Run};
+use crate::export::Labels;
 
 /// A part of a fleet: the pods whose index leaves `index` when divided by `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,46 +106,68 @@ fn part(plan: &Plan<'_>, next: &AtomicU64) -> Part {
     }
 }
 
-/// Runs one pod under all detectors; says how badly they did.
-fn watch(plan: &Plan<'_>, pod: &Pod<'_>, cells: &mut BTreeMap<Key, Tally>) -> u64 {
-    let scrape_s = plan.fleet.scrape_s;
-    let mut alarms: Vec<Alarms> = plan.detectors.iter().map(|d| Alarms::new(d)).collect();
-    let labels = labels();
-    let mut scrape = Scrape {
-        t: 0.0,
-        timestamp_ms: 0,
-        labels: &labels,
-        reading: Reading::default(),
-    };
-    let mut drive = Drive::new(pod, scrape_s);
-    let (mut troubled, mut onset, mut kill) = (false, None, None);
-    for n in 0..scrapes(plan.fleet) {
-        let t = n as f64 * scrape_s;
-        let happened = drive.step(t);
+/// Scrapes that are handed to the detectors at once: what fits into a core's own cache.
+const AT_ONCE: usize = 1024;
+
+/// One pod under all detectors.
+struct Watch<'a> {
+    alarms: Vec<Alarms>,
+    run: Run,
+    drive: Drive<'a>,
+    trouble: Trouble,
+    kill: Option<u64>,
+}
+
+impl Watch<'_> {
+    /// Hands over what there is; `next` is the number of the scrape after it.
+    fn hand_over(&mut self, next: u64) {
+        let first = next - self.run.t.len() as u64;
+        for alarms in &mut self.alarms {
+            alarms.observe(&self.run, first, self.trouble);
+        }
+        self.run.clear();
+    }
+
+    fn scrape(&mut self, n: u64, t: f64) {
+        let happened = self.drive.step(t);
         if happened != Happened::Nothing {
-            alarms.iter_mut().for_each(Alarms::restart);
+            self.hand_over(n);
+            self.run.restart();
+            self.alarms.iter_mut().for_each(Alarms::restart);
         }
-        if happened == Happened::Kill && onset.is_some() && kill.is_none() {
-            kill = Some(t);
+        if happened == Happened::Kill && self.trouble.onset.is_some() {
+            self.kill = self.kill.or(Some(n));
+            self.trouble.over = true;
         }
-        let now = drive.troubled();
-        let begins = now && !troubled && onset.is_none();
-        if begins {
-            onset = Some(t);
+        if self.trouble.onset.is_none() && self.drive.troubled() {
+            self.trouble.onset = Some(n);
         }
-        troubled = now;
-        scrape.t = t;
-        scrape.timestamp_ms = (t * 1e3) as i64;
-        drive.read(&mut scrape.reading);
-        for alarm in &mut alarms {
-            alarm.observe(&scrape, now, begins);
+        self.run.push(t, self.drive.row());
+        if self.run.t.len() == AT_ONCE {
+            self.hand_over(n + 1);
         }
     }
+}
+
+/// Runs one pod under all detectors; says how badly they did.
+fn watch(plan: &Plan<'_>, pod: &Pod<'_>, cells: &mut BTreeMap<Key, Tally>) -> u64 {
+    let mut watch = Watch {
+        alarms: plan.detectors.iter().map(|d| Alarms::new(d)).collect(),
+        run: Run::new(labels(), pod.limit as f64),
+        drive: Drive::new(pod, plan.fleet.scrape_s),
+        trouble: Trouble::default(),
+        kill: None,
+    };
+    let scrapes = scrapes(plan.fleet);
+    for n in 0..scrapes {
+        watch.scrape(n, n as f64 * plan.fleet.scrape_s);
+    }
+    watch.hand_over(scrapes);
     let mut score = 0;
-    for (detector, alarm) in plan.detectors.iter().zip(&alarms) {
+    for (detector, alarm) in plan.detectors.iter().zip(&watch.alarms) {
         let tally = cells.entry(key(detector, pod)).or_default();
         score += u64::from(alarm.false_alarms);
-        score += count(tally, pod, alarm, onset, kill, scrape_s);
+        score += count(tally, pod, alarm, watch.trouble.onset, watch.kill);
     }
     score
 }
@@ -155,9 +177,8 @@ fn count(
     tally: &mut Tally,
     pod: &Pod<'_>,
     alarm: &Alarms,
-    onset: Option<f64>,
-    kill: Option<f64>,
-    scrape_s: f64,
+    onset: Option<u64>,
+    kill: Option<u64>,
 ) -> u64 {
     *tally
         .pods_by_false_alarms
@@ -166,13 +187,12 @@ fn count(
     let Some(onset) = onset else {
         return 0;
     };
-    let scrapes = |seconds: f64| (seconds / scrape_s).round() as u32;
     if let Some(hit) = alarm.hit {
         tally.faults += 1;
         tally.hits += 1;
-        *tally.detect.entry(scrapes(hit - onset)).or_default() += 1;
+        *tally.detect.entry(hit - onset).or_default() += 1;
         if let Some(kill) = kill {
-            *tally.lead.entry(scrapes(kill - hit)).or_default() += 1;
+            *tally.lead.entry(kill.saturating_sub(hit)).or_default() += 1;
         }
         return 0;
     }

@@ -55,7 +55,7 @@ pub fn share_interval(hits: u64, of: u64) -> (f64, f64) {
 }
 
 /// A quantile of counted values.
-pub fn quantile(counted: &BTreeMap<u32, u64>, share: f64) -> Option<u32> {
+pub fn quantile(counted: &BTreeMap<u64, u64>, share: f64) -> Option<u64> {
     let all: u64 = counted.values().sum();
     let rank = (share * all as f64) as u64;
     let mut before = 0;

@@ -62,9 +62,9 @@ pub struct Tally {
     /// Faults that neither came to their end nor were found: they say nothing.
     pub unfinished: u64,
     /// Hits by scrapes from the onset to the alarm.
-    pub detect: BTreeMap<u32, u64>,
+    pub detect: BTreeMap<u64, u64>,
     /// Hits by scrapes from the alarm to the kill.
-    pub lead: BTreeMap<u32, u64>,
+    pub lead: BTreeMap<u64, u64>,
 }
 
 impl Tally {
@@ -74,8 +74,10 @@ impl Tally {
         self.hits += other.hits;
         self.masked += other.masked;
         self.unfinished += other.unfinished;
+        for (value, n) in &other.pods_by_false_alarms {
+            *self.pods_by_false_alarms.entry(*value).or_default() += n;
+        }
         for (into, from) in [
-            (&mut self.pods_by_false_alarms, &other.pods_by_false_alarms),
             (&mut self.detect, &other.detect),
             (&mut self.lead, &other.lead),
         ] {

@@ -139,6 +139,24 @@ impl Lists {
         Some(taken)
     }
 
+    /// Takes pages of a file from a list's young end, if they are the newest there.
+    pub fn pop_newest(&mut self, list: usize, file: u32, from: u64, to: u64) -> Option<Extent> {
+        let list = self.lists.get_mut(list).filter(|_| from < to)?;
+        let newest = list.extents.back_mut()?;
+        if (newest.file, newest.end()) != (file, to) || newest.start > from {
+            return None;
+        }
+        let taken = newest.cut(from, to);
+        newest.len -= taken.len;
+        if newest.len == 0 {
+            list.extents.pop_back();
+        }
+        list.pages -= taken.len;
+        self.pages -= taken.len;
+        self.written -= if taken.written { taken.len } else { 0 };
+        Some(taken)
+    }
+
     /// Takes a list's extents, all of them; the sums follow.
     pub fn take(&mut self, list: usize) -> VecDeque<Extent> {
         let Some(list) = self.lists.get_mut(list) else {

@@ -298,6 +298,9 @@ impl Memcg {
     /// Reads pages that are cached here, once each, in order; returns the ranges that are not.
     pub fn read(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
         let (from, to) = (start, start + pages);
+        if self.read_newest(file, from, to) {
+            return Vec::new();
+        }
         let mut here: Vec<(u64, u64)> = Vec::new();
         let mut promoted = Vec::new();
         let classic = self.rules.lru == Lru::Classic;
@@ -331,6 +334,24 @@ impl Memcg {
             self.lists.push(1, Extent { referenced, ..e });
         }
         gaps(here, from, to)
+    }
+
+    /// The same where the pages are the newest of a list, as the end of a log is: no need to look at the
+    /// others.
+    fn read_newest(&mut self, file: u32, from: u64, to: u64) -> bool {
+        for list in 0..self.lists.count() {
+            let Some(read) = self.lists.pop_newest(list, file, from, to) else {
+                continue;
+            };
+            let classic = self.rules.lru == Lru::Classic;
+            let promoted = classic && list == 0 && read.referenced;
+            self.age += if promoted { read.len } else { 0 };
+            let referenced = !promoted && (classic || read.referenced);
+            let list = if promoted { 1 } else { list };
+            self.lists.push(list, Extent { referenced, ..read });
+            return true;
+        }
+        false
     }
 
     /// Reads pages of a file from the disk.

@@ -5,3 +5,4 @@ pub mod file_map;
 pub mod memory;
 pub mod probe;
 pub mod process;
+pub mod wide;
