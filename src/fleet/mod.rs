@@ -23,8 +23,10 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use drive::{Drive, Happened};
 pub use keep::keep;
 pub use parse::{load, parse};
+pub use pod::Pod;
 pub use render::human;
 pub use run::{Plan, Shard, run};
 pub use setup::{Setup, setup, setups};

@@ -70,6 +70,18 @@ pub struct Speed {
     pub lookup: f64,
 }
 
+impl Speed {
+    /// No work takes time: for who knows how far it was.
+    pub const NONE: Speed = Speed {
+        write_line: 0.0,
+        write_page: 0.0,
+        read_page: 0.0,
+        disk_page: 0.0,
+        touch_page: 0.0,
+        lookup: 0.0,
+    };
+}
+
 /// One kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

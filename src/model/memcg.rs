@@ -1,9 +1,11 @@
 //! One memory cgroup: what is charged to it, and in which order it would be taken back.
 
+mod reclaim;
+
 use std::collections::BTreeMap;
 
 use super::card::Rules;
-use super::lists::{Extent, LAZY, Lists, extent, gaps};
+use super::lists::{Extent, LAZY, Lists, Part, extent, gaps};
 use crate::host::Lru;
 
 /// Bytes of a page.
@@ -11,6 +13,17 @@ pub const PAGE: u64 = 4096;
 
 /// The least that reclaim takes at a time, pages (SWAP_CLUSTER_MAX, doubled by the charge batch).
 const LEAST: u64 = 64;
+
+/// How a page of a file comes into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// By read(2): that is its first use.
+    Read,
+    /// By a touch of a mapping.
+    Touch,
+    /// Read ahead, and used by nobody.
+    Ahead,
+}
 
 /// A charge that did not fit although everything that could be taken was: the OOM killer's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +74,8 @@ pub struct Memcg {
     shadows: BTreeMap<u32, Vec<Shadow>>,
     /// Evictions and activations so far (`nonresident_age`, mm/workingset.c).
     age: u64,
+    /// Room for what a read finds, kept so that none is asked for each time.
+    found: Vec<Part>,
     /// What was counted.
     pub counts: Counts,
 }
@@ -84,6 +99,7 @@ impl Memcg {
             lists: Lists::new(lists),
             shadows: BTreeMap::new(),
             age: 0,
+            found: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -149,14 +165,6 @@ impl Memcg {
     /// Lazily freed pages on the lists, in use again or not, bytes.
     pub fn listed_lazy(&self) -> u64 {
         self.lazy * PAGE
-    }
-
-    /// The parts of a range of a file that are not cached here; nothing is used by asking.
-    pub fn missing(&self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
-        let (from, to) = (start, start + pages);
-        let here = self.lists.extents().filter(|e| e.file == file);
-        let here = here.map(|e| (e.start.max(from), e.end().min(to)));
-        gaps(here.filter(|(a, b)| a < b).collect(), from, to)
     }
 
     /// Charges kernel memory that nothing can take back, bytes.
@@ -252,18 +260,11 @@ impl Memcg {
 
     /// Gives lazily freed pages back for good; those in use again first if `reused`.
     pub fn drop_lazy(&mut self, pages: u64, reused: bool) {
-        let mut left = pages.min(self.lazy);
+        let pages = pages.min(self.lazy);
         if reused {
-            self.reused -= left.min(self.reused);
+            self.reused -= pages.min(self.reused);
         }
-        for list in 0..self.lists.count() {
-            for e in self.lists.take(list) {
-                let cut = if e.file == LAZY { left.min(e.len) } else { 0 };
-                left -= cut;
-                self.lazy -= cut;
-                self.lists.push(list, e.cut(e.start + cut, e.end()));
-            }
-        }
+        self.lazy -= self.lists.remove_lazy(pages);
         self.reused = self.reused.min(self.lazy);
     }
 
@@ -297,43 +298,90 @@ impl Memcg {
 
     /// Reads pages that are cached here, once each, in order; returns the ranges that are not.
     pub fn read(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
+        // With generations reading moves nothing.
+        let uses = self.rules.lru == Lru::Classic;
+        self.with(file, start, pages, |memcg, parts| {
+            if uses {
+                memcg.use_again(parts);
+            }
+        })
+    }
+
+    /// Touches pages that are cached here through a mapping; returns the ranges that are not.
+    pub fn touch(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
+        self.with(file, start, pages, |memcg, parts| {
+            for part in parts {
+                memcg.lists.mark(part, part.pages.referenced, true);
+            }
+        })
+    }
+
+    /// The ranges of a file that are not cached here; nothing is used by asking.
+    pub fn missing(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
+        self.with(file, start, pages, |_, _| {})
+    }
+
+    /// Ends a mapping of pages: what was touched since reclaim last looked counts as used once
+    /// (`zap_pte_range`, mm/memory.c).
+    pub fn unmap(&mut self, file: u32, start: u64, pages: u64) {
+        let uses = self.rules.lru == Lru::Classic;
+        self.with(file, start, pages, |memcg, parts| {
+            let young: Vec<Part> = parts.iter().filter(|p| p.pages.young).copied().collect();
+            for part in &young {
+                memcg.lists.mark(part, part.pages.referenced, false);
+            }
+            // The places have changed with the marks.
+            let ranges = young.into_iter().map(|p| (p.pages.start, p.pages.len));
+            for (start, len) in ranges.filter(|_| uses) {
+                let mut again = Vec::new();
+                memcg.lists.find(file, start, start + len, &mut again);
+                memcg.use_again(&again);
+            }
+        });
+    }
+
+    fn with(
+        &mut self,
+        file: u32,
+        start: u64,
+        pages: u64,
+        change: impl FnOnce(&mut Self, &[Part]),
+    ) -> Vec<(u64, u64)> {
         let (from, to) = (start, start + pages);
-        if self.read_newest(file, from, to) {
-            return Vec::new();
-        }
-        let mut here: Vec<(u64, u64)> = Vec::new();
+        let mut parts = std::mem::take(&mut self.found);
+        let found = self.lists.find(file, from, to, &mut parts);
+        change(self, &parts);
+        let missing = match found == pages {
+            true => Vec::new(),
+            false => {
+                let here = parts
+                    .iter()
+                    .map(|part| (part.pages.start, part.pages.end()));
+                gaps(here.collect(), from, to)
+            }
+        };
+        self.found = parts;
+        missing
+    }
+
+    /// A use of pages on the classic lists: the first marks an inactive page, the second makes it
+    /// active.
+    fn use_again(&mut self, parts: &[Part]) {
         let mut promoted = Vec::new();
-        let classic = self.rules.lru == Lru::Classic;
-        for list in 0..self.lists.count() {
-            let touched = self.lists_have(list, file, from, to);
-            if !touched {
-                continue;
-            }
-            for e in self.lists.take(list) {
-                let (a, b) = (e.start.max(from), e.end().min(to));
-                if e.file != file || a >= b {
-                    self.lists.push(list, e);
-                    continue;
-                }
-                here.push((a, b));
-                self.lists.push(list, e.cut(e.start, a));
-                let read = e.cut(a, b);
-                if classic && list == 0 && e.referenced {
-                    promoted.push(read);
-                } else {
-                    let referenced = e.referenced || classic;
-                    self.lists.push(list, Extent { referenced, ..read });
-                }
-                self.lists.push(list, e.cut(b, e.end()));
+        for part in parts {
+            if part.list == 0 && part.pages.referenced {
+                self.lists.remove(part);
+                promoted.push(part.pages);
+            } else {
+                self.lists.mark(part, true, part.pages.young);
             }
         }
-        promoted.sort_by_key(|e| e.start);
+        promoted.sort_unstable_by_key(|e| e.start);
         for e in promoted {
             self.age += e.len;
             let referenced = false;
             self.lists.push(1, Extent { referenced, ..e });
         }
-        gaps(here, from, to)
     }
 
     /// The same where the pages are the newest of a list, as the end of a log is: no need to look at the
@@ -358,20 +406,21 @@ impl Memcg {
     ///
     /// # Errors
     /// As [`Memcg::add_anon`].
-    pub fn read_in(&mut self, file: u32, start: u64, pages: u64, mapped: bool) -> Result<(), Full> {
+    pub fn read_in(&mut self, file: u32, start: u64, pages: u64, by: By) -> Result<(), Full> {
         let refaulted = self.refault(file, start, pages);
         let classic = self.rules.lru == Lru::Classic;
         let nodes = !self.rules.large_folios;
         let mut at = start;
         self.charge(pages, |memcg, part| {
             let mut new = extent(file, at, part, false);
-            new.referenced = classic && !mapped;
+            new.referenced = classic && by == By::Read;
+            new.young = by == By::Touch;
             let active = at >= refaulted;
-            let list = match (classic, mapped) {
+            let list = match (classic, by) {
                 (true, _) => usize::from(active),
                 // A page fault adds to the youngest generation.
-                (false, true) => memcg.lists.count() - 1,
-                (false, false) => memcg.new_list(false),
+                (false, By::Touch) => memcg.lists.count() - 1,
+                (false, _) => memcg.new_list(false),
             };
             if active && classic {
                 memcg.age += part;
@@ -390,27 +439,12 @@ impl Memcg {
             self.node_count -= nodes;
         }
         self.shadows.remove(&file);
-        for list in 0..self.lists.count() {
-            if !self.lists_have(list, file, 0, u64::MAX) {
-                continue;
-            }
-            for e in self.lists.take(list) {
-                if e.file != file {
-                    self.lists.push(list, e);
-                }
-            }
-        }
+        self.lists.remove_file(file);
     }
 
     /// The lists, for checks.
     pub fn lists(&self) -> &Lists {
         &self.lists
-    }
-
-    fn lists_have(&self, list: usize, file: u32, from: u64, to: u64) -> bool {
-        self.lists
-            .of(list)
-            .any(|e| e.file == file && e.start < to && e.end() > from)
     }
 
     fn grow_nodes(&mut self, file: u32, from: u64, to: u64) {
@@ -430,9 +464,6 @@ impl Memcg {
         let Some(shadows) = self.shadows.get_mut(&file) else {
             return u64::MAX;
         };
-        if !self.rules.refaults {
-            return u64::MAX;
-        }
         let active = self.lists.pages_of(1);
         let mut first = u64::MAX;
         let mut kept = Vec::new();
@@ -476,131 +507,5 @@ impl Memcg {
             Lru::Classic => usize::from(active),
             Lru::Mglru => usize::from(self.rules.new_is_second && self.lists.count() > 3),
         }
-    }
-
-    /// Charges in pieces, so that what is taken back and what comes stay in the kernel's order.
-    fn charge(&mut self, pages: u64, mut add: impl FnMut(&mut Self, u64)) -> Result<(), Full> {
-        let mut left = pages;
-        while left > 0 {
-            let room = self.limit.saturating_sub(self.usage().div_ceil(PAGE));
-            let spare = room.saturating_sub(self.rules.gap);
-            // A page of cache costs up to 1/32 of a page of kernel memory with it.
-            let part = (spare - spare / 32).min(left);
-            if part > 0 {
-                add(self, part);
-                left -= part;
-                continue;
-            }
-            self.counts.at_limit += 1;
-            let piece = (self.lists.pages_of(0) / 8).max(LEAST);
-            let listed = self.lists.pages();
-            let freed = self.reclaim(piece.min(left.max(LEAST)));
-            // What was in use again left the lists without being freed, and behind it there may be more.
-            if freed > 0 || self.lists.pages() < listed {
-                continue;
-            }
-            let part = room.min(left);
-            add(self, part);
-            left -= part;
-            if left > 0 {
-                return Err(Full { missing: left });
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes up to `pages` back; returns how many it got.
-    pub fn reclaim(&mut self, pages: u64) -> u64 {
-        let split = std::mem::take(&mut self.hidden);
-        let before = self.lists.pages();
-        self.shrink_dentries(pages, before);
-        self.age_lists(pages);
-        let (mut left, mut back) = (pages, 0);
-        while left > 0 {
-            let Some(oldest) = self.lists.pop(0, left) else {
-                break;
-            };
-            left -= oldest.len;
-            match oldest.file {
-                LAZY => back += self.take_lazy(oldest.len),
-                file => self.evict(file, oldest),
-            }
-        }
-        let freed = before - self.lists.pages() - back;
-        split + freed
-    }
-
-    fn evict(&mut self, file: u32, e: Extent) {
-        let shadows = self.shadows.entry(file).or_default();
-        match shadows.last_mut() {
-            Some(last) if last.start + last.len == e.start && last.age + last.len == self.age => {
-                last.len += e.len;
-            }
-            _ => shadows.push(Shadow {
-                start: e.start,
-                len: e.len,
-                age: self.age,
-            }),
-        }
-        self.age += e.len;
-    }
-
-    /// Lazily freed pages that were written again go back to anon; the others are gone.
-    fn take_lazy(&mut self, pages: u64) -> u64 {
-        let back = pages.min(self.reused);
-        self.reused -= back;
-        self.anon += back;
-        self.lazy -= pages;
-        back
-    }
-
-    /// Names are taken in twice the proportion of the lists (`do_shrink_slab`, mm/shrinker.c).
-    fn shrink_dentries(&mut self, pages: u64, all: u64) {
-        let share = (2 * pages).min(all.max(1));
-        self.dentries -= self.dentries * share / all.max(1);
-    }
-
-    fn age_lists(&mut self, pages: u64) {
-        if self.rules.lru == Lru::Mglru {
-            self.age_generations();
-            return;
-        }
-        let (inactive, active) = (self.lists.pages_of(0), self.lists.pages_of(1));
-        // The ratio of `inactive_is_low`: floor(sqrt(10 x GiB)), 1 below 1 GiB.
-        let gib = ((inactive + active) * PAGE) >> 30;
-        let ratio = (10 * gib).isqrt().max(1);
-        if inactive * ratio >= active {
-            return;
-        }
-        let balance = (active - inactive * ratio) / (1 + ratio) + 1;
-        let share = match (self.rules.balances_at_once, inactive < LEAST) {
-            (true, true) => pages.saturating_sub(inactive),
-            (true, false) => balance,
-            (false, _) => (pages * active)
-                .checked_div(inactive)
-                .unwrap_or(active / 32)
-                .max(LEAST),
-        };
-        let mut left = balance.min(share);
-        while let Some(e) = self.lists.pop(1, left) {
-            left -= e.len;
-            let referenced = false;
-            self.lists.push(0, Extent { referenced, ..e });
-        }
-    }
-
-    /// An empty oldest generation ends until two are left; then reclaim makes a new youngest one
-    /// first (`try_to_inc_min_seq`, `should_run_aging`, mm/vmscan.c).
-    fn age_generations(&mut self) {
-        while self.lists.count() > 2 && self.lists.end_oldest() {}
-        let all = self.lists.pages();
-        let young = self.lists.pages_of(self.lists.count() - 1);
-        let uneven =
-            self.lists.count() == 3 && (young * 2 > all || self.lists.pages_of(0) * 4 < all);
-        if all > 0 && (self.lists.count() <= 2 || uneven) {
-            self.lists.add_youngest();
-        }
-        // With only the youngest generations left the oldest may be empty still.
-        while self.lists.count() > 2 && self.lists.end_oldest() {}
     }
 }

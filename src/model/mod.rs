@@ -9,6 +9,7 @@
 //! model repeats in its header.
 
 pub mod card;
+mod follow;
 mod lists;
 mod memcg;
 mod process;
@@ -22,5 +23,6 @@ mod tmpfs;
 mod world;
 
 pub use card::{Card, CardError, Rules, Speed};
-pub use memcg::{Counts, Full, Memcg, PAGE};
+pub use follow::follow;
+pub use memcg::{By, Counts, Full, Memcg, PAGE};
 pub use run::{CannotModel, UNKNOWN, check, predict};

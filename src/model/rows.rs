@@ -1,9 +1,11 @@
 //! What a cgroup's files would say: the rows that the model knows, under the kernel's names.
 
-use super::memcg::Memcg;
-use super::process::Process;
-use crate::recording::MISSING;
+use super::card::Card;
+use super::memcg::{Memcg, PAGE};
+use super::world::World;
+use crate::recording::{MISSING, Table};
 use crate::rows::{CgroupVersion, UNLIMITED};
+use crate::scenario::Scenario;
 use crate::truth::COUNTERS;
 
 /// The sums of one cgroup, or of a pod's.
@@ -138,23 +140,41 @@ pub fn columns(version: CgroupVersion) -> Vec<String> {
         .collect()
 }
 
-/// One sample, in the order of [`columns`].
-pub fn values<'a>(
-    version: CgroupVersion,
-    sums: &Sums,
-    limit: Option<u64>,
-    anon_active: bool,
-    processes: impl Iterator<Item = &'a Process>,
-) -> Vec<u64> {
-    let rows = FILLED.iter().filter(|row| name(row, version).is_some());
-    let mut values: Vec<u64> = rows.map(|row| (row.2)(sums, limit, anon_active)).collect();
-    let mut truth = [0u64; COUNTERS.len()];
-    for process in processes {
-        for (sum, value) in truth.iter_mut().zip(process.truth) {
-            *sum += value;
+/// One sample of the pod and of each container, added to the tables in that order.
+pub fn sample(scenario: &Scenario, world: &World, card: &Card, tables: &mut [Table]) {
+    let all = world.groups.iter().map(|group| &group.memcg);
+    let pod = (Sums::of(all), scenario.pod_limit, None);
+    let containers = scenario.containers.iter().enumerate();
+    let containers = containers.map(|(index, container)| {
+        let own = world.group_of(index).map(|group| &group.memcg);
+        (
+            Sums::of(own.into_iter()),
+            Some(container.limit),
+            Some(index),
+        )
+    });
+    for (table, (mut sums, limit, container)) in tables
+        .iter_mut()
+        .zip(std::iter::once(pod).chain(containers))
+    {
+        let mut truth = [0u64; COUNTERS.len()];
+        let processes = world.processes.iter();
+        for process in processes.filter(|p| container.is_none_or(|c| p.container == c)) {
+            sums.mapped += process
+                .maps
+                .iter()
+                .map(|(_, pages)| pages * PAGE)
+                .sum::<u64>();
+            for (sum, value) in truth.iter_mut().zip(process.truth) {
+                *sum += value;
+            }
         }
+        let version = card.cgroup;
+        for row in FILLED.iter().filter(|row| name(row, version).is_some()) {
+            let value = (row.2)(&sums, limit, card.rules.anon_active);
+            debug_assert!(value != MISSING);
+            table.values.push(value);
+        }
+        table.values.extend(truth);
     }
-    values.extend(truth);
-    debug_assert!(!values.contains(&MISSING));
-    values
 }

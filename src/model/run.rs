@@ -1,7 +1,7 @@
 //! A scenario through the model: clock, schedule, samples and events.
 
 use super::card::Card;
-use super::rows::{self, Sums};
+use super::rows;
 use super::task::{self, Slice, Task};
 use super::world::World;
 use crate::outcome::{self, End, Evidence, OfRun};
@@ -91,7 +91,7 @@ struct Settling<'a> {
     until: u64,
 }
 
-struct Run<'a> {
+pub(super) struct Run<'a> {
     scenario: &'a Scenario,
     card: &'a Card,
     world: World,
@@ -107,7 +107,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(scenario: &'a Scenario, card: &'a Card) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, card: &'a Card) -> Self {
         let header = header(scenario, card);
         let tables = header.groups.iter().map(|group| Table {
             columns: group.columns.clone(),
@@ -389,31 +389,21 @@ impl<'a> Run<'a> {
 
     /// One sample of the pod and of each container.
     fn sample(&mut self) {
-        let all = self.world.groups.iter().map(|group| &group.memcg);
-        let mut rows = vec![(Sums::of(all), None, None)];
-        for (index, container) in self.scenario.containers.iter().enumerate() {
-            let own = self.world.group_of(index).map(|group| &group.memcg);
-            rows.push((
-                Sums::of(own.into_iter()),
-                Some(container.limit),
-                Some(index),
-            ));
-        }
-        for (table, (mut sums, limit, container)) in self.tables.iter_mut().zip(rows) {
-            let processes = self.world.processes.iter();
-            let processes = processes.filter(|p| container.is_none_or(|c| p.container == c));
-            let mapped = processes.clone().flat_map(|process| &process.maps);
-            sums.mapped = mapped.map(|(_, pages)| pages * super::PAGE).sum();
-            let active = self.card.rules.anon_active;
+        rows::sample(self.scenario, &self.world, self.card, &mut self.tables);
+        for table in &mut self.tables {
             table.t.push(self.now);
             table.cost.push(0);
-            table.values.extend(rows::values(
-                self.card.cgroup,
-                &sums,
-                limit,
-                active,
-                processes,
-            ));
+        }
+    }
+
+    /// A recording without a sample.
+    pub(super) fn empty(self) -> Recording {
+        Recording {
+            header: self.header,
+            tables: self.tables,
+            events: Vec::new(),
+            footer: None,
+            complete: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! One step's work: how far it is, and what a slice of time does to the pod.
 
 use super::card::Speed;
-use super::memcg::PAGE;
+use super::memcg::{By, PAGE};
 use super::world::{Killed, World};
 use crate::recording::StepResult;
 use crate::scenario::StepRef;
@@ -17,6 +17,9 @@ const HEAP_SPARE: u64 = 235 << 10;
 
 /// Bytes that POSIX_FADV_WILLNEED reads at most: one request of the device.
 const WILLNEED: u64 = 1280 << 10;
+
+/// Bytes that are touched at a time through a mapping (`workload/mmap_scan.rs`).
+const MMAP_PART: u64 = 1 << 20;
 
 /// A step that runs.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Task<'a> {
     /// Pages of its buffer.
     buffer: u64,
     file: Option<u32>,
+    /// Units that it may still do, where a recording says how far it was instead of the clock.
+    quota: Option<u64>,
 }
 
 /// What a slice of time came to.
@@ -101,12 +106,52 @@ impl<'a> Task<'a> {
             age: 0.0,
             buffer: 0,
             file: None,
+            quota: None,
         };
         if buffer >= PAGE {
             task.buffer = buffer / PAGE;
             world.touch(who, task.buffer)?;
         }
         Ok(task)
+    }
+
+    /// The counter of the truth that tells how far it is, and bytes of one unit of it; none for what is
+    /// done at once.
+    pub fn progress(&self) -> Option<(Counter, u64)> {
+        match self.work {
+            Workload::LogWrite(_) => Some((Counter::FileWritten, 1)),
+            Workload::FileRead(_) | Workload::MmapScan(_) => Some((Counter::FileRead, 1)),
+            Workload::Anon(_) => Some((Counter::AllocatedTotal, PAGE)),
+            Workload::HeapChurn(_) => Some((Counter::AllocatedTotal, 1)),
+            Workload::TmpfsFill(_) => Some((Counter::ShmemLive, PAGE)),
+            Workload::Dentries(_) => Some((Counter::Ops, 1)),
+            _ => None,
+        }
+    }
+
+    /// Does up to so many units of work, however long they take.
+    pub fn do_units(&mut self, world: &mut World, units: u64) -> Slice {
+        self.quota = Some(units);
+        self.time = f64::INFINITY;
+        world.processes[self.who].wait_ns = 0.0;
+        self.advance(world, &Speed::NONE, 0.0)
+    }
+
+    /// Ends it where a recording says that it ended: with what had been done by then.
+    pub fn end_at(&mut self, world: &mut World, achieved: u64) -> Slice {
+        let unit = self.progress().map_or(1, |(_, bytes)| bytes);
+        let left = achieved.saturating_sub(self.done).div_ceil(unit);
+        self.age = f64::INFINITY;
+        let slice = self.do_units(world, left);
+        if slice == Slice::Busy {
+            world.untouch(self.who, std::mem::take(&mut self.buffer));
+            if let (Workload::LogWrite(w), Some(file)) = (self.work, self.file)
+                && !w.keep_open
+            {
+                world.close(self.who, file);
+            }
+        }
+        slice
     }
 
     /// Does what can be done in `ns` nanoseconds.
@@ -183,6 +228,11 @@ impl<'a> Task<'a> {
     /// How many units of work, `most` at the most, fit into the time that is left, at `each`
     /// nanoseconds and at most `rate` a second; their time is used.
     fn fits(&mut self, each: f64, rate: Option<u64>, most: u64) -> u64 {
+        if let Some(quota) = &mut self.quota {
+            let units = most.min(*quota);
+            *quota -= units;
+            return units;
+        }
         let each = match rate.filter(|rate| *rate > 0) {
             Some(rate) => each.max(1e9 / rate as f64),
             None => each,
@@ -285,7 +335,7 @@ impl<'a> Task<'a> {
             RotateMode::CopyTruncate => {
                 let size = world.files[file as usize].size;
                 if how.keep > 0 {
-                    world.read(self.who, file, 0, size.div_ceil(PAGE), false)?;
+                    world.read(self.who, file, 0, size.div_ceil(PAGE), By::Read)?;
                     world.processes[self.who].add(Counter::FileRead, size);
                     let copy = world.open(self.who, &format!("{name}.1"));
                     world.append(self.who, copy, size, 64 << 10)?;
@@ -336,7 +386,7 @@ impl<'a> Task<'a> {
             }
             // A page that the read before this one ended in counts once.
             let (from, to) = (at.div_ceil(PAGE), (at + bytes).div_ceil(PAGE));
-            let disk = world.read(self.who, file, from, to - from, false)?;
+            let disk = world.read(self.who, file, from, to - from, By::Read)?;
             self.time -= disk as f64 * speed.disk_page;
             self.done += bytes;
             world.processes[self.who].add(Counter::FileRead, bytes);
@@ -450,17 +500,26 @@ impl<'a> Task<'a> {
         let size = world.files[file as usize].size;
         self.target = size * w.passes;
         self.unit = "bytes";
-        let pages = size.div_ceil(PAGE);
-        let first = self.done == 0;
-        let disk = world.read(self.who, file, 0, pages, true)?;
-        self.time -=
-            disk as f64 * speed.disk_page + (pages * w.passes) as f64 * speed.read_page / 4.0;
-        if first {
-            world.map_tables(self.who, 0, pages);
-            world.processes[self.who].add(Counter::MappedFileLive, size);
-            world.processes[self.who].add(Counter::FileRead, size * w.passes);
-            self.done = self.target;
+        let each = speed.read_page / PAGE as f64 / 4.0;
+        let mut bytes = self.fits(each, None, self.target - self.done);
+        while bytes > 0 {
+            let at = self.done % size;
+            let part = bytes.min(MMAP_PART).min(size - at);
+            let (from, to) = (at.div_ceil(PAGE), (at + part).div_ceil(PAGE));
+            let disk = world.read(self.who, file, from, to - from, By::Touch)?;
+            self.time -= disk as f64 * speed.disk_page;
+            if self.done < size {
+                world.map_tables(self.who, from, to - from);
+                world.processes[self.who].add(Counter::MappedFileLive, part);
+            }
+            world.processes[self.who].add(Counter::FileRead, part);
+            self.done += part;
+            bytes -= part;
         }
+        if self.done < self.target {
+            return Ok(false);
+        }
+        let pages = size.div_ceil(PAGE);
         if w.keep {
             world.processes[self.who].maps.push((file, pages));
         } else {
@@ -489,7 +548,7 @@ impl<'a> Task<'a> {
             FileAdvice::Dontneed => world.drop_pages(file),
             FileAdvice::Willneed => {
                 let size = world.files[file as usize].size.min(WILLNEED);
-                world.read(self.who, file, 0, size.div_ceil(PAGE), true)?;
+                world.read(self.who, file, 0, size.div_ceil(PAGE), By::Ahead)?;
             }
         }
         Ok(())

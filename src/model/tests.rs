@@ -79,7 +79,7 @@ proptest! {
                 }
                 2 => {
                     let missing = memcg.read(file, 0, pages.min(*size));
-                    missing.into_iter().any(|(a, b)| memcg.read_in(file, a, b - a, false).is_err())
+                    missing.into_iter().any(|(a, b)| memcg.read_in(file, a, b - a, By::Read).is_err())
                 }
                 3 => memcg.add_anon(pages).is_err(),
                 4 => { memcg.free_lazily(pages); false }

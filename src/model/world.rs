@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::card::Rules;
 use super::lists::LAZY;
-use super::memcg::{Full, Memcg, PAGE};
+use super::memcg::{By, Full, Memcg, PAGE};
 use super::process::{OWN_KERNEL, OWN_PAGES, Process, State, Were};
 use crate::scenario::Scenario;
 use crate::truth::Counter;
@@ -122,6 +122,12 @@ impl World {
         self.groups
             .iter()
             .find(|group| group.alive && group.container == Some(container))
+    }
+
+    /// What the processes of a container know by one counter, bytes.
+    pub fn truth_of(&self, container: usize, counter: Counter) -> u64 {
+        let own = self.processes.iter().filter(|p| p.container == container);
+        own.map(|process| process.get(counter)).sum()
     }
 
     fn memcg(&mut self, who: usize) -> &mut Memcg {
@@ -298,7 +304,7 @@ impl World {
         memcg.drop_lazy(lazy.min(memcg.lazy_pages()), false);
         memcg.drop_kernel(OWN_KERNEL + tables);
         for (file, pages) in maps {
-            self.access(file, 0, pages);
+            self.end_mapping(file, pages);
         }
         for file in open {
             self.let_go(file);
@@ -448,15 +454,16 @@ impl World {
         file: u32,
         start: u64,
         pages: u64,
-        mapped: bool,
+        by: By,
     ) -> Result<u64, Killed> {
         let mut missing = vec![(start, start + pages)];
         for group in &mut self.groups {
             missing = missing
                 .into_iter()
-                .flat_map(|(from, to)| match mapped {
-                    false => group.memcg.read(file, from, to - from),
-                    true => group.memcg.missing(file, from, to - from),
+                .flat_map(|(from, to)| match by {
+                    By::Read => group.memcg.read(file, from, to - from),
+                    By::Touch => group.memcg.touch(file, from, to - from),
+                    By::Ahead => group.memcg.missing(file, from, to - from),
                 })
                 .collect();
         }
@@ -464,16 +471,15 @@ impl World {
         for (from, to) in missing {
             read += to - from;
             self.until_it_fits(who, to - from, |memcg, done, part| {
-                memcg.read_in(file, from + done, part, mapped)
+                memcg.read_in(file, from + done, part, by)
             })?;
         }
         Ok(read)
     }
 
-    /// One use of pages that are cached, wherever they are charged.
-    fn access(&mut self, file: u32, start: u64, pages: u64) {
+    fn end_mapping(&mut self, file: u32, pages: u64) {
         for group in &mut self.groups {
-            group.memcg.read(file, start, pages);
+            group.memcg.unmap(file, 0, pages);
         }
     }
 
@@ -549,7 +555,7 @@ impl World {
 
     /// Ends a mapping: what was touched through it counts as used once.
     pub fn unmap(&mut self, who: usize, file: u32, pages: u64) {
-        self.access(file, 0, pages);
+        self.end_mapping(file, pages);
         self.unmap_tables(who, pages);
     }
 

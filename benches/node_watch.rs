@@ -6,7 +6,7 @@
 //! most of the cost, and it is twice that of reading in a tight loop, since nothing is in the CPU's
 //! caches any more. Expect under 20 ms a second (2 % of a core) for 1,000, at most twice the floor.
 //!
-//! `cargo bench --bench fleet`.
+//! `cargo bench --bench node_watch`.
 //! Arguments: how many cgroups (default 500 1000 2000; only the first, and few ticks, with `--quick`).
 
 use std::fs::File;

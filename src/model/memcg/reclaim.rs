@@ -1,0 +1,184 @@
+//! Reclaim: what happens when a charge does not fit.
+
+use super::{Full, LEAST, Memcg, PAGE, Shadow};
+use crate::host::Lru;
+use crate::model::lists::{Extent, LAZY};
+
+impl Memcg {
+    /// Charges in pieces, so that what is taken back and what comes stay in the kernel's order.
+    pub(super) fn charge(
+        &mut self,
+        pages: u64,
+        mut add: impl FnMut(&mut Self, u64),
+    ) -> Result<(), Full> {
+        let mut left = pages;
+        while left > 0 {
+            let room = self.limit.saturating_sub(self.usage().div_ceil(PAGE));
+            let spare = room.saturating_sub(self.rules.gap);
+            // A page of cache costs up to 1/32 of a page of kernel memory with it.
+            let part = (spare - spare / 32).min(left);
+            if part == left || part >= LEAST {
+                add(self, part);
+                left -= part;
+                continue;
+            }
+            self.counts.at_limit += 1;
+            // So much that what comes fits with its kernel memory, but no more than an eighth of the
+            // list: then the lists' order is the kernel's, who takes a few pages at a time.
+            let from = match self.rules.balances_at_once && self.lists.pages_of(0) < LEAST {
+                true => self.lists.pages(),
+                false => self.lists.pages_of(0),
+            };
+            let wanted = (left + left / 31 + 1).min(from / 8).max(LEAST);
+            if self.reclaim(wanted) > 0 {
+                continue;
+            }
+            let part = room.min(left);
+            add(self, part);
+            left -= part;
+            if left > 0 {
+                return Err(Full { missing: left });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up to `pages` back; returns how many it got. None only if nothing is left: what is in use
+    /// stays or goes back to anon, and behind it there may be more.
+    pub fn reclaim(&mut self, pages: u64) -> u64 {
+        loop {
+            let freed = self.shrink(pages);
+            if freed > 0 || pages == 0 || self.lists.pages() == 0 {
+                return freed;
+            }
+        }
+    }
+
+    fn shrink(&mut self, pages: u64) -> u64 {
+        let split = std::mem::take(&mut self.hidden);
+        let before = self.lists.pages();
+        self.shrink_dentries(pages, before);
+        self.age_lists(pages);
+        let (mut left, mut back) = (pages, 0);
+        while left > 0 {
+            let Some(oldest) = self.lists.pop(0, left) else {
+                break;
+            };
+            left -= oldest.len;
+            match oldest.file {
+                LAZY => back += self.take_lazy(oldest.len),
+                _ if oldest.young => self.keep(oldest),
+                file => self.evict(file, oldest),
+            }
+        }
+        let freed = before - self.lists.pages() - back;
+        split + freed
+    }
+
+    /// Pages that reclaim meets and that were touched through a mapping: the first time they stay, the
+    /// second they are active (`folio_check_references`, mm/vmscan.c); with generations they are of
+    /// the youngest (`lru_gen_look_around`).
+    fn keep(&mut self, e: Extent) {
+        let (list, referenced) = match self.rules.lru {
+            Lru::Classic => (usize::from(e.referenced), true),
+            Lru::Mglru => (self.lists.count() - 1, e.referenced),
+        };
+        let young = false;
+        self.lists.push(
+            list,
+            Extent {
+                referenced,
+                young,
+                ..e
+            },
+        );
+    }
+
+    fn evict(&mut self, file: u32, e: Extent) {
+        self.age += e.len;
+        if !self.rules.refaults {
+            return;
+        }
+        let age = self.age - e.len;
+        let shadows = self.shadows.entry(file).or_default();
+        match shadows.last_mut() {
+            Some(last) if last.start + last.len == e.start && last.age + last.len == age => {
+                last.len += e.len;
+            }
+            _ => shadows.push(Shadow {
+                start: e.start,
+                len: e.len,
+                age,
+            }),
+        }
+    }
+
+    /// Lazily freed pages that were written again go back to anon; the others are gone.
+    fn take_lazy(&mut self, pages: u64) -> u64 {
+        let back = pages.min(self.reused);
+        self.reused -= back;
+        self.anon += back;
+        self.lazy -= pages;
+        back
+    }
+
+    /// Names are taken in twice the proportion of the lists (`do_shrink_slab`, mm/shrinker.c).
+    fn shrink_dentries(&mut self, pages: u64, all: u64) {
+        let share = (2 * pages).min(all.max(1));
+        self.dentries -= self.dentries * share / all.max(1);
+    }
+
+    fn age_lists(&mut self, pages: u64) {
+        if self.rules.lru == Lru::Mglru {
+            self.age_generations();
+            return;
+        }
+        let (inactive, active) = (self.lists.pages_of(0), self.lists.pages_of(1));
+        // The ratio of `inactive_is_low`: floor(sqrt(10 x GiB)), 1 below 1 GiB.
+        let gib = ((inactive + active) * PAGE) >> 30;
+        let ratio = (10 * gib).isqrt().max(1);
+        if inactive * ratio >= active {
+            return;
+        }
+        let balance = (active - inactive * ratio) / (1 + ratio) + 1;
+        let share = match (self.rules.balances_at_once, inactive < LEAST) {
+            (true, true) => pages.saturating_sub(inactive),
+            (true, false) => balance,
+            (false, _) => (pages * active)
+                .checked_div(inactive)
+                .unwrap_or(active / 32)
+                .max(LEAST),
+        };
+        let mut left = balance.min(share);
+        while let Some(e) = self.lists.pop(1, left) {
+            left -= e.len;
+            let referenced = false;
+            let young = false;
+            self.lists.push(
+                0,
+                Extent {
+                    referenced,
+                    young,
+                    ..e
+                },
+            );
+        }
+    }
+
+    /// An empty oldest generation ends until two are left; then reclaim makes a new youngest one
+    /// first (`try_to_inc_min_seq`, `should_run_aging`, mm/vmscan.c).
+    fn age_generations(&mut self) {
+        while self.lists.count() > 2 && self.lists.end_oldest() {}
+        let all = self.lists.pages();
+        let young = self.lists.pages_of(self.lists.count() - 1);
+        let uneven =
+            self.lists.count() == 3 && (young * 2 > all || self.lists.pages_of(0) * 4 < all);
+        if all > 0 && (self.lists.count() <= 2 || uneven) {
+            self.lists.add_youngest();
+            // Ageing walks the page tables (`walk_mm`).
+            self.lists.move_young();
+        }
+        // With only the youngest generations left the oldest may be empty still.
+        while self.lists.count() > 2 && self.lists.end_oldest() {}
+    }
+}
