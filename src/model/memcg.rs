@@ -384,24 +384,6 @@ impl Memcg {
         }
     }
 
-    /// The same where the pages are the newest of a list, as the end of a log is: no need to look at the
-    /// others.
-    fn read_newest(&mut self, file: u32, from: u64, to: u64) -> bool {
-        for list in 0..self.lists.count() {
-            let Some(read) = self.lists.pop_newest(list, file, from, to) else {
-                continue;
-            };
-            let classic = self.rules.lru == Lru::Classic;
-            let promoted = classic && list == 0 && read.referenced;
-            self.age += if promoted { read.len } else { 0 };
-            let referenced = !promoted && (classic || read.referenced);
-            let list = if promoted { 1 } else { list };
-            self.lists.push(list, Extent { referenced, ..read });
-            return true;
-        }
-        false
-    }
-
     /// Reads pages of a file from the disk.
     ///
     /// # Errors
