@@ -13,6 +13,7 @@ pub mod cli;
 pub mod cluster;
 pub mod compare;
 pub mod composition;
+mod container_id;
 pub mod demo;
 pub mod descendants;
 pub mod detector;

@@ -298,8 +298,61 @@ fn what_was_fetched_once_is_kept_when_the_cluster_has_forgotten_it() {
     assert_eq!(text(&first.stdout), text(&second.stdout));
     cluster.answers("pods.json", NO_PODS).forgets("job.json");
     let third = cluster.collect(&[]);
-    assert!(third.status.success(), "{}", text(&third.stderr));
+    // Judged as it was, and no news: there is no such Job.
+    assert_eq!(third.status.code(), Some(2), "{}", text(&third.stderr));
     assert_eq!(text(&first.stdout), text(&third.stdout));
+}
+
+/// What a pod said until the kernel killed all of its container: a v2 guest with memory.oom.group,
+/// `scripts/kernels/run --setup 6.12-v2-group-kill leak`.
+#[test]
+fn a_container_that_was_killed_as_a_whole_is_joined_with_its_fate() {
+    let packed = std::fs::read(data().join("group-kill-leak.log.gz")).unwrap();
+    let mut said = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut said).unwrap();
+    let cluster = Cluster::new();
+    let failed = |job: &mut Value| {
+        job["status"] = serde_json::json!({"failedIndexes": "3", "completedIndexes": "0-2"});
+    };
+    let killed = ("oom-killed", 3, "memtide-3-abcde");
+    cluster
+        .job(4, failed)
+        .pods(&[killed])
+        .answers("memtide-3-abcde.log", &said);
+    cluster.collect(&["--format", "json"]);
+    let document = std::fs::read(cluster.out().join("results.json")).unwrap();
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let leak = &document["runs"][3];
+    assert_eq!(
+        (&leak["scenario"], &leak["result"]),
+        (&"leak".into(), &"pass".into()),
+        "{leak}"
+    );
+    assert_eq!(leak["outcome"], "oom_killed");
+    assert_eq!(leak["host"]["setup"], "6.12-v2-group-kill");
+    let joined = cluster.out().join("recordings/memtide-3-leak.jsonl");
+    let joined = recording::read_path(&joined).unwrap();
+    assert!(joined.complete && joined.footer.unwrap().reason.contains("OOMKilled"));
+    // It came to no end of its own: the pod's status is all that tells.
+    assert!(said.len() > 50_000 && !text(&said).contains("{\"type\":\"footer\""));
+
+    // Where the scenario does not expect it, the same end is a failure.
+    let cluster = Cluster::new();
+    let failed = |job: &mut Value| {
+        job["status"] = serde_json::json!({"failedIndexes": "0"});
+    };
+    let killed = ("oom-killed", 0, "memtide-0-abcde");
+    cluster
+        .job(1, failed)
+        .pods(&[killed])
+        .answers("memtide-0-abcde.log", log("log-write", 0.9));
+    let output = cluster.collect(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    // Nor does a whole recording count whose pod was killed all the same.
+    cluster.answers("memtide-0-abcde.log", log("log-write", 1.0));
+    std::fs::remove_dir_all(cluster.out()).unwrap();
+    let output = cluster.collect(&[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -101,11 +101,180 @@ fn a_namespace_that_never_had_the_job_has_no_result() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("not judged as this one's"), "{said}");
     }
-    // The very same place: its time to live has come, and that is said.
+    // The very same place: its time to live has come. It is judged, and is no news.
     cluster.again().file(0, "config.json", config("n"));
     let output = cluster.collect(&[]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("is gone from the cluster"));
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    for part in [
+        "is gone from the cluster",
+        "was kept before",
+        "`memtide collect ",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(runs(&cluster).len(), 3);
+    // What an older memtide kept does not tell of which cluster it was.
+    std::fs::remove_file(cluster.out().join("jobs/memtide.source")).unwrap();
+    let output = cluster.collect(&[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("not judged as this one's"), "{said}");
+    // And no results of an earlier run stand there for whoever looks.
+    for file in ["results.json", "junit.xml", "summary.md"] {
+        assert!(!cluster.out().join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_job_that_is_made_again_while_it_is_waited_for_is_waited_for() {
+    for (last, code, result, reason) in [
+        ("Completed", 0, "pass", ""),
+        ("Error", 1, "fail", "the pod ended with exit 1"),
+    ] {
+        let cluster = Cluster::new();
+        let old = pod(
+            FIRST,
+            0,
+            "memtide-0-first",
+            &THREE[..1],
+            ended("Succeeded", 0, "Completed"),
+        );
+        let two = [THREE[0], THREE[1]];
+        // Something runs all the time: who waits for that is not stuck.
+        let runs = |uid, name| pod(uid, 1, name, &two, running());
+        cluster
+            .at(
+                0,
+                Some(&job(FIRST, &two, json!({"active": 1}))),
+                &[old.clone(), runs(FIRST, "memtide-1-first")],
+            )
+            .file(0, "memtide-0-first.log", log("log-write", 1.0))
+            // The pods of both are there for a while.
+            .at(
+                3,
+                Some(&job(SECOND, &two, json!({"active": 1}))),
+                &[old, runs(SECOND, "memtide-1-second")],
+            )
+            .file(3, "memtide-0-first.log", log("log-write", 1.0));
+        let lists = match code {
+            0 => json!({"completedIndexes": "0,1",
+                "conditions": [{"type": "Complete", "status": "True"}]}),
+            _ => json!({"completedIndexes": "1", "failedIndexes": "0",
+                "conditions": [{"type": "Failed", "status": "True"}]}),
+        };
+        let phase = if code == 0 { "Succeeded" } else { "Failed" };
+        let new = pod(
+            SECOND,
+            0,
+            "memtide-0-second",
+            &two,
+            ended(phase, code, last),
+        );
+        let other = pod(
+            SECOND,
+            1,
+            "memtide-1-second",
+            &two,
+            ended("Succeeded", 0, "Completed"),
+        );
+        cluster
+            .at(6, Some(&job(SECOND, &two, lists)), &[new, other])
+            .file(6, "memtide-0-second.log", log("log-write", 1.0))
+            .file(6, "memtide-1-second.log", log("steady", 1.0));
+        let output = cluster.collect(&[]);
+        assert_result(
+            &cluster,
+            &output,
+            &[("log-write", result, reason), ("steady", "pass", "")],
+        );
+        assert!(text(&output.stderr).contains("is a new one"));
+        let aside = cluster.out().join(format!("earlier/memtide-{FIRST}/logs"));
+        assert!(aside.join("memtide-0-first.log").exists());
+    }
+}
+
+#[test]
+fn a_log_of_another_scenario_is_not_this_ones() {
+    let done =
+        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    for (said, reason) in [
+        (
+            log("steady", 1.0),
+            "holds one of steady, and index 0 is log-write",
+        ),
+        (
+            b"skip  steady  no disk for the log\n0 passed, 0 failed, 1 skipped\n".to_vec(),
+            "the recording is lost",
+        ),
+    ] {
+        let cluster = Cluster::new();
+        let one = pod(
+            FIRST,
+            0,
+            "memtide-0-abcde",
+            &THREE[..1],
+            ended("Succeeded", 0, "Completed"),
+        );
+        cluster
+            .at(0, Some(&job(FIRST, &THREE[..1], done.clone())), &[one])
+            .file(0, "memtide-0-abcde.log", said);
+        let output = cluster.collect(&[]);
+        let scenario = runs(&cluster)[0]["scenario"].as_str().unwrap().to_string();
+        assert_result(&cluster, &output, &[(&scenario, "fail", reason)]);
+    }
+}
+
+#[test]
+fn nothing_that_ran_is_no_pass() {
+    // No index at all; pods that can't be told apart; nothing but skips.
+    let complete = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+    let cluster = Cluster::new();
+    cluster.at(0, Some(&job(FIRST, &[], complete.clone())), &[]);
+    let output = cluster.collect(&[]);
+    assert_result(&cluster, &output, &[("unknown", "fail", "completions: 0")]);
+
+    let cluster = Cluster::new();
+    let mut several = job(FIRST, &THREE[..2], complete);
+    several["spec"]["completionMode"] = "NonIndexed".into();
+    let one = pod(
+        FIRST,
+        0,
+        "memtide-abcde",
+        &THREE[..2],
+        ended("Succeeded", 0, "Completed"),
+    );
+    cluster
+        .at(0, Some(&several), &[one])
+        .file(0, "memtide-abcde.log", log("log-write", 1.0));
+    let output = cluster.collect(&[]);
+    assert_result(
+        &cluster,
+        &output,
+        &[("log-write", "fail", "is not Indexed")],
+    );
+
+    let cluster = Cluster::new();
+    let done =
+        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let one = pod(
+        FIRST,
+        0,
+        "memtide-0-abcde",
+        &THREE[..1],
+        ended("Succeeded", 0, "Completed"),
+    );
+    cluster
+        .at(0, Some(&job(FIRST, &THREE[..1], done)), &[one])
+        .file(
+            0,
+            "memtide-0-abcde.log",
+            "skip  log-write  no disk for the log\n0 passed, 0 failed, 1 skipped\n",
+        );
+    let output = cluster.collect(&[]);
+    assert_eq!(runs(&cluster)[0]["result"], "skip");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("every index was skipped"));
 }
 
 #[test]
@@ -201,6 +370,10 @@ fn an_evicted_pod_without_a_log_is_that_pods_fate() {
 fn a_result_without_a_recording_is_a_failure() {
     for answer in [
         "unable to retrieve container logs for containerd://8c5f0a1b2c3d",
+        "unable to retrieve container logs for docker://8c5f0a1b2c3d",
+        "unable to retrieve container logs for cri-o://8c5f0a1b2c3d",
+        "failed to open log file \"/var/log/pods/n_memtide-0-abcde_u/memtide/0.log\": open \
+         /var/log/pods/n_memtide-0-abcde_u/memtide/0.log: no such file or directory",
         "failed to try resolving symlinks in path \"/var/log/pods/n_memtide-0-abcde_u/memtide/0.log\": \
          lstat /var/log/pods: no such file or directory",
         "",

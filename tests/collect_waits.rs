@@ -308,3 +308,254 @@ fn nodes_of_several_kinds_stand_side_by_side() {
     );
     assert!(!own.contains("worker-2") && own.contains("mglru"), "{own}");
 }
+
+#[test]
+fn a_server_that_is_away_at_the_start_or_when_it_is_told_is_waited_for() {
+    let cluster = Cluster::new();
+    let config = json!({"current-context": "c",
+        "contexts": [{"name": "c", "context": {"namespace": "n"}}],
+        "clusters": [{"cluster": {"server": "https://10.0.0.1:6443"}}]});
+    let done =
+        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let one = pod(
+        FIRST,
+        0,
+        "memtide-0-abcde",
+        &THREE[..1],
+        ended("Succeeded", 0, "Completed"),
+    );
+    cluster
+        .file(0, "config.json", config.to_string())
+        .file(0, "refused", "Unable to connect to the server: EOF\n")
+        .at(2, Some(&job(FIRST, &THREE[..1], done)), &[one])
+        .file(2, "config.json", config.to_string())
+        .file(
+            2,
+            "namespace.json",
+            json!({"kind": "Namespace", "metadata": {"name": "n", "uid": "u-1"}}).to_string(),
+        )
+        .file(2, "memtide-0-abcde.log", log("log-write", 1.0));
+    std::fs::write(cluster.dir.path().join("away"), "1").unwrap();
+    let output = cluster.collect(&[
+        "--patience",
+        "60s",
+        "--publish",
+        "configmap",
+        "--publish",
+        "node-labels",
+    ]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("trying again").count(), 1, "{said}");
+    let source = std::fs::read_to_string(cluster.out().join("jobs/memtide.source")).unwrap();
+    assert!(source.contains("u-1"), "{source}");
+    assert!(cluster.dir.path().join("given").exists());
+    let calls = std::fs::read_to_string(cluster.dir.path().join("calls")).unwrap();
+    let label = "label node worker-1 memtide/kind=v2-classic-6.1.";
+    assert!(calls.contains(label), "{calls}");
+}
+
+#[test]
+fn a_job_or_a_namespace_that_goes_at_once_ends_the_wait() {
+    for answer in [
+        None,
+        Some("Error from server (NotFound): namespaces \"n\" not found\n"),
+    ] {
+        let cluster = Cluster::new();
+        cluster
+            .at(0, Some(&job(FIRST, &THREE, json!({}))), &[])
+            .at(1, None, &[]);
+        if let Some(answer) = answer {
+            cluster.file(1, "refused", answer);
+        }
+        let output = cluster.collect(&[]);
+        let gone = "the Job was deleted before this index";
+        assert_result(
+            &cluster,
+            &output,
+            &THREE.map(|scenario| (scenario, "fail", gone)),
+        );
+        let said = text(&output.stderr);
+        assert_eq!(said.matches("was deleted while").count(), 1, "{said}");
+    }
+}
+
+/// Every kind of trouble whose words change from look to look, by the look's number.
+fn troubles() -> Vec<(&'static str, fn(usize) -> serde_json::Value, &'static str)> {
+    vec![
+        (
+            "a claim of the scheduler's",
+            |at| {
+                json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
+                    "reason": "Unschedulable", "message":
+                    format!("0/{} nodes are available: {at} Insufficient memory.", at + 3)}]})
+            },
+            "no node takes it",
+        ),
+        (
+            "a container that can't be made",
+            |at| match at % 2 {
+                0 => waiting("CreateContainerConfigError", "secret \"x\" not found"),
+                _ => waiting("CreateContainerError", "context deadline exceeded"),
+            },
+            "can't be started",
+        ),
+        (
+            "an init container's image",
+            |at| {
+                let reason = ["ErrImagePull", "ImagePullBackOff"][at % 2];
+                json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}],
+                    "initContainerStatuses": [
+                        {"name": "first", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
+                        {"name": "mesh", "state": {"waiting": {"reason": reason, "message": "m"}}}],
+                    "containerStatuses": [{"name": "memtide",
+                        "state": {"waiting": {"reason": "PodInitializing"}}}]})
+            },
+            "init container mesh: ",
+        ),
+        (
+            "an init container that ends again and again",
+            |at| {
+                json!({"phase": "Pending",
+                    "initContainerStatuses": [{"name": "mesh", "restartCount": at, "state": {"waiting":
+                        {"reason": "CrashLoopBackOff", "message": format!("back-off {at}0s restarting")}},
+                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}],
+                    "containerStatuses": [{"name": "memtide",
+                        "state": {"waiting": {"reason": "PodInitializing"}}}]})
+            },
+            "init container mesh: CrashLoopBackOff",
+        ),
+        (
+            "a node that does not answer",
+            |_| json!({"phase": "Unknown"}),
+            "its node does not answer",
+        ),
+    ]
+}
+
+#[test]
+fn trouble_of_one_kind_ends_the_wait_whatever_its_words() {
+    for (what, status, reason) in troubles() {
+        let cluster = Cluster::new();
+        for at in 0..40 {
+            let one = pod(FIRST, 0, "memtide-0-abcde", &THREE[..1], status(at));
+            cluster.at(
+                at,
+                Some(&job(FIRST, &THREE[..1], json!({"active": 1}))),
+                &[one],
+            );
+        }
+        let output = cluster.collect(&[]);
+        let said = text(&output.stderr);
+        assert!(said.contains("nothing has changed"), "{what}: {said}");
+        assert!(said.lines().count() <= 4, "{what}: {said}");
+        assert_result(&cluster, &output, &[("log-write", "fail", reason)]);
+    }
+    // No pod may be made, for reasons whose numbers change.
+    let cluster = Cluster::new();
+    for at in 0..40 {
+        let why = format!(
+            "Error creating: pods \"memtide-0-{at:05}\" is forbidden: exceeded quota: q, requested: \
+             memory=256Mi, used: memory={at}Mi, limited: memory=300Mi"
+        );
+        let event = json!({"type": "Warning", "reason": "FailedCreate", "message": why, "count": at,
+            "involvedObject": {"kind": "Job", "name": "memtide", "uid": FIRST}});
+        let events = json!({"kind": "List", "items": [event]}).to_string();
+        cluster
+            .at(at, Some(&job(FIRST, &THREE[..1], json!({}))), &[])
+            .file(at, "events.json", events);
+    }
+    let output = cluster.collect(&[]);
+    assert_result(
+        &cluster,
+        &output,
+        &[("log-write", "fail", "exceeded quota")],
+    );
+    assert_is_short(&text(&output.stderr));
+}
+
+#[test]
+fn pods_without_logs_keep_no_other_from_being_judged() {
+    let cluster = Cluster::new();
+    let never =
+        json!({"phase": "Failed", "reason": "Evicted", "message": "Pod was rejected: disk"});
+    let init = json!({"phase": "Failed",
+        "initContainerStatuses": [{"name": "mesh", "state": {"terminated":
+            {"exitCode": 7, "reason": "Error"}}}],
+        "containerStatuses": [{"name": "memtide", "state": {"waiting": {"reason": "PodInitializing"}}}]});
+    let four = ["log-write", "steady", "heap-churn", "mmap-scan"];
+    let lists = json!({"completedIndexes": "2,3", "failedIndexes": "0-1",
+        "conditions": [{"type": "Failed", "status": "True", "reason": "FailedIndexes", "message": "m"}]});
+    let done = || ended("Succeeded", 0, "Completed");
+    let pods = [
+        pod(FIRST, 0, "memtide-0-abcde", &four, never),
+        pod(FIRST, 1, "memtide-1-abcde", &four, init),
+        pod(FIRST, 2, "memtide-2-abcde", &four, done()),
+        pod(FIRST, 3, "memtide-3-abcde", &four, done()),
+    ];
+    cluster
+        .at(0, Some(&job(FIRST, &four, lists)), &pods)
+        .file(
+            0,
+            "memtide-0-abcde.err",
+            "Error from server (BadRequest): container \"memtide\" in pod \"memtide-0-abcde\" is not \
+             available\n",
+        )
+        .file(
+            0,
+            "memtide-1-abcde.err",
+            "Error from server (BadRequest): container \"memtide\" in pod \"memtide-1-abcde\" is \
+             waiting to start: PodInitializing\n",
+        )
+        // Its node is lost.
+        .file(
+            0,
+            "memtide-2-abcde.err",
+            "Error from server: Get \"https://10.0.0.2:10250/containerLogs/n/memtide-2-abcde/memtide\": \
+             dial tcp 10.0.0.2:10250: connect: no route to host\n",
+        )
+        .file(0, "memtide-3-abcde.log", log("mmap-scan", 1.0));
+    let output = cluster.collect(&[]);
+    assert_result(
+        &cluster,
+        &output,
+        &[
+            (
+                "log-write",
+                "fail",
+                "evicted by the kubelet: Pod was rejected",
+            ),
+            ("steady", "fail", "init container mesh ended with exit 7"),
+            ("heap-churn", "fail", "no route to host"),
+            ("mmap-scan", "pass", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_node_that_answers_again_gives_its_logs() {
+    let cluster = Cluster::new();
+    let done =
+        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = job(FIRST, &THREE[..1], done);
+    let one = pod(
+        FIRST,
+        0,
+        "memtide-0-abcde",
+        &THREE[..1],
+        ended("Succeeded", 0, "Completed"),
+    );
+    cluster
+        .at(0, Some(&done), std::slice::from_ref(&one))
+        .file(
+            0,
+            "memtide-0-abcde.err",
+            "Error from server: Get \"https://10.0.0.2:10250/containerLogs/n/memtide-0-abcde/memtide\": \
+             dial tcp 10.0.0.2:10250: connect: connection refused\n",
+        )
+        // Later than any number of tries that could be counted.
+        .at(5, Some(&done), &[one])
+        .file(5, "memtide-0-abcde.log", log("log-write", 1.0));
+    let output = cluster.collect(&["--patience", "60s"]);
+    assert_result(&cluster, &output, &[("log-write", "pass", "")]);
+}

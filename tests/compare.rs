@@ -370,3 +370,37 @@ fn a_folder_without_recordings_is_told() {
         "{err}"
     );
 }
+
+#[test]
+fn columns_are_called_as_they_are_told_and_one_run_that_came_to_nothing_hides_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = exported(dir.path(), "6.1-v2", "steady");
+    let two = exported(dir.path(), "6.12-v2", "steady");
+    let alone = exported(dir.path(), "6.1-v2", "tmpfs-fill");
+    let arguments = [
+        "compare",
+        &format!("v1.33.1={one}"),
+        &format!("v1.34.0={two}"),
+        &format!("v1.33.1={alone}"),
+        "--format",
+        "markdown",
+    ];
+    let output = memtide(&arguments).success().get_output().clone();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("| v1.33.1 | v1.34.0 |"), "{table}");
+    assert!(!table.contains("tmpfs-fill"), "{table}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("one recording only: tmpfs-fill"), "{said}");
+    // Alone altogether it is a mistake, as is a file that is not there.
+    for argument in [alone.as_str(), "v1.33.1=nowhere.jsonl"] {
+        memtide(&["compare", argument]).failure().code(2);
+    }
+    // A file's own name may have the sign in it.
+    let odd = dir.path().join("a=b.jsonl.gz");
+    std::fs::copy(&one, &odd).unwrap();
+    let table = stdout(&["compare", odd.to_str().unwrap(), &two]);
+    assert!(
+        table.contains("6.1-v2") && table.contains("6.12-v2"),
+        "{table}"
+    );
+}

@@ -129,3 +129,29 @@ fn every_set_up_says_which_kernel_and_which_memory_controller() {
         );
     }
 }
+
+/// What runs only where it is asked for can be asked for by name, and says how.
+#[test]
+fn set_ups_that_are_asked_for_are_known_by_name() {
+    let mut asked = Vec::new();
+    for entry in std::fs::read_dir(scripts().join("setups")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.lines().any(|line| line == "asked=1") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        assert!(text.contains(&format!("--setup {name}")), "{name}: {text}");
+        let (code, out, err) = run(&["--setup", &name, "./no-such.toml"]);
+        assert_eq!(code, Some(2), "{name}: {err}");
+        assert!(
+            err.contains("no-such.toml") && out.is_empty(),
+            "{name}: {err}"
+        );
+        assert!(!err.contains("no set-up"), "{name}: {err}");
+        asked.push(name);
+    }
+    for name in ["6.12-v2-group-kill", "6.12-v2-noswap"] {
+        assert!(asked.iter().any(|one| one == name), "{asked:?}");
+    }
+}

@@ -55,6 +55,14 @@ impl Tools {
     }
 }
 
+fn real_kubectl() -> String {
+    let found = Command::new("sh")
+        .args(["-c", "command -v kubectl"])
+        .output()
+        .unwrap();
+    String::from_utf8(found.stdout).unwrap().trim().to_string()
+}
+
 #[test]
 fn a_cluster_that_was_made_is_deleted_when_something_fails() {
     let tools = Tools::new(&[("kind", ""), ("kubectl", "exit 1")]);
@@ -114,11 +122,6 @@ fn an_existing_cluster_is_used_judged_and_left_as_it_was() {
     if !common::has_program("kind-ci", "kubectl") {
         return;
     }
-    let real = Command::new("sh")
-        .args(["-c", "command -v kubectl"])
-        .output()
-        .unwrap();
-    let real = String::from_utf8(real.stdout).unwrap();
     let kubectl = format!(
         r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
 case "$1 $2" in
@@ -130,7 +133,7 @@ case "$1 $2" in
   "logs "*) cat "$ANSWERS/log" ;;
   "apply "*) cp "$3" "$ANSWERS/applied" ;;
 esac"#,
-        real.trim()
+        real_kubectl()
     );
     let tools = Tools::new(&[("kubectl", &kubectl)]);
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kubectl");
@@ -227,11 +230,6 @@ fn with_a_job_of_somebody(job: &str, apply: &str) -> Option<Tools> {
     if !common::has_program("kind-ci", "kubectl") {
         return None;
     }
-    let real = Command::new("sh")
-        .args(["-c", "command -v kubectl"])
-        .output()
-        .unwrap();
-    let real = String::from_utf8(real.stdout).unwrap();
     let kubectl = format!(
         r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
 case "$1 $2" in
@@ -241,7 +239,7 @@ case "$1 $2" in
   "get jobs") echo job.batch/{job} ;;
   "apply "*) {apply} ;;
 esac"#,
-        real.trim()
+        real_kubectl()
     );
     Some(Tools::new(&[("kubectl", &kubectl)]))
 }
@@ -286,7 +284,7 @@ fn after_an_apply_that_was_refused_only_what_it_made_goes() {
         "each-node",
     ];
     let output = tools.ci(&arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     let calls = tools.calls();
     let deleted: Vec<&str> = calls.lines().filter(|l| l.contains(" delete ")).collect();
     assert_eq!(deleted.len(), 1, "{calls}");
@@ -299,7 +297,7 @@ fn after_an_apply_that_was_refused_only_what_it_made_goes() {
         return;
     };
     let output = tools.ci(&arguments).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(!tools.calls().contains("delete"), "{}", tools.calls());
 }
 
@@ -308,7 +306,7 @@ fn a_namespace_that_may_not_be_looked_at_is_used_and_no_cluster_is_said() {
     for (said, code, words) in [
         (
             "Error from server (Forbidden): namespaces \"memtide\" is forbidden: User \"u\" cannot get",
-            1,
+            3,
             "is taken to be there",
         ),
         (
@@ -348,4 +346,169 @@ fn wrong_commands_are_said() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// A cluster that hears every command of `ci` only when it is told it again, and is away in the middle of
+/// what it is to make.
+#[test]
+fn a_cluster_that_is_away_for_a_while_is_asked_again_at_each_step() {
+    if !common::has_program("kind-ci", "kubectl") {
+        return;
+    }
+    let kubectl = format!(
+        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
+[ "$1" != kustomize ] || exec {} "$@"
+if [ "$1" != config ] && [ ! -e "$ANSWERS/heard-$1-$2" ]; then
+  touch "$ANSWERS/heard-$1-$2"
+  [ "$1" != apply ] || echo job.batch/memtide-each-node created
+  echo "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?" >&2
+  exit 1
+fi
+case "$1 $2" in
+  "get namespace") echo 'Error from server (NotFound): namespaces "n1" not found' >&2; exit 1 ;;
+  "get nodes") echo "<none>" ;;
+  "get job") echo 'Error from server (NotFound): jobs.batch "memtide-each-node" not found' >&2; exit 1 ;;
+esac"#,
+        real_kubectl()
+    );
+    let tools = Tools::new(&[("kubectl", &kubectl)]);
+    let arguments = ["--existing-cluster", "--image", "x", "--namespace", "n1"];
+    let arguments = [&arguments[..], &["--overlay", "each-node"]].concat();
+    let output = tools.ci(&arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // As far as `collect`, whose Job is not there.
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("apply the manifests first"), "{said}");
+    let calls = tools.calls();
+    // Those of `collect` have the namespace before the command.
+    for step in [
+        "get namespace",
+        "create namespace",
+        "label namespace",
+        "get nodes",
+    ] {
+        let asked = calls.matches(&format!("kubectl {step}")).count();
+        assert_eq!(asked, 2, "{step}: {calls}");
+    }
+    assert_eq!(calls.matches("delete namespace n1").count(), 2, "{calls}");
+
+    // One that does not come back is given up, and that is no shortfall of the scenarios.
+    let tools = Tools::new(&[(
+        "kubectl",
+        "echo 'Unable to connect to the server: EOF' >&2; exit 1",
+    )]);
+    let output = tools
+        .ci(&arguments)
+        .env("MEMTIDE_CI_PATIENCE", "1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Unable to connect"));
+}
+
+#[test]
+fn a_namespace_that_is_refused_or_going_is_neither_used_nor_a_shortfall() {
+    for (script, code, words, applied) in [
+        (
+            "case \"$1 $2\" in
+               \"get namespace\") echo 'Error from server (NotFound): namespaces \"n1\" not found' >&2; exit 1 ;;
+               \"create namespace\") echo 'Error from server (Forbidden): namespaces is forbidden' >&2; exit 1 ;;
+             esac",
+            3,
+            "namespace n1 can't be made",
+            false,
+        ),
+        (
+            "case \"$1 $2\" in
+               \"get namespace\") echo Terminating ;;
+               \"wait --for=delete\") echo 'error: timed out waiting for the condition' >&2; exit 1 ;;
+             esac",
+            3,
+            "is being deleted and does not go",
+            false,
+        ),
+        (
+            // Gone while it was waited for: a new one is made.
+            "case \"$1 $2\" in
+               \"get namespace\") echo Terminating ;;
+               kustomize*) exit 1 ;;
+             esac",
+            3,
+            "waiting until namespace n1 is gone",
+            true,
+        ),
+    ] {
+        let tools = Tools::new(&[("kubectl", script)]);
+        let output = tools
+            .ci(&["--existing-cluster", "--image", "x", "--namespace", "n1"])
+            .env("MEMTIDE_CI_PATIENCE", "0")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+        let calls = tools.calls();
+        assert_eq!(calls.contains("label namespace n1"), applied, "{calls}");
+        assert_eq!(calls.contains("delete namespace n1"), applied, "{calls}");
+    }
+}
+
+#[test]
+fn each_node_is_for_every_node_that_takes_pods_or_for_each_kind_of_them() {
+    if !common::has_program("kind-ci", "kubectl") {
+        return;
+    }
+    let kubectl = format!(
+        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
+case "$*" in
+  "kustomize "*) exec {} "$@" ;;
+  "get nodes"*memtide/kind*)
+    printf '%s\n' "<none> v2-classic-6.1" "<none> v2-classic-6.1" "PreferNoSchedule v2-mglru-6.12" \
+      "NoSchedule v1-classic-3.10" "<none> <none>" ;;
+  "get nodes"*other/label*) printf '%s\n' "<none> <none>" ;;
+  "get nodes"*) printf '%s\n' "<none>" "<none>" "PreferNoSchedule" "NoSchedule" "NoExecute,NoSchedule" ;;
+  "get job "*) echo 'Error from server (NotFound): jobs.batch "memtide-each-node" not found' >&2; exit 1 ;;
+  "apply "*) cp "$3" "$ANSWERS/applied" ;;
+esac"#,
+        real_kubectl()
+    );
+    for (more, counted, key) in [
+        (&[][..], "completions: 3", "kubernetes.io/hostname"),
+        (
+            &["--kind-label", "memtide/kind"][..],
+            "completions: 2",
+            "memtide/kind",
+        ),
+    ] {
+        let tools = Tools::new(&[("kubectl", &kubectl)]);
+        let arguments = [
+            "--existing-cluster",
+            "--image",
+            "x",
+            "--overlay",
+            "each-node",
+        ];
+        tools.ci(&[&arguments[..], more].concat()).output().unwrap();
+        let applied = std::fs::read_to_string(tools.path("applied")).unwrap();
+        for part in [
+            counted,
+            &counted.replace("completions", "parallelism"),
+            &format!("topologyKey: {key}"),
+        ] {
+            assert!(applied.contains(part), "no {part:?} in {applied}");
+        }
+    }
+    let tools = Tools::new(&[("kubectl", &kubectl)]);
+    let arguments = [
+        "--existing-cluster",
+        "--image",
+        "x",
+        "--overlay",
+        "each-node",
+    ];
+    let arguments = [&arguments[..], &["--kind-label", "other/label"]].concat();
+    let output = tools.ci(&arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no node has the label other/label"));
+    assert!(!tools.path("applied").exists());
 }

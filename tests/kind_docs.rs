@@ -34,7 +34,11 @@ case "$1 $2" in
   "get namespace") [ -d "$ANSWERS/cluster/$3" ] || missing namespaces "$3" ;;
   "delete namespace") rm -r "$ANSWERS/cluster/$3" ;;
   "label namespace") ;;
-  "get nodes") echo '<none>' ;;
+  "label node") echo "label $*" >> "$ANSWERS/calls" ;;
+  "get nodes") case "$*" in
+      *memtide/kind*) printf '%s\n' '<none> v2-classic-6.1' '<none> v2-mglru-6.1' '<none> v2-mglru-6.1' ;;
+      *) printf '%s\n' '<none>' '<none>' ;;
+    esac ;;
   "apply --filename=-" | "apply -f") [ -d "$there" ] || missing namespaces "$namespace"
     cat "${3:--}" | tee -a "$ANSWERS/manifests" | take ;;
   "apply -k") [ -d "$there" ] || missing namespaces "$namespace"
@@ -58,7 +62,11 @@ case "$*" in
 esac
 "#;
 
-fn answers(dir: &Path, job: &Job) {
+/// Where a Job's pods run: a node, and the set-up whose recordings they make.
+const ONE: [(&str, &str); 1] = [("worker-1", "6.1-v2")];
+const TWO: [(&str, &str); 2] = [("worker-1", "6.1-v2"), ("worker-2", "6.1-v2-mglru")];
+
+fn answers(dir: &Path, job: &Job, nodes: &[(&str, &str)]) {
     let mut args = vec!["run".to_string(), "--out=-".into()];
     args.extend(job.scenarios.clone());
     let containers = json!([{"name": "memtide", "args": args}]);
@@ -72,17 +80,18 @@ fn answers(dir: &Path, job: &Job) {
     let mut pods: Vec<Value> = Vec::new();
     for (index, scenario) in job.scenarios.iter().enumerate() {
         let pod = format!("{}-{index}-abcde", job.name);
-        let packed = shipped::find("6.1-v2", scenario).map(|found| found.packed);
+        let (node, setup) = nodes[index % nodes.len()];
+        let packed = shipped::find(setup, scenario).map(|found| found.packed);
         let mut log = Vec::new();
         let mut unpacked = flate2::read::GzDecoder::new(
-            packed.unwrap_or_else(|| panic!("no shipped recording of {scenario} on 6.1-v2")),
+            packed.unwrap_or_else(|| panic!("no shipped recording of {scenario} on {setup}")),
         );
         std::io::Read::read_to_end(&mut unpacked, &mut log).unwrap();
         std::fs::write(dir.join(format!("{pod}.log")), log).unwrap();
         pods.push(json!({"metadata": {"name": pod,
                 "labels": {"job-name": job.name, "controller-uid": job.name,
                     "batch.kubernetes.io/job-completion-index": index.to_string()}},
-            "spec": {"nodeName": "worker-1", "containers": containers},
+            "spec": {"nodeName": node, "containers": containers},
             "status": {"phase": "Succeeded"}}));
     }
     let list = json!({"kind": "List", "items": pods}).to_string();
@@ -134,8 +143,14 @@ fn the_page_runs_as_it_is_written() {
     let project = copy_of_the_project(&project);
     let jobs = plain().unwrap();
     for job in &jobs {
-        answers(dir.path(), job);
+        answers(dir.path(), job, &ONE);
     }
+    let each_node = Job {
+        name: "memtide-each-node".into(),
+        scenarios: vec!["log-write".into(); 2],
+        ..jobs[0].clone()
+    };
+    answers(dir.path(), &each_node, &TWO);
     program(&tools, "kubectl", KUBECTL);
     program(&tools, "kind", KIND);
     program(&tools, "podman", PODMAN);
@@ -181,6 +196,24 @@ fn the_page_runs_as_it_is_written() {
     let results: Value = serde_json::from_slice(&results).unwrap();
     let expected: usize = jobs.iter().map(|job| job.scenarios.len()).sum();
     assert_eq!(results["runs"].as_array().unwrap().len(), expected);
+    // Both kinds of nodes ran, are labelled, and stand side by side.
+    assert!(
+        manifests.contains("topologyKey: memtide/kind"),
+        "{manifests}"
+    );
+    for (node, setup) in TWO {
+        let lru = if setup.ends_with("mglru") {
+            "mglru"
+        } else {
+            "classic"
+        };
+        let label = format!("label node {node} memtide/kind=v2-{lru}-6.1.");
+        let calls = std::fs::read_to_string(dir.path().join("calls")).unwrap();
+        assert!(calls.contains(&label), "no {label:?} in {calls}");
+        let summary = std::fs::read_to_string(project.join("each-kind/summary.md")).unwrap();
+        let own = summary.split("## The cluster's own nodes").nth(1).unwrap();
+        assert!(own.contains(node), "{own}");
+    }
     // The cluster that was made is gone, and the namespace of the one that was there, too.
     let calls = std::fs::read_to_string(dir.path().join("calls")).unwrap();
     assert!(
@@ -213,4 +246,95 @@ fn a_block_that_fails_is_said() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// What a page shows as a command, in a line of its own or within a sentence, without what is only an
+/// example of output.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let programs = ["memtide", "kubectl", "prometheus", "cargo"];
+    let is = |text: &&str| {
+        let first = text.split(' ').next().unwrap_or_default();
+        text.contains(' ') && (programs.contains(&first) || first.starts_with("scripts/"))
+    };
+    let own = page.lines().filter_map(|line| line.strip_prefix("    "));
+    let within = page.split('`').skip(1).step_by(2);
+    let all = own
+        .chain(within.filter(|text| !text.contains('\n')))
+        .filter(is);
+    all.map(|text| {
+        let words = text.split_whitespace();
+        let words = words.take_while(|word| !["#", "&", "|", ">"].contains(word));
+        words.map(String::from).collect()
+    })
+    .collect()
+}
+
+/// Whether a command is one that its program takes.
+fn assert_taken(words: &[String]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (program, arguments) = words.split_first().unwrap();
+    let help = |program: &str, arguments: &[String]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .arg("--help")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        said
+    };
+    match program.as_str() {
+        "memtide" => drop(help(env!("CARGO_BIN_EXE_memtide"), arguments)),
+        "kubectl" => drop(help("kubectl", arguments)),
+        "cargo" => {
+            let bench = root.join("benches").join(format!("{}.rs", arguments[2]));
+            assert!(
+                arguments[..2] == ["bench", "--bench"] && bench.exists(),
+                "{words:?}"
+            );
+        }
+        "prometheus" => {
+            let file = arguments[0].strip_prefix("--config.file=").unwrap();
+            assert!(root.join(file).exists(), "{words:?}");
+        }
+        script => {
+            let help = help(root.join(script).to_str().unwrap(), &[]);
+            for option in arguments.iter().filter(|word| word.starts_with("--")) {
+                assert!(help.contains(option.as_str()), "{words:?}: {help}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_command_that_the_page_names_is_one() {
+    if !common::has_program("kind-docs", "kubectl") {
+        return;
+    }
+    let page = include_str!("../docs/kubernetes.md");
+    // What stands in the `sh` blocks is run by the test above.
+    let mut rest = String::new();
+    for (number, part) in page.split("```").enumerate() {
+        rest.push_str(if number % 2 == 0 { part } else { "" });
+    }
+    let commands = commands(&rest);
+    assert!(commands.len() > 10, "{commands:?}");
+    for words in &commands {
+        assert_taken(words);
+    }
+    // What is run there is all that would be copied from there.
+    let list = Command::new("scripts/kind/docs")
+        .arg("--list")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    for (number, part) in page.split("```").enumerate() {
+        if number % 2 == 1 {
+            let block = part.strip_prefix("sh\n");
+            let block = block.unwrap_or_else(|| panic!("a block that is not run: {part}"));
+            assert!(list.contains(block), "{block}");
+        }
+    }
 }

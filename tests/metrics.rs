@@ -208,14 +208,38 @@ fn assert_dashboard_draws(prometheus: &Prometheus) {
             .replace("$__rate_interval", "1m");
         let encoded: String = query.bytes().map(|b| format!("%{b:02X}")).collect();
         let data = prometheus.api(&format!("/api/v1/query?query={encoded}"));
-        assert_ne!(
-            data["result"].as_array().unwrap().len(),
-            0,
-            "nothing for {query}"
+        let series = data["result"].as_array().unwrap();
+        assert_ne!(series.len(), 0, "nothing for {query}");
+        // Of many containers a line is told from the others by its legend alone.
+        let legend = target["legendFormat"].as_str().unwrap();
+        let labels: Vec<&str> = legend
+            .split("{{")
+            .skip(1)
+            .map(|part| part.split("}}").next().unwrap())
+            .collect();
+        assert!(
+            labels.contains(&"pod") && labels.contains(&"container"),
+            "{legend}"
         );
+        for label in labels {
+            assert!(series[0]["metric"][label].is_string(), "{query}: {legend}");
+        }
         queries += 1;
     }
     assert!(queries > 10);
+    // What its menus offer is there, too.
+    for variable in dashboard["templating"]["list"].as_array().unwrap() {
+        let Some(query) = variable["query"]["query"].as_str() else {
+            assert_eq!(variable["type"], "datasource", "{variable}");
+            continue;
+        };
+        let values = query
+            .strip_prefix("label_values(")
+            .and_then(|q| q.strip_suffix(')'));
+        let (metric, label) = values.unwrap().split_once(", ").unwrap();
+        let data = prometheus.api(&format!("/api/v1/query?query={metric}"));
+        assert!(data["result"][0]["metric"][label].is_string(), "{query}");
+    }
 }
 
 /// `# TYPE` lines of a page or a fixture.

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 /// Deeper than any runtime nests what is not a container's own business.
 pub(super) const DEPTH_MAX: usize = 16;
 
+/// The longest name of a link that the kubelet makes, bytes.
+const LINK_MAX: usize = 255;
+/// So many characters of an id tell containers apart: what `docker ps` shows.
+const ID_SURE: usize = 12;
+
 pub(super) fn children(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(path)? {
@@ -17,19 +22,20 @@ pub(super) fn children(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The runtime's id in a container's cgroup name: `cri-containerd-ID.scope`, `crio-ID.scope` or `ID`.
+/// The runtime's id in a container's cgroup name.
 pub fn container_id(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    let scope = name.strip_suffix(".scope").unwrap_or(name);
-    let id = scope.rsplit('-').next()?;
-    (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+    crate::container_id::of(path.file_name()?.to_str()?)
 }
 
 /// The kubelet's name of a container, `POD_NAMESPACE_CONTAINER`, from the links that it keeps in
-/// /var/log/containers (`POD_NAMESPACE_CONTAINER-ID.log`).
+/// /var/log/containers (`POD_NAMESPACE_CONTAINER-ID.log`, of which the kubelet cuts the id's end off where
+/// a file's name could not hold it).
 pub fn kubelet_name(logs: &[String], id: &str) -> Option<String> {
-    let end = format!("-{id}.log");
-    let name = logs.iter().find_map(|log| log.strip_suffix(&end))?;
+    let name = logs.iter().find_map(|log| {
+        let (name, of) = log.strip_suffix(".log")?.rsplit_once('-')?;
+        let cut = log.len() == LINK_MAX && of.len() >= ID_SURE && id.starts_with(of);
+        (of == id || cut).then_some(name)
+    })?;
     (name.split('_').count() == 3).then(|| name.to_string())
 }
 
@@ -131,5 +137,52 @@ mod tests {
         let logs = vec![format!("web-7d_shop_app-{id}.log"), "other.log".to_string()];
         assert_eq!(kubelet_name(&logs, &id).as_deref(), Some("web-7d_shop_app"));
         assert_eq!(kubelet_name(&logs, &"c3".repeat(32)), None);
+        // A container that was started again has another id, and its first link stays for a while.
+        let again = "b3".repeat(32);
+        let logs = [&id, &again].map(|id| format!("web-7d_shop_app-{id}.log"));
+        assert!(kubelet_name(&logs, &id).is_some() && kubelet_name(&logs, &again).is_some());
+        // Names with dots and dashes; several containers of one pod.
+        let logs = [
+            format!("etcd-node.example.com_kube-system_etcd-{id}.log"),
+            format!("etcd-node.example.com_kube-system_etcd-metrics-{again}.log"),
+        ];
+        let name = |id: &str| kubelet_name(&logs, id).unwrap();
+        assert!(name(&id).ends_with("_etcd") && name(&again).ends_with("_etcd-metrics"));
+        // What the kubelet cuts, and what is no such name.
+        let pod = "p".repeat(120);
+        let mut cut = format!("{pod}_shop_{}-{id}", "c".repeat(63));
+        cut.truncate(LINK_MAX - ".log".len());
+        cut.push_str(".log");
+        let found = kubelet_name(&[cut], &id).unwrap();
+        assert!(found.starts_with(&pod) && found.ends_with("ccc"), "{found}");
+        let short = format!("web_shop_app-{}.log", &id[..20]);
+        assert_eq!(kubelet_name(&[short], &id), None);
+    }
+
+    #[test]
+    fn containers_are_known_in_every_runtimes_and_drivers_way() {
+        let id = "d4".repeat(32);
+        let uid = "0a1b2c3d_0a1b_0a1b_0a1b_0a1b2c3d4e5f";
+        for name in [
+            id.clone(),
+            format!("cri-containerd-{id}.scope"),
+            format!("crio-{id}.scope"),
+            format!("crio-{id}"),
+            format!("docker-{id}.scope"),
+            format!("kubepods-burstable-pod{uid}.slice:cri-containerd:{id}"),
+        ] {
+            assert_eq!(container_id(Path::new(&name)), Some(id.as_str()), "{name}");
+            assert!(!is_only_a_parent(Path::new(&name)), "{name}");
+        }
+        for name in [
+            format!("crio-conmon-{id}.scope"),
+            format!("libpod-conmon-{id}.scope"),
+            format!("conmon-{id}.scope"),
+            format!("kubepods-burstable-pod{}.slice", "d4".repeat(16)),
+            "system.slice".into(),
+            id[1..].into(),
+        ] {
+            assert_eq!(container_id(Path::new(&name)), None, "{name}");
+        }
     }
 }

@@ -21,7 +21,8 @@ const AFTER: &str = "\
 Example:
   memtide collect --job memtide --job memtide-oom --namespace memtide --out collected
 
-Exit code: 0 all as expected, 1 something fell short or never ran, 2 no such Job, namespace or context,
+Exit code: 0 all as expected, 1 something fell short or never ran, or all was skipped,
+2 no such Job (what was kept of it before is judged all the same), namespace or context,
 3 no kubectl, or the cluster can't be reached or does not allow it.";
 
 #[derive(Debug, clap::Args)]
@@ -49,12 +50,13 @@ pub struct Args {
     /// be collected again.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = units::parse_duration)]
     timeout: Duration,
-    /// Where nothing runs and nothing changes (an image is missing, no node takes a pod), wait only
-    /// this long.
+    /// Where nothing runs and nothing changes (an image is missing, no node takes a pod), or the
+    /// cluster does not answer at the start, wait only this long.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::parse_duration)]
     patience: Duration,
-    /// Put the verdicts into the Jobs' namespace, too: a ConfigMap `memtide-results`, or an event for
-    /// each index (needs `create` of events, or `create`, `get` and `patch` of configmaps).
+    /// Put what came out into the cluster, too (again for more): a ConfigMap `memtide-results` in the
+    /// Jobs' namespace (needs `create`, `get` and `patch` of configmaps), an event for each index
+    /// (`create` of events), or labels on nodes (`get` and `patch` of nodes).
     #[arg(long, value_enum, value_name = "AS", requires = "job")]
     publish: Vec<Publish>,
     /// How results are written to stdout.
@@ -69,12 +71,23 @@ enum Publish {
     Configmap,
     /// An event about each Job for each of its indexes.
     Events,
+    /// The label memtide/kind on each node that ran: cgroup version, LRU and kernel.
+    NodeLabels,
 }
+
+/// The files of results, in the order in which they are written.
+const RESULTS: [&str; 3] = ["results.json", "junit.xml", "summary.md"];
 
 /// Fetches what there is, judges it, writes results, recordings and JUnit.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let dir = args.dir.clone().unwrap_or_else(|| args.out.clone());
     let kept = Kept::new(&dir);
+    // Whoever reads them after this has come to nothing must not take an earlier run's for this one's.
+    if !args.job.is_empty() && dir.join("jobs").is_dir() {
+        for name in RESULTS {
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+    }
     let ended = match args.job.is_empty() {
         true => Ended::Decided,
         false => args.fetch(&kept)?,
@@ -92,11 +105,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     keep_recordings(&dir, &kept, &mut collected)?;
     write_results(&dir, &args, &collected)?;
     args.publish(&collected, &snapshot)?;
-    if let Ended::Refused(refusal) = ended {
-        return Err(failure(refusal));
+    match ended {
+        Ended::Refused(refusal) => return Err(failure(refusal)),
+        Ended::Gone(jobs) => return Err(gone(&jobs, &dir)),
+        Ended::Decided | Ended::NothingChanges | Ended::TimeIsUp => {}
     }
-    let failed = collected.iter().any(|c| c.result.result == Verdict::Fail);
-    Ok(if failed { Exit::FellShort } else { Exit::Ok })
+    if cluster::as_expected(&collected) {
+        return Ok(Exit::Ok);
+    }
+    if collected.iter().all(|c| c.result.result == Verdict::Skip) {
+        writeln!(
+            std::io::stderr(),
+            "collect: nothing was recorded: every index was skipped"
+        )?;
+    }
+    Ok(Exit::FellShort)
 }
 
 impl Args {
@@ -111,11 +134,20 @@ impl Args {
         for what in &self.publish {
             let kubectl = self.kubectl();
             let put = match what {
-                Publish::Configmap => kubectl.put("apply", &cluster::config_map(collected)),
+                Publish::Configmap => {
+                    kubectl.put("apply", &cluster::config_map(collected), self.patience)
+                }
                 Publish::Events => {
                     let now = jiff::Timestamp::now().to_string();
                     let events = cluster::verdict_events(collected, snapshot, &now);
-                    kubectl.put("create", &events)
+                    kubectl.put("create", &events, self.patience)
+                }
+                Publish::NodeLabels => {
+                    let mut kinds = cluster::node_kinds(collected).into_iter();
+                    kinds.try_for_each(|(node, kind)| {
+                        let label = format!("{}={kind}", cluster::NODE_KIND);
+                        kubectl.label_node(&node, &label, self.patience)
+                    })
                 }
             };
             put.map_err(failure)?;
@@ -131,7 +163,7 @@ impl Args {
         };
         let mut say = |line: &str| {
             // Progress is a courtesy: a closed stderr must not end the wait.
-            let _ = writeln!(std::io::stderr(), "collect: {line}");
+            let _ = writeln!(std::io::stderr(), "{}", cluster::progress_line(line));
         };
         let collection = Collection::new(&kubectl, kept, &self.job, pace, &mut say);
         collection.run().map_err(|error| match error {
@@ -139,6 +171,17 @@ impl Args {
             CollectError::Kept(error) => error.into(),
         })
     }
+}
+
+fn gone(jobs: &[String], dir: &Path) -> anyhow::Error {
+    let (names, dir) = (jobs.join(", "), dir.display());
+    anyhow::Error::new(Failure {
+        exit: Exit::Usage,
+        message: format!(
+            "the cluster has no Job {names}: what is judged here was kept before; `memtide collect \
+             {dir}` judges it without a cluster"
+        ),
+    })
 }
 
 fn failure(refusal: Refusal) -> anyhow::Error {
@@ -192,23 +235,19 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     if !own.is_empty() {
         summary.push_str("\n## The cluster's own nodes, one of each kind\n\n");
         for comparison in &own {
-            summary.push_str(&compare::markdown(comparison, Show::Differing));
+            summary.push_str(&below(&compare::markdown(comparison, Show::Differing)));
         }
     }
     summary.push_str("\n## Against the recordings that come with memtide\n\n");
     for comparison in &comparisons {
-        summary.push_str(&compare::markdown(comparison, Show::Differing));
+        summary.push_str(&below(&compare::markdown(comparison, Show::Differing)));
     }
     let document = Document {
         memtide: env!("CARGO_PKG_VERSION"),
         runs,
     };
     let json = serde_json::to_string_pretty(&document)?;
-    for (name, text) in [
-        ("results.json", &json),
-        ("junit.xml", &junit),
-        ("summary.md", &summary),
-    ] {
+    for (name, text) in RESULTS.into_iter().zip([&json, &junit, &summary]) {
         let path = dir.join(name);
         std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
     }
@@ -219,6 +258,15 @@ fn write_results(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Re
     };
     writeln!(std::io::stdout(), "{}", shown.trim_end())?;
     Ok(())
+}
+
+/// Markdown whose headings stand below another one of the second level.
+fn below(markdown: &str) -> String {
+    let lines = markdown.lines().map(|line| match line.starts_with("## ") {
+        true => format!("#{line}\n"),
+        false => format!("{line}\n"),
+    });
+    lines.collect()
 }
 
 /// What ran on nodes of several kinds (kernel, cgroup version, LRU), side by side: a column a kind.

@@ -13,8 +13,9 @@ use crate::{scenario, shipped};
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
 pub struct Args {
-    /// Recordings to put side by side, of one or several scenarios.
-    #[arg(value_name = "RECORDING")]
+    /// Recordings to put side by side, of one or several scenarios. A column is called after the
+    /// recording's set-up or its file, or as it is told.
+    #[arg(value_name = "[LABEL=]RECORDING")]
     recordings: Vec<PathBuf>,
     /// Add the shipped recordings of this scenario (again for more).
     #[arg(long, value_name = "NAME")]
@@ -92,13 +93,26 @@ fn reduce(args: &Args, label: &str, recording: &Recording) -> anyhow::Result<Run
 
 fn read_all(args: &Args) -> anyhow::Result<Vec<Run>> {
     let mut runs = Vec::new();
-    for path in &args.recordings {
-        let recording = recording::read_path(path)
+    let mut paths = Vec::new();
+    for argument in &args.recordings {
+        let (told, path) = told_label(argument);
+        let recording = recording::read_path(&path)
             .with_context(|| format!("failed to read the recording {}", path.display()))?;
-        runs.push(reduce(args, &label(path, &recording), &recording)?);
+        let label = told.clone().unwrap_or_else(|| label(&path, &recording));
+        runs.push(reduce(args, &label, &recording)?);
+        paths.push((path, told.is_some()));
     }
-    unique_labels(&mut runs, &args.recordings);
+    unique_labels(&mut runs, &paths);
     Ok(runs)
+}
+
+/// `LABEL=PATH` apart, unless there is a file of that whole name.
+fn told_label(argument: &Path) -> (Option<String>, PathBuf) {
+    let text = argument.to_str().filter(|_| !argument.exists());
+    match text.and_then(|text| text.split_once('=')) {
+        Some((label, path)) if !label.is_empty() => (Some(label.into()), path.into()),
+        _ => (None, argument.into()),
+    }
 }
 
 /// The set-up's name where the recording has one, else its file's.
@@ -112,14 +126,15 @@ fn label(path: &Path, recording: &Recording) -> String {
 }
 
 /// Before and after have one set-up and often one file name: then the path tells them apart.
-fn unique_labels(runs: &mut [Run], paths: &[PathBuf]) {
+fn unique_labels(runs: &mut [Run], paths: &[(PathBuf, bool)]) {
     let labels: Vec<(String, String)> = runs
         .iter()
         .map(|r| (r.scenario.clone(), r.label.clone()))
         .collect();
     for (i, run) in runs.iter_mut().enumerate() {
-        if labels.iter().filter(|l| **l == labels[i]).count() > 1 {
-            run.label = paths[i].display().to_string();
+        let (path, told) = &paths[i];
+        if !told && labels.iter().filter(|l| **l == labels[i]).count() > 1 {
+            run.label = path.display().to_string();
         }
     }
 }
@@ -151,7 +166,7 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
             scenarios.push(run.scenario.clone());
         }
     }
-    let mut comparisons = Vec::new();
+    let (mut comparisons, mut alone) = (Vec::new(), Vec::new());
     for scenario in scenarios {
         let mut runs = match args.scenario.contains(&scenario) {
             true => shipped_runs(args, &scenario)?,
@@ -168,12 +183,10 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
                 "no recordings of a scenario called `{scenario}`: {hint}`memtide list` shows them all"
             );
         }
-        anyhow::ensure!(
-            runs.len() > 1,
-            "nothing to compare {scenario} with: {} recording of it; give a second one, or use \
-             `--against shipped` or `--scenario NAME`",
-            runs.len()
-        );
+        if runs.len() == 1 {
+            alone.push(scenario);
+            continue;
+        }
         let baseline = match &args.baseline {
             // Of two, the first is "before".
             None if runs.len() == 2 => 0,
@@ -184,6 +197,16 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
                 .with_context(|| format!("no column is called `{name}`: {}", labels(&runs)))?,
         };
         comparisons.push(Comparison::new(runs, baseline)?);
+    }
+    let names = alone.join(", ");
+    anyhow::ensure!(
+        !comparisons.is_empty(),
+        "nothing to compare {names} with: 1 recording of it; give a second one, or use `--against \
+         shipped` or `--scenario NAME`"
+    );
+    // Of many runs one may have come to nothing, and the others are to be seen all the same.
+    if !alone.is_empty() {
+        log::warn!("left out, since there is one recording only: {names}");
     }
     Ok(comparisons)
 }

@@ -59,17 +59,20 @@ pub struct Source {
 }
 
 impl Source {
-    /// Whether both may be the same place: nothing that is known of both differs.
-    pub fn may_be(&self, other: &Source) -> bool {
+    /// Whether both are the same place: nothing that is known of both differs, and enough is known,
+    /// the namespace's UID, or its name with the cluster's.
+    pub fn is(&self, other: &Source) -> bool {
         let pairs = [
             (&self.context, &other.context),
             (&self.server, &other.server),
             (&self.namespace, &other.namespace),
             (&self.namespace_uid, &other.namespace_uid),
         ];
-        pairs
-            .iter()
-            .all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        let known = pairs.map(|(a, b)| a.is_some() && b.is_some());
+        let same =
+            |(a, b): &(&Option<String>, &Option<String>)| a.is_none() || b.is_none() || a == b;
+        let [context, server, namespace, uid] = known;
+        pairs.iter().all(same) && (uid || (namespace && (context || server)))
     }
 }
 
@@ -118,5 +121,45 @@ impl RefusalKind {
     /// Whether the same question may be answered a moment later.
     pub fn may_pass(self) -> bool {
         matches!(self, RefusalKind::Unreachable | RefusalKind::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Source;
+
+    #[test]
+    fn a_place_is_the_same_only_where_enough_is_known() {
+        let of = |context: &str, server: &str, namespace: &str, uid: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_string());
+            Source {
+                context: some(context),
+                server: some(server),
+                namespace: some(namespace),
+                namespace_uid: some(uid),
+            }
+        };
+        let here = of("c", "s", "n", "u");
+        for same in [
+            of("c", "s", "n", "u"),
+            of("", "", "", "u"),
+            of("c", "", "n", ""),
+            of("", "s", "n", ""),
+        ] {
+            assert!(here.is(&same) && same.is(&here), "{same:?}");
+        }
+        for other in [
+            of("d", "s", "n", "u"),
+            of("c", "t", "n", "u"),
+            of("c", "s", "m", "u"),
+            // A cluster made anew, at the same address.
+            of("c", "s", "n", "v"),
+            // What an older memtide kept does not tell where it was.
+            of("", "", "n", ""),
+            of("c", "s", "", ""),
+            of("", "", "", ""),
+        ] {
+            assert!(!here.is(&other) && !other.is(&here), "{other:?}");
+        }
     }
 }

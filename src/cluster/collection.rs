@@ -14,7 +14,7 @@ use super::progress::{Look, is_decided, pods_of};
 
 /// Between looks.
 const LOOK: Duration = Duration::from_secs(2);
-/// A cluster that is not there at the very start is more likely a wrong name than a short absence.
+/// Where nothing tells an address, there is no cluster rather than one that is away for a while.
 const START: Duration = Duration::from_secs(6);
 /// How often a log that is not all there is asked for again once its pod has ended.
 const LOG_TRIES: u32 = 5;
@@ -37,6 +37,9 @@ pub struct Pace {
 pub enum Ended {
     /// All is decided.
     Decided,
+    /// The cluster had these Jobs no more when they were first asked for: what there is of them was kept
+    /// before, and is no news.
+    Gone(Vec<String>),
     /// Somebody has to help.
     NothingChanges,
     /// The time is up.
@@ -56,6 +59,41 @@ pub enum CollectError {
     Kept(#[from] KeptError),
 }
 
+/// How a log was asked for.
+#[derive(Debug)]
+struct Tries {
+    count: u32,
+    /// Its length the last time, bytes.
+    length: usize,
+    since: Instant,
+}
+
+/// A cluster that refuses, and what of it was said.
+#[derive(Debug)]
+struct Away {
+    kind: RefusalKind,
+    since: Instant,
+    said: Vec<RefusalKind>,
+}
+
+impl Away {
+    /// Takes a refusal in; tells whether there was none of its kind since the last answer.
+    fn take(away: &mut Option<Away>, kind: RefusalKind) -> bool {
+        let now = Instant::now();
+        let away = away.get_or_insert(Away {
+            kind,
+            since: now,
+            said: Vec::new(),
+        });
+        if away.kind != kind {
+            (away.kind, away.since) = (kind, now);
+        }
+        let new = !away.said.contains(&kind);
+        away.said.extend(new.then_some(kind));
+        new
+    }
+}
+
 /// Waits for some Jobs.
 pub struct Collection<'a> {
     api: &'a dyn Api,
@@ -67,8 +105,8 @@ pub struct Collection<'a> {
     /// Jobs that the cluster has no more.
     gone: HashSet<String>,
     streams: HashMap<String, (Pod, Box<dyn Following>)>,
-    /// By pod: how often its log was asked for, and what it was worth the last time.
-    tries: HashMap<String, (u32, usize)>,
+    /// By pod: how its log was asked for.
+    tries: HashMap<String, Tries>,
     /// Pods whose logs are as good as they get.
     settled: HashSet<String>,
     /// By pod: looks at which it was pending.
@@ -108,16 +146,21 @@ impl<'a> Collection<'a> {
         for job in self.jobs {
             self.first(job)?;
         }
+        let mut gone: Vec<String> = self.gone.iter().cloned().collect();
+        gone.sort();
         let ended = self.wait()?;
         self.last_words()?;
-        Ok(ended)
+        Ok(match ended {
+            Ended::Decided if !gone.is_empty() => Ended::Gone(gone),
+            ended => ended,
+        })
     }
 
     fn wait(&mut self) -> Result<Ended, CollectError> {
         let start = Instant::now();
         let pause = LOOK.min(self.pace.patience / 4);
         let (mut key, mut changed) = (None, Instant::now());
-        let mut away: Option<(RefusalKind, Instant)> = None;
+        let mut away: Option<Away> = None;
         loop {
             match self.look() {
                 Ok(look) => {
@@ -140,11 +183,11 @@ impl<'a> Collection<'a> {
                     }
                 }
                 Err(CollectError::Refused(refusal)) => {
-                    if away.as_ref().is_none_or(|(kind, _)| *kind != refusal.kind) {
-                        (self.say)(&format!("{refusal}; trying again"));
-                        away = Some((refusal.kind, Instant::now()));
+                    if Away::take(&mut away, refusal.kind) {
+                        (self.say)(&format!("trying again: {refusal}"));
                     }
-                    let since = away.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+                    let since = away.as_ref().map(|away| away.since.elapsed());
+                    let since = since.unwrap_or_default();
                     // Rights don't come by waiting, but may come back with the server that has them.
                     if refusal.kind == RefusalKind::NoProgram
                         || (!refusal.kind.may_pass() && since > self.pace.patience)
@@ -166,27 +209,42 @@ impl<'a> Collection<'a> {
     /// was kept, if it was kept of this very place.
     fn first(&mut self, name: &str) -> Result<(), CollectError> {
         let start = Instant::now();
-        loop {
+        // An address that does not answer may do so in a while; a wrong one never will.
+        let patience = match self.source.server {
+            Some(_) => self.pace.patience,
+            None => START.min(self.pace.patience),
+        };
+        let mut away = None;
+        let answer = loop {
             match self.api.job(name) {
-                Ok(answer) => return self.take_job(name, &answer),
-                Err(refusal) if refusal.kind == RefusalKind::NotFound => {
-                    return self.first_without(name, refusal);
-                }
                 Err(refusal)
                     if refusal.kind == RefusalKind::Unreachable
-                        && start.elapsed() < START.min(self.pace.timeout) =>
+                        && start.elapsed() < patience.min(self.pace.timeout) =>
                 {
-                    log::info!("{refusal}; trying again");
+                    if Away::take(&mut away, refusal.kind) {
+                        (self.say)(&format!("trying again: {refusal}"));
+                    }
                 }
-                Err(refusal) => return Err(refusal.into()),
+                answer => break answer,
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(LOOK.min(patience / 4));
+        };
+        if away.is_some() {
+            // Which namespace it is could not be told before.
+            self.source = self.api.source();
+        }
+        match answer {
+            Ok(answer) => self.take_job(name, &answer),
+            Err(refusal) if refusal.kind == RefusalKind::NotFound => {
+                self.first_without(name, refusal)
+            }
+            Err(refusal) => Err(refusal.into()),
         }
     }
 
     fn first_without(&mut self, name: &str, refusal: Refusal) -> Result<(), CollectError> {
         match self.kept.job(name)? {
-            Some((job, from)) if from.may_be(&self.source) => {
+            Some((job, from)) if from.is(&self.source) => {
                 let made = job.identity.created.unwrap_or_else(|| "some time ago".into());
                 (self.say)(&format!(
                     "Job {name} is gone from the cluster; what was kept of the one made {made} is judged"
@@ -375,13 +433,21 @@ impl<'a> Collection<'a> {
             return Err(refusal.clone().into());
         }
         let new = extract(&text);
-        let (tries, length) = self.tries.entry(pod.name.clone()).or_default();
-        let same = *tries > 0 && *length == text.len();
-        (*tries, *length) = (*tries + 1, text.len());
-        let missing = refusal
-            .as_ref()
-            .is_some_and(|r| r.kind == RefusalKind::NotFound);
-        let tried = *tries >= LOG_TRIES || missing;
+        let tries = self.tries.entry(pod.name.clone()).or_insert(Tries {
+            count: 0,
+            length: 0,
+            since: Instant::now(),
+        });
+        let same = tries.count > 0 && tries.length == text.len();
+        (tries.count, tries.length) = (tries.count + 1, text.len());
+        // A node that does not answer may do so again, as its kubelet is started anew.
+        let tried = match refusal.as_ref().map(|refusal| refusal.kind) {
+            Some(RefusalKind::NotFound) => true,
+            Some(RefusalKind::Unreachable) => {
+                tries.count >= LOG_TRIES && tries.since.elapsed() > self.pace.patience
+            }
+            _ => tries.count >= LOG_TRIES,
+        };
         let best = if new.is_better_than(&known) {
             &new
         } else {

@@ -1,11 +1,12 @@
 //! From Jobs, pods and their logs to the results that a local run would have given.
 
+use super::counts::{self, Recorded};
 use super::fate::Fate;
 use super::job::Job;
 use super::kept::Snapshot;
 use super::log::{Extract, extract};
 use super::pods::Pod;
-use super::progress::{is_decided, pods_of};
+use super::progress::pods_of;
 use crate::recording::{self, Footer, HarnessCost, Recording};
 use crate::report::{self, RunResult, Verdict};
 use crate::scenario::{self, Outcome, Overrides};
@@ -80,7 +81,8 @@ pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collec
             }
             None => jobs.push(Job {
                 name: pod.job.clone(),
-                completions: index + 1,
+                // Each pod's command line has all scenarios: those without a pod are missing.
+                completions: pod.scenarios.len().max(index + 1),
                 scenarios: pod.scenarios.clone(),
                 over: Some("nothing is kept of it".into()),
                 ..Job::default()
@@ -90,7 +92,8 @@ pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collec
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     let mut all = Vec::new();
     for job in &jobs {
-        for index in 0..job.completions {
+        // A Job of no index at all is one thing that never ran, and not nothing to be judged.
+        for index in 0..job.completions.max(1) {
             all.push(one(job, index, &snapshot.pods, &log));
         }
     }
@@ -99,7 +102,7 @@ pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collec
 
 fn one(job: &Job, index: usize, pods: &[Pod], log: &impl Fn(&Pod) -> PodLog) -> Collected {
     let pods = pods_of(pods, &job.name, index);
-    let pod = best(job, index, &pods);
+    let pod = best(job, index, &pods).filter(|_| !job.unindexed);
     let (text, read, result) = match pod {
         Some(pod) => judge(job, index, &pods, pod, &log(pod)),
         None => (None, None, without_pod(job, index)),
@@ -131,24 +134,6 @@ fn best<'a>(job: &Job, index: usize, tries: &[&'a Pod]) -> Option<&'a Pod> {
     })
 }
 
-/// What is wrong with an index whatever its pod's recording says.
-fn not_decided(job: &Job, index: usize, pods: &[&Pod], fate: &Fate) -> Option<String> {
-    if job.completed.contains(index) && *fate != Fate::Succeeded {
-        return Some(format!(
-            "the recording is lost: the Job completed index {index} with a pod that is gone; what is \
-             left is another try: {fate}"
-        ));
-    }
-    if is_decided(job, index, pods) || !fate.is_disruption() {
-        return None;
-    }
-    Some(match &job.over {
-        Some(over) => format!("{fate}; the Job ended before it was tried again: {over}"),
-        None if job.gone => format!("{fate}; the Job was deleted before it was tried again"),
-        None => format!("{fate}; the Job has not come to its end with index {index}"),
-    })
-}
-
 type Judged = (Option<Vec<u8>>, Option<Recording>, RunResult);
 
 fn judge(job: &Job, index: usize, pods: &[&Pod], pod: &Pod, log: &PodLog) -> Judged {
@@ -157,7 +142,9 @@ fn judge(job: &Job, index: usize, pods: &[&Pod], pod: &Pod, log: &PodLog) -> Jud
     let failing = |reason: String| failed(scenario, reason);
     let name = format!("the log of pod {}", pod.name);
     if found.recording.is_empty() {
-        return (None, None, without_recording(scenario, &fate, &found, log));
+        let counts = !job.failed.contains(index);
+        let result = without_recording(scenario, (&fate, counts), &found, log);
+        return (None, None, result);
     }
     let read = match recording::read_named(&found.recording, &name) {
         Ok(read) => read,
@@ -170,22 +157,15 @@ fn judge(job: &Job, index: usize, pods: &[&Pod], pod: &Pod, log: &PodLog) -> Jud
         Ok(scenario) => report::analyze(&scenario, &read, None),
         Err(error) => return (Some(text), Some(read), failing(error.to_string())),
     };
-    let wrong = match (read.complete, &fate) {
-        (false, Fate::Succeeded) => {
-            let why = log.lost.as_deref().unwrap_or("its log ends before it");
-            Some(format!("the recording's end is lost: {why}"))
-        }
-        (false, _) => Some(format!("the recording was cut: {fate}")),
-        // It is memtide's own word that something fell short: the collector is another version.
-        (true, Fate::Exited(code)) if result.result == Verdict::Pass => Some(format!(
-            "the pod ended with exit {code}, though its recording (memtide {}) is as expected by \
-             memtide {}",
-            header.memtide,
-            env!("CARGO_PKG_VERSION")
-        )),
-        (true, _) => None,
+    let recorded = Recorded {
+        complete: read.complete,
+        outcome: read.footer.as_ref().map(|footer| footer.outcome),
+        scenario: &header.scenario,
+        memtide: &header.memtide,
+        verdict: result.result,
+        lost: log.lost.as_deref(),
     };
-    if let Some(reason) = not_decided(job, index, pods, &fate).or(wrong) {
+    if let Some(reason) = counts::objection(job, index, pods, (&fate, scenario), recorded) {
         result.result = Verdict::Fail;
         result.reason = reason;
     }
@@ -221,7 +201,7 @@ fn joined(read: Recording, fate: &Fate, log: &Extract, name: &str) -> (Vec<u8>, 
 /// A pod without a recording: skipped by memtide itself, or never got that far, or its log is gone.
 fn without_recording(
     scenario: Option<&str>,
-    fate: &Fate,
+    (fate, counts): (&Fate, bool),
     found: &Extract,
     log: &PodLog,
 ) -> RunResult {
@@ -231,7 +211,11 @@ fn without_recording(
         return failed(scenario, why.into());
     }
     let ended_well = *fate == Fate::Succeeded;
-    if let (true, Some(reason)) = (ended_well, found.skipped()) {
+    // One that skipped another scenario has said nothing of this one.
+    let skipped = found.skipped();
+    let skipped =
+        skipped.filter(|(name, _)| scenario.is_none_or(|scenario| stem(scenario) == *name));
+    if let (true, Some((_, reason))) = (ended_well && counts, skipped) {
         let mut result = failed(scenario, reason.to_string());
         result.result = Verdict::Skip;
         return result;
@@ -256,7 +240,12 @@ fn without_recording(
 }
 
 fn without_pod(job: &Job, index: usize) -> RunResult {
-    let reason = if job.completed.contains(index) {
+    let reason = if job.completions == 0 {
+        "nothing ran: the Job has no completion index (completions: 0)".into()
+    } else if job.unindexed {
+        "the Job is not Indexed, so its pods can't be told apart; set completionMode: Indexed"
+            .into()
+    } else if job.completed.contains(index) {
         "the recording is lost: the Job completed this index with a pod that is gone".into()
     } else if job.failed.contains(index) {
         "the Job gave this index up, and its pods are gone".into()
@@ -265,6 +254,12 @@ fn without_pod(job: &Job, index: usize) -> RunResult {
             .unwrap_or_else(|| "pending: no pod was made yet".into())
     };
     failed(job.scenario(index), reason)
+}
+
+/// A scenario's name, where a command line names its file.
+fn stem(scenario: &str) -> &str {
+    let file = scenario.rsplit('/').next().unwrap_or(scenario);
+    file.strip_suffix(".toml").unwrap_or(file)
 }
 
 fn failed(scenario: Option<&str>, reason: String) -> RunResult {
@@ -276,4 +271,11 @@ fn failed(scenario: Option<&str>, reason: String) -> RunResult {
     };
     result.result = Verdict::Fail;
     result
+}
+
+/// Whether a collection is what CI may call green: something was recorded, and nothing fell short. What
+/// was skipped everywhere has shown nothing.
+pub fn as_expected(collected: &[Collected]) -> bool {
+    let any = |verdict| collected.iter().any(|one| one.result.result == verdict);
+    any(Verdict::Pass) && !any(Verdict::Fail)
 }

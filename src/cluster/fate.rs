@@ -87,7 +87,17 @@ impl Fate {
                 Fate::Disrupted(format!("{}: {}", pod.reason, pod.message))
             }
             None if pod.deleting => Fate::Deleted("before its container was made".into()),
-            None => Fate::Failed(pod.message.clone()),
+            None => match pod
+                .init
+                .as_ref()
+                .and_then(|i| Some((i, i.terminated.as_ref()?)))
+            {
+                Some((init, ended)) => Fate::Failed(format!(
+                    "init container {} ended with exit {} {} {}",
+                    init.name, ended.code, ended.reason, ended.message
+                )),
+                None => Fate::Failed(pod.message.clone()),
+            },
         }
     }
 
@@ -123,28 +133,8 @@ impl Fate {
         if let Some(ended) = &pod.terminated {
             return Fate::of_container(pod, ended);
         }
-        if let Some((reason, message)) = &pod.waiting {
-            let mut text = match message.is_empty() {
-                true => reason.clone(),
-                false => format!("{reason}: {message}"),
-            };
-            if let Some(before) = &pod.before {
-                text.push_str(&format!(
-                    "; before that it ended with exit {} {}",
-                    before.code, before.reason
-                ));
-            }
-            match reason.as_str() {
-                "" | "ContainerCreating" | "PodInitializing" => {}
-                "ImageInspectError"
-                | "RegistryUnavailable"
-                | "SignatureValidationFailed"
-                | "InvalidImageName" => return Fate::ImageMissing(text),
-                image if image.starts_with("ErrImage") || image.starts_with("ImagePull") => {
-                    return Fate::ImageMissing(text);
-                }
-                _ => return Fate::CannotStart(text.trim_end().into()),
-            }
+        if let Some(fate) = Fate::of_waiting(pod) {
+            return fate;
         }
         match pod.condition("PodScheduled", "False") {
             Some((_, message)) if pod.phase == "Pending" => Fate::Unschedulable(message.into()),
@@ -155,6 +145,39 @@ impl Fate {
             _ if pod.phase == "Running" => Fate::Running,
             _ if pod.phase == "Unknown" => Fate::Ending("its node does not answer".into()),
             _ => Fate::Failed(format!("{} {} {}", pod.phase, pod.reason, pod.message)),
+        }
+    }
+
+    /// Of a container, or an init container before it, that waits for more than its turn.
+    fn of_waiting(pod: &Pod) -> Option<Fate> {
+        let init = pod.init.as_ref().and_then(|init| {
+            let (reason, message) = init.waiting.as_ref()?;
+            let name = format!("init container {}: ", init.name);
+            Some((name, reason, message, &init.terminated))
+        });
+        let own = pod.waiting.as_ref();
+        let own = own.map(|(reason, message)| (String::new(), reason, message, &pod.before));
+        let (name, reason, message, before) = init.or(own)?;
+        let mut text = match message.is_empty() {
+            true => format!("{name}{reason}"),
+            false => format!("{name}{reason}: {message}"),
+        };
+        if let Some(before) = before {
+            text.push_str(&format!(
+                "; before that it ended with exit {} {}",
+                before.code, before.reason
+            ));
+        }
+        match reason.as_str() {
+            "" | "ContainerCreating" | "PodInitializing" => None,
+            "ImageInspectError"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed"
+            | "InvalidImageName" => Some(Fate::ImageMissing(text)),
+            image if image.starts_with("ErrImage") || image.starts_with("ImagePull") => {
+                Some(Fate::ImageMissing(text))
+            }
+            _ => Some(Fate::CannotStart(text.trim_end().into())),
         }
     }
 

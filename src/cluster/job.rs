@@ -14,6 +14,8 @@ pub struct Job {
     pub identity: Identity,
     /// How many completion indexes it has.
     pub completions: usize,
+    /// Its pods have no indexes, and there may be several of them.
+    pub unindexed: bool,
     /// The scenarios of its template.
     pub scenarios: Vec<String>,
     /// The indexes that have succeeded.
@@ -99,6 +101,10 @@ pub fn parse_job(json: &[u8]) -> Result<Job, ObjectError> {
             true => number(&spec["completions"]).unwrap_or(1),
             false => 1,
         },
+        unindexed: !indexed
+            && ["completions", "parallelism"]
+                .iter()
+                .any(|key| number(&spec[*key]).is_some_and(|pods| pods > 1)),
         scenarios: scenarios(&spec["template"]["spec"]),
         completed: Indexes::parse(&text(&status["completedIndexes"])),
         failed: Indexes::parse(&text(&status["failedIndexes"])),

@@ -11,6 +11,8 @@ use crate::sys::process;
 
 /// An answer that takes longer is none: kubectl itself waits for ever.
 const ANSWER: Duration = Duration::from_secs(60);
+/// Between tries of what a cluster is told.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// kubectl, for one namespace of one cluster.
 #[derive(Debug, Clone, Default)]
@@ -48,14 +50,44 @@ impl Kubectl {
     }
 
     /// Makes objects that are not there yet, or brings those that are up to date (`verb` is
-    /// `create` or `apply`).
+    /// `create` or `apply`). A cluster that is away is waited for so long.
     ///
     /// # Errors
     /// What the cluster, or the way to it, refused.
-    pub fn put(&self, verb: &str, manifest: &[u8]) -> Result<(), Refusal> {
-        match self.say(&[verb, "--filename=-"], Some(manifest)) {
-            (_, None) => Ok(()),
-            (_, Some(refusal)) => Err(refusal),
+    pub fn put(&self, verb: &str, manifest: &[u8], patience: Duration) -> Result<(), Refusal> {
+        self.tell(&[verb, "--filename=-"], Some(manifest), patience)
+    }
+
+    /// Puts a label on a node, or another value on the label that it has.
+    ///
+    /// # Errors
+    /// As [`Kubectl::put`].
+    pub fn label_node(&self, node: &str, label: &str, patience: Duration) -> Result<(), Refusal> {
+        self.tell(
+            &["label", "node", node, label, "--overwrite"],
+            None,
+            patience,
+        )
+    }
+
+    fn tell(
+        &self,
+        arguments: &[&str],
+        input: Option<&[u8]>,
+        patience: Duration,
+    ) -> Result<(), Refusal> {
+        let start = Instant::now();
+        loop {
+            match self.say(arguments, input) {
+                (_, None) => return Ok(()),
+                (_, Some(refusal))
+                    if refusal.kind == RefusalKind::Unreachable && start.elapsed() < patience =>
+                {
+                    log::info!("{refusal}; trying again");
+                }
+                (_, Some(refusal)) => return Err(refusal),
+            }
+            std::thread::sleep(AGAIN.min(patience / 4));
         }
     }
 

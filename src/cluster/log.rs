@@ -94,17 +94,19 @@ impl Extract {
         self.recording.is_empty() && self.other.is_empty() && !self.rotated
     }
 
-    /// Why memtide skipped the scenario, where it says so: in one line, or below a heading.
-    pub fn skipped(&self) -> Option<&str> {
+    /// Which scenario memtide skipped and why, where it says so: in one line, or below a heading.
+    pub fn skipped(&self) -> Option<(&str, &str)> {
         let place = self.other.iter().rposition(|line| line.starts_with(SKIP))?;
+        let rest = self.other[place].strip_prefix(SKIP)?;
+        let name = rest.split([' ', ':']).next()?;
         let below = self.other.get(place + 1).map(String::as_str);
         if let Some(reason) = below.and_then(|line| line.strip_prefix("  skipped: ")) {
-            return Some(reason);
+            return Some((name, reason));
         }
         // A name and, in the next column, the reason.
-        let rest = self.other[place].strip_prefix(SKIP)?;
         let (_, reason) = rest.split_once("  ")?;
-        Some(reason.trim()).filter(|reason| !reason.is_empty())
+        let reason = reason.trim();
+        (!reason.is_empty()).then_some((name, reason))
     }
 
     /// Whether it tells more than another log of the same pod.
@@ -161,7 +163,8 @@ mod tests {
             let said = render(&result, detail, false);
             let log = format!("{said}\n{}\n", summary(std::slice::from_ref(&result)));
             let found = extract(log.as_bytes());
-            assert_eq!(found.skipped(), Some("no disk for the log"), "{log}");
+            let told = Some(("log-rotate", "no disk for the log"));
+            assert_eq!(found.skipped(), told, "{log}");
         }
         assert_eq!(extract(b"0 passed, 0 failed, 1 skipped\n").skipped(), None);
         assert_eq!(extract(b"it was:\n  skipped: nothing\n").skipped(), None);

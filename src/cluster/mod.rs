@@ -7,6 +7,7 @@
 
 mod api;
 mod collection;
+mod counts;
 mod evaluate;
 mod events;
 mod fate;
@@ -23,7 +24,7 @@ mod summary;
 
 pub use api::{Api, Following, Refusal, RefusalKind, Source};
 pub use collection::{CollectError, Collection, Ended, Pace};
-pub use evaluate::{Collected, PodLog, evaluate};
+pub use evaluate::{Collected, PodLog, as_expected, evaluate};
 pub use fate::Fate;
 pub use job::{Identity, Indexes, Job, parse_job};
 pub use kept::{Kept, KeptError, Snapshot};
@@ -31,5 +32,6 @@ pub use kubectl::Kubectl;
 pub use log::{Extract, extract};
 pub use object::{CONTAINER, ObjectError};
 pub use pods::{Pod, parse_pods};
-pub use publish::{config_map, events as verdict_events};
+pub use progress::progress_line;
+pub use publish::{NODE_KIND, config_map, events as verdict_events, node_kinds};
 pub use summary::{markdown, text};

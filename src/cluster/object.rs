@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::scenario;
+
 /// An answer that can't be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
@@ -47,10 +49,18 @@ pub(super) fn scenarios(pod_spec: &Value) -> Vec<String> {
         return Vec::new();
     };
     let args = container["args"].as_array().into_iter().flatten();
-    let args = args.filter_map(Value::as_str);
-    args.filter(|arg| !arg.starts_with('-') && *arg != "run")
-        .map(String::from)
-        .collect()
+    let mut found = Vec::new();
+    let mut before = "";
+    for arg in args.filter_map(Value::as_str) {
+        // What follows an option that carries no value of its own may be its value.
+        let may_be_value = before.starts_with("--") && !before.contains('=');
+        let is_scenario = scenario::find(arg).is_some() || arg.ends_with(".toml");
+        if !arg.starts_with('-') && arg != "run" && (is_scenario || !may_be_value) {
+            found.push(arg.to_string());
+        }
+        before = arg;
+    }
+    found
 }
 
 /// memtide's container among those that others put beside it.
@@ -66,4 +76,27 @@ pub const CONTAINER: &str = "memtide";
 pub(super) fn scenario_of(scenarios: &[String], index: usize) -> Option<&str> {
     let number = index.checked_rem(scenarios.len())?;
     scenarios.get(number).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_options_value_is_no_scenario() {
+        for args in [
+            "run --out=- --pick=$(MEMTIDE_INDEX) --placement=ambient log-write steady",
+            "run --out - --pick $(MEMTIDE_INDEX) --placement ambient log-write steady",
+            "run log-write steady --pick 3",
+            "run -v log-write --quiet steady",
+        ] {
+            let args: Vec<&str> = args.split(' ').collect();
+            let pod = serde_json::json!({"containers": [{"name": "memtide", "args": args}]});
+            assert_eq!(scenarios(&pod), ["log-write", "steady"], "{args:?}");
+        }
+        // One that only a newer memtide knows keeps its place.
+        let args = ["run", "--pick=0", "no-such-yet", "my/own.toml"];
+        let pod = serde_json::json!({"containers": [{"name": "memtide", "args": args}]});
+        assert_eq!(scenarios(&pod), ["no-such-yet", "my/own.toml"]);
+    }
 }

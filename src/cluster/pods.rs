@@ -38,6 +38,16 @@ pub struct Pod {
     pub(super) terminated: Option<Terminated>,
     /// How its container ended before it was started again.
     pub(super) before: Option<Terminated>,
+    /// The init container that keeps it from beginning, or has ended it.
+    pub(super) init: Option<Init>,
+}
+
+/// An init container that does not let the others begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Init {
+    pub(super) name: String,
+    pub(super) waiting: Option<(String, String)>,
+    pub(super) terminated: Option<Terminated>,
 }
 
 /// How a container ended.
@@ -78,7 +88,6 @@ impl Pod {
         let containers = status["containerStatuses"].as_array();
         let container = ours(containers.map(Vec::as_slice).unwrap_or_default());
         let state = container.map_or(&Value::Null, |c| &c["state"]);
-        let waiting = &state["waiting"];
         Ok(Pod {
             name,
             uid: filled(&metadata["uid"]),
@@ -95,11 +104,10 @@ impl Pod {
             message: text(&status["message"]),
             deleting: filled(&metadata["deletionTimestamp"]).is_some(),
             conditions: conditions(status),
-            waiting: waiting
-                .is_object()
-                .then(|| (text(&waiting["reason"]), text(&waiting["message"]))),
+            waiting: waiting(state),
             terminated: Terminated::read(&state["terminated"]),
             before: container.and_then(|c| Terminated::read(&c["lastState"]["terminated"])),
+            init: init(status),
         })
     }
 
@@ -133,6 +141,28 @@ pub(super) fn conditions(status: &Value) -> Vec<(String, String, String, String)
         (kind, status, reason, message)
     })
     .collect()
+}
+
+/// (reason, message) of a container that waits.
+fn waiting(state: &Value) -> Option<(String, String)> {
+    let waiting = &state["waiting"];
+    let told = || (text(&waiting["reason"]), text(&waiting["message"]));
+    waiting.is_object().then(told)
+}
+
+/// The first init container that has not ended well and does not run.
+fn init(status: &Value) -> Option<Init> {
+    let all = status["initContainerStatuses"].as_array()?;
+    all.iter().find_map(|container| {
+        let state = &container["state"];
+        let waiting = waiting(state).filter(|(reason, _)| reason != "PodInitializing");
+        let terminated = Terminated::read(&state["terminated"]).filter(|ended| ended.code != 0);
+        (waiting.is_some() || terminated.is_some()).then(|| Init {
+            name: text(&container["name"]),
+            waiting,
+            terminated,
+        })
+    })
 }
 
 impl Terminated {

@@ -7,8 +7,8 @@ use super::job::Job;
 use super::kept::Snapshot;
 use super::pods::Pod;
 
-/// A line about it is no longer, with all that stands before it on the terminal.
-const LINE: usize = 200 - "collect: ".len();
+/// Characters of a line.
+const LINE: usize = 200;
 /// The Job controller waits this long before it tries a failed index again, and twice as long each
 /// further time.
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -79,7 +79,7 @@ impl Look {
         }
         look.key = seen.key;
         look.key.push((String::new(), decided, String::new(), all));
-        look.line = shortened(decided, all, &seen.told);
+        look.line = line(decided, all, &seen.told);
         look.done = over;
         look.stuck = !over && !seen.active && seen.waits;
         look.backoff = backoff(seen.tries);
@@ -140,13 +140,18 @@ fn backoff(tries: usize) -> Duration {
     BACKOFF.saturating_mul(1 << doublings).min(BACKOFF_MAX)
 }
 
-fn shortened(decided: usize, all: usize, told: &[String]) -> String {
+fn line(decided: usize, all: usize, told: &[String]) -> String {
     let mut line = format!("{decided} of {all} done");
     for (number, what) in told.iter().enumerate() {
         line.push_str(if number == 0 { "; " } else { ", " });
         line.push_str(what);
     }
-    let line = line.replace('\n', " ");
+    line
+}
+
+/// A line of progress as it is printed: one line, and no longer than a terminal can bear.
+pub fn progress_line(line: &str) -> String {
+    let line = format!("collect: {line}").replace(['\n', '\r'], " ");
     if line.chars().count() <= LINE {
         return line;
     }
@@ -216,7 +221,9 @@ mod tests {
         let two = look(job(1), vec![waiting("ImagePullBackOff")]);
         assert_eq!(one.key, two.key);
         assert_ne!(one.line, two.line);
-        assert!(one.stuck && one.line.chars().count() <= LINE);
+        let printed = progress_line(&one.line);
+        assert!(one.stuck && printed.chars().count() == LINE, "{printed}");
+        assert!(!progress_line("a\nb").contains('\n'));
         let refused = |name: &str| {
             let mut job = job(1);
             job.refused = Some(format!("Error creating: pods \"{name}\" is forbidden"));

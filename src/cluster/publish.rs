@@ -1,5 +1,7 @@
 //! Verdicts as objects of the cluster, for whoever looks there.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::evaluate::Collected;
@@ -65,4 +67,24 @@ pub fn events(collected: &[Collected], snapshot: &Snapshot, now: &str) -> Vec<u8
     let items: Vec<Value> = collected.iter().filter_map(of).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     list.to_string().into_bytes()
+}
+
+/// The label that tells of what kind a node is.
+pub const NODE_KIND: &str = "memtide/kind";
+/// What a label's value may hold, characters.
+const LABEL: usize = 63;
+
+/// By node: its kind as the value of [`NODE_KIND`], kernel, cgroup version and LRU as its recordings
+/// tell them.
+pub fn node_kinds(collected: &[Collected]) -> BTreeMap<String, String> {
+    let of = |one: &Collected| {
+        let host = &one.read.as_ref()?.header.host;
+        let kind = format!("{}-{}-{}", host.cgroup, host.lru, host.kernel);
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let kind: String = kind.chars().filter(|c| fits(*c)).take(LABEL).collect();
+        // A value ends, and begins, with a letter or a number.
+        let kind = kind.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        Some((one.node.clone()?, kind.to_string()))
+    };
+    collected.iter().filter_map(of).collect()
 }

@@ -1,5 +1,6 @@
 //! Who a series is about: the labels a scrape of the kubelet puts on every container metric.
 
+use crate::container_id;
 use crate::recording::{Group, GroupKind, Header, Recording};
 
 /// The labels of one sampled cgroup.
@@ -90,17 +91,13 @@ impl Labels {
             .iter()
             .find_map(|mount| path.strip_prefix(mount))
             .unwrap_or(path);
-        let last = id.rsplit('/').next().unwrap_or("");
-        let scope = last.strip_suffix(".scope").unwrap_or(last);
-        let name = scope.rsplit('-').next().unwrap_or(scope);
-        let is_id = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
         Labels {
             container: String::new(),
             pod: String::new(),
             namespace: String::new(),
             id: id.to_owned(),
             image: String::new(),
-            name: if is_id { name } else { "" }.to_owned(),
+            name: container_id::of(id).unwrap_or_default().to_owned(),
         }
     }
 

@@ -135,16 +135,14 @@ impl Cluster {
 
     pub fn collect(&self, more: &[&str]) -> Output {
         let path = std::env::var("PATH").unwrap();
+        let patience = match more.contains(&"--patience") {
+            true => &[][..],
+            false => &["--patience", "400ms"],
+        };
         common::memtide()
-            .args([
-                "collect",
-                "--job",
-                "memtide",
-                "--patience",
-                "400ms",
-                "--out",
-            ])
+            .args(["collect", "--job", "memtide", "--out"])
             .arg(self.out())
+            .args(patience)
             .args(more)
             .env("PATH", format!("{}:{path}", self.dir.path().display()))
             .env("ANSWERS", self.dir.path())
