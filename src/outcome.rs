@@ -13,24 +13,17 @@
 //! | none of these | `survived` |
 
 use crate::scenario::Outcome;
+pub use crate::workload::End;
 
 /// SIGKILL's number, the same on every architecture of Linux.
 const SIGKILL: i32 = 9;
 
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// With this exit code.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
+/// A shell's exit code where SIGKILL ended what it ran.
+const PASSED_ON: i32 = 128 + SIGKILL;
 
-impl End {
-    /// Whether SIGKILL ended it, or one of its own whose end it passes on as shells do (128 + 9).
-    fn tells_of_a_kill(self) -> bool {
-        matches!(self, End::Signal(SIGKILL)) || self == End::Code(128 + SIGKILL)
-    }
+/// Whether SIGKILL ended it, or one of its own whose end it passes on as shells do (128 + 9).
+fn tells_of_a_kill(end: End) -> bool {
+    matches!(end, End::Signal(SIGKILL) | End::Code(PASSED_ON))
 }
 
 /// What is known of one container.
@@ -75,10 +68,10 @@ impl Evidence {
         self.failed_charges = self.failed_charges.saturating_add(count);
     }
 
-    /// A process of an actor ended without memtide's doing. Says whether the OOM killer did it; the
+    /// A process of an actor, a worker or what its step had started, ended without memtide's doing. Says whether the OOM killer did it; the
     /// counters of its container must have been read since.
     pub fn exit(&mut self, who: &str, end: End) -> bool {
-        if !end.tells_of_a_kill() {
+        if !tells_of_a_kill(end) {
             return false;
         }
         let by_oom_killer = match self.oom_kills {

@@ -13,11 +13,16 @@ use serde_json::Value;
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
+    let mut missing = Vec::new();
     let trials = scenario::catalogue()
         .iter()
         .filter(|entry| !is_suite(entry) || OF_THE_SUITES.contains(&entry.name))
-        .map(|entry| trial(entry.name))
+        .map(|entry| trial(entry.name, &mut missing))
         .collect();
+    if !missing.is_empty() && !arguments.list {
+        let what = format!("{} scenarios of the catalogue", missing.len());
+        common::note_skip(&what, &missing.join("; "));
+    }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -35,10 +40,10 @@ fn is_suite(entry: &scenario::CatalogueEntry) -> bool {
     scenario.is_ok_and(|s| s.tags.iter().any(|t| t == "runtime" || t == "service"))
 }
 
-fn trial(name: &'static str) -> Trial {
+fn trial(name: &'static str, missing: &mut Vec<String>) -> Trial {
     match cannot_run(name) {
         Some(reason) => {
-            common::note_skip(name, &reason);
+            missing.push(format!("{name}: {reason}"));
             Trial::test(name, || Ok(())).with_ignored_flag(true)
         }
         None => Trial::test(name, move || run(name)),

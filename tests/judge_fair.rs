@@ -70,6 +70,36 @@ fn a_label_that_no_recording_has_is_no_miss_and_the_remedy_works() {
     assert_eq!(with["set"][0][1], "payments");
 }
 
+/// An alert that must hold for longer than a recording can't fire on it: that it is quiet is no hit.
+#[test]
+fn an_alert_that_must_hold_for_longer_than_the_recording_is_not_judged() {
+    if !has_promtool() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("long.yaml");
+    let rule = "groups:\n- name: a\n  rules:\n  - alert: Long\n    expr: container_memory_working_set_bytes > 1\n    for: 3d\n";
+    std::fs::write(&file, rule).unwrap();
+    let rules = ["--format", "json", "--rules", file.to_str().unwrap()];
+    let run = |more: &[&str]| {
+        let output = judge(&[&TWO[..], &rules, more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (totals(&card)["not_judged"].clone(), said)
+    };
+    let (not_judged, said) = run(&[]);
+    assert_eq!(not_judged, 2, "{said}");
+    assert!(said.contains("it must hold for 259200 s (`for`)"), "{said}");
+    // The remedy of the shorter of both is enough for either.
+    let scales = said.split("--time-scale ").skip(1).filter_map(|rest| {
+        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        number.parse::<u64>().ok()
+    });
+    let scale = scales.max().expect("a remedy").to_string();
+    let (not_judged, said) = run(&["--time-scale", &scale, "--scrape", "1h"]);
+    assert_eq!(not_judged, 0, "{said}");
+}
+
 #[test]
 fn the_pods_own_series_no_longer_divides_by_0() {
     if !has_promtool() {

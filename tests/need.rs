@@ -25,18 +25,6 @@ fn found(arguments: &[&str]) -> Value {
     document["needs"][0].clone()
 }
 
-/// A scenario of these steps, each `NAME = { ... }` of TOML.
-fn scenario(dir: &Path, steps: &[&str]) -> String {
-    let file = dir.join("known.toml");
-    let (first, rest) = steps.split_first().unwrap();
-    let mut text = common::scenario("limit = \"96MiB\"", first);
-    for (n, step) in rest.iter().enumerate() {
-        text += &format!("[[step]]\nname = \"more {n}\"\nsay = \"works on\"\n{step}\n");
-    }
-    std::fs::write(&file, text).unwrap();
-    file.to_str().unwrap().to_string()
-}
-
 /// Judged by what is read again and by kills: how fast the machine is, and what else it does, must
 /// not decide.
 const QUIETLY: [&str; 7] = [
@@ -67,10 +55,15 @@ fn within(found: &Value, bytes: u64) {
     assert!(advice["limit"].as_u64() > advice["request"].as_u64());
 }
 
-fn of_steps(steps: &[&str]) -> Value {
-    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-    let file = scenario(dir.path(), steps);
-    found(&[&[file.as_str()], &QUIETLY[..]].concat())
+/// Of the same files the need is measured on other kernels (scripts/kernels/run --need). Each says its
+/// need by construction, which `memtide need` checks: its exit code tells.
+fn known(name: &str) -> Value {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/kernels/need-{name}.toml"));
+    let found = found(&[&[file.to_str().unwrap()], &QUIETLY[..]].concat());
+    assert_eq!(found["known"]["right"], true, "{found:#}");
+    within(&found, found["known"]["bytes"].as_u64().unwrap());
+    found
 }
 
 /// How much more than the need a formula said.
@@ -82,55 +75,31 @@ fn percent(found: &Value, formula: &str) -> f64 {
 
 #[test]
 fn a_heap_needs_what_it_touches_in_turn() {
-    if !common::can_manage("the need of a heap") {
-        return;
+    if common::can_manage("the need of a heap") {
+        known("heap");
     }
-    let heap = "anon = { size = \"48MiB\", rate = \"2GiB/s\" }";
-    let again = "rewrite = { region = \"heap\" }";
-    within(&of_steps(&[heap, again]), 49 * MIB);
 }
 
 #[test]
 fn tmpfs_needs_all_that_it_holds() {
-    if !common::can_manage("the need of tmpfs") {
-        return;
+    if common::can_manage("the need of tmpfs") {
+        known("tmpfs");
     }
-    let fill = "tmpfs_fill = { file = \"data\", size = \"40MiB\", rate = \"2GiB/s\" }";
-    within(&of_steps(&[fill]), 41 * MIB);
 }
 
 #[test]
 fn two_phases_that_do_not_overlap_need_the_larger() {
-    if !common::can_manage("the need of two phases") {
-        return;
+    if common::can_manage("the need of two phases") {
+        known("phases");
     }
-    let found = of_steps(&[
-        "anon = { size = \"32MiB\", rate = \"2GiB/s\" }",
-        "release = { advice = \"dontneed\" }",
-        "anon = { region = \"second\", size = \"48MiB\", rate = \"2GiB/s\" }",
-    ]);
-    within(&found, 49 * MIB);
 }
 
-/// Three times 24 MiB are touched and freed lazily, and the last is written again: at most 24 MiB of
-/// them are needed at a time.
 #[test]
 fn lazily_freed_memory_needs_what_is_written_again() {
     if !common::can_manage("the need of lazily freed memory") {
         return;
     }
-    let mut steps = Vec::new();
-    for region in ["a", "b", "c"] {
-        let size = "size = \"24MiB\", rate = \"2GiB/s\"";
-        steps.push(format!("anon = {{ region = \"{region}\", {size} }}"));
-        steps.push(format!(
-            "release = {{ region = \"{region}\", advice = \"free\" }}"
-        ));
-    }
-    steps.push("rewrite = { region = \"c\" }".into());
-    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let found = of_steps(&steps);
-    within(&found, 25 * MIB);
+    let found = known("lazy");
     let kept = percent(&found, "usage");
     // Where the kernel drops such pages at once (before 4.12) there is nothing to be seen.
     assert!(kept > 100.0 || percent(&found, "rss") < 50.0, "{found:#}");
@@ -141,12 +110,39 @@ fn a_log_that_nobody_reads_needs_next_to_nothing() {
     if !common::can_manage("the need of a log") {
         return;
     }
-    let log = "log_write = { total = \"120MiB\", buffer = \"1MiB\", rate = \"400MiB/s\" }";
-    let found = of_steps(&[log]);
-    let need = found["need_bytes"].as_u64().unwrap();
-    assert!(need <= 8 * MIB, "{need}: {found:#}");
+    let found = known("log");
     // Usage at the highest limit was that limit: the number to size by is another one.
     assert!(percent(&found, "usage") > 500.0, "{found:#}");
+}
+
+#[test]
+fn a_file_that_a_scenario_reads_in_a_loop_needs_its_size() {
+    if common::can_manage("the need of a scenario's file") {
+        known("file");
+    }
+}
+
+/// A scenario that says what it needs, and needs something else, or has no need at all.
+#[test]
+fn a_need_that_is_not_the_one_by_construction_is_told() {
+    if !common::can_manage("a wrong need") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = dir.path().join("wrong.toml");
+    for (size, word) in [("16MiB", "need_bytes"), ("90MiB", "none_because")] {
+        let work = format!("anon = {{ size = \"{size}\", rate = \"2GiB/s\" }}");
+        let text = common::scenario("limit = \"64MiB\"", &work);
+        let text = text.replace("why = \"a test\"", "why = \"a test\"\nneed = \"40MiB\"");
+        std::fs::write(&file, text).unwrap();
+        let output = need(&[&[file.to_str().unwrap()], &QUIETLY[..]].concat());
+        assert_eq!(output.status.code(), Some(1), "{size}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = &document["needs"][0];
+        assert_eq!(found["known"]["right"], false, "{found:#}");
+        assert_eq!(found["known"]["bytes"], 40 * MIB);
+        assert!(!found[word].is_null(), "{found:#}");
+    }
 }
 
 /// The file was written, and so is charged to somebody else; the command is charged for all of it,
@@ -439,16 +435,23 @@ fn a_service_is_measured_by_its_load_and_the_curve_is_drawn() {
     assert!(page.contains("<svg") && page.contains("cadvisor_working_set"));
 }
 
-/// What runs in the virtual machines of scripts/kernels is a scenario that can be read, and is skipped
-/// with a reason where there is no cgroup v2.
+/// What runs in the virtual machines of scripts/kernels are scenarios that can be read; and each
+/// whose need is known says it.
 #[test]
-fn the_test_of_other_kernels_is_a_scenario() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels/live-kills.toml");
-    let output = common::memtide().arg("show").arg(file).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("killed at random moments"), "{text}");
+fn the_tests_of_other_kernels_are_scenarios() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let parsed = memtide::scenario::parse(&text, &path.display().to_string(), name);
+        let scenario = parsed.unwrap_or_else(|error| panic!("{error:?}"));
+        let is_known = name.starts_with("need-");
+        assert_eq!(scenario.truth.need.is_some(), is_known, "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 16, "{seen}");
 }
 
 /// What stands between two marks in docs/need.md.
@@ -528,6 +531,31 @@ fn a_right_sizer_that_is_a_program_is_judged_by_what_it_prints() {
     let typo = judge("kr");
     assert_eq!(typo.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&typo.stderr).contains("`krr`"));
+}
+
+/// The scenario is run under what the sizer recommends: enough, and far too little.
+#[test]
+fn what_a_right_sizer_recommends_is_run() {
+    if !common::can_manage("right-sizers run again") {
+        return;
+    }
+    for (sizer, word) in [
+        ("echo 256MiB", "ran: as good"),
+        ("echo 16MiB", "ran: oom_killed"),
+    ] {
+        let output = common::memtide()
+            .args(["judge", "--setup", "6.18-v1", "--scenario", "tmpfs-fill"])
+            .args(["--sizer", &format!("wc -l > /dev/null; {sizer}")])
+            .args(["--run-again", "--format", "json"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let row = &document["sizers"][0]["rows"][0];
+        assert_eq!(row["recording"], "6.18-v1/tmpfs-fill", "{row:#}");
+        assert_eq!(row["ran"], word, "{row:#}");
+    }
 }
 
 /// A rate, a release, a kind of memory: what is said against a need can't be said of one that is not

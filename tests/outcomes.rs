@@ -142,3 +142,55 @@ why = "twice the limit"
     assert_eq!(of("quiet"), Some(Outcome::Survived));
     assert_eq!(of("greedy"), Some(Outcome::OomKilled));
 }
+
+/// Shell parents, supervisors, children that nobody waits for, a service and a command that somebody
+/// kills, two containers: the same files are run on cgroup v2 by scripts/kernels.
+#[test]
+fn the_files_of_other_kernels_end_here_as_they_say() {
+    if !common::can_manage("outcomes of scenarios") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernels");
+    let mut names: Vec<String> = std::fs::read_dir(folder.clone())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("outcome-"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 9, "{names:?}");
+    let output = common::memtide()
+        .args(["run", "--out"])
+        .arg(dir.path())
+        .args(names.iter().map(|name| folder.join(name)))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}{shown}");
+    let of = |name: &str| {
+        let file = dir.path().join(format!("outcome-{name}.jsonl"));
+        let footer = recording::read_path(&file).unwrap().footer.unwrap();
+        let containers: Vec<_> = footer
+            .containers
+            .iter()
+            .map(|c| (c.container.clone(), c.outcome))
+            .collect();
+        (footer.reason, containers)
+    };
+    for (name, other) in [
+        ("two-killed", Outcome::Killed),
+        ("two-oom", Outcome::OomKilled),
+    ] {
+        let (reason, containers) = of(name);
+        let want = [("quiet", Outcome::Survived), ("other", other)];
+        assert_eq!(containers, want.map(|(n, o)| (n.to_string(), o)));
+        assert!(reason.contains("other"), "{reason}");
+    }
+    let (reason, _) = of("service-killed");
+    assert!(
+        reason.contains("SIGKILL that memtide did not send"),
+        "{reason}"
+    );
+    assert!(!reason.contains("OOM killer"), "{reason}");
+}

@@ -157,6 +157,7 @@ fn bare(
             class: Class::Healthy,
             fire: false,
             onset: None,
+            need: None,
             why: String::new(),
         },
         expectations: Vec::new(),

@@ -4,7 +4,8 @@ use super::live::Live;
 use super::verdicts::{FAILCNT, OOM_KILL, Rise};
 use crate::outcome::Evidence;
 use crate::recording::{ContainerOutcome, StepResult};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, StepRef};
+use crate::worker::protocol::Status;
 
 /// Nothing is known of any container.
 pub(super) fn nothing_yet(scenario: &Scenario) -> Vec<Evidence> {
@@ -62,6 +63,24 @@ impl Live<'_> {
         let all = 0..self.evidence.len();
         all.filter(|c| self.parts.group_of.get(*c) == Some(&group))
             .collect()
+    }
+
+    /// What a step's row says of how it went. That its command was killed is evidence, as a worker's own end
+    /// is: whoever did it, the counters of its container must have been read since.
+    pub(super) fn result(&mut self, step: StepRef, status: Status) -> StepResult {
+        let (end, why) = match status {
+            Status::Done => return StepResult::Done,
+            Status::Failed(why) => return StepResult::Failed(why),
+            Status::Skipped(why) => return StepResult::Skipped(why),
+            Status::Ended { end, why } => (end, why),
+        };
+        let mut actors = self.parts.actors.iter();
+        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
+        if own.is_some_and(|actor| !actor.outside) {
+            let who = format!("what step {} ran", self.id(step).step);
+            self.evidence[step.container].exit(&who, end);
+        }
+        StepResult::Failed(why)
     }
 
     /// Notes how a step of `container` went.

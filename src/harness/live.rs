@@ -17,7 +17,7 @@ use super::serving::Served;
 use super::stage::Stage;
 use super::verdicts::{HIGH, Verdicts};
 use crate::host::HostFacts;
-use crate::outcome::{self, End, Evidence, OfRun};
+use crate::outcome::{self, Evidence, OfRun};
 use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepResult, Writer};
 use crate::rows::{CgroupVersion, Rows};
 use crate::sampler::{Clock, Sampler, Settle, Settled};
@@ -395,11 +395,7 @@ impl<'a> Live<'a> {
         let step = settled.step;
         let actor = self.parts.actors.iter().find(|a| is(a, step));
         let smaps = actor.map(|a| self.smaps(step, a.pid())).unwrap_or_default();
-        let result = match settled.report.status {
-            Status::Done => StepResult::Done,
-            Status::Failed(why) => StepResult::Failed(why),
-            Status::Skipped(why) => StepResult::Skipped(why),
-        };
+        let result = self.result(step, settled.report.status);
         let id = self.id(step);
         self.note(step.container, &id.step, &result);
         self.event(EventKind::StepEnd(StepEnd {
@@ -427,12 +423,8 @@ impl<'a> Live<'a> {
             // The counters tell whether the OOM killer did it, and they rise before the signal comes.
             self.sample_all()?;
             let name = self.parts.actors[i].name.clone();
-            let end = match (status.code(), status.signal()) {
-                (Some(code), _) => End::Code(code),
-                (None, signal) => End::Signal(signal.unwrap_or(0)),
-            };
             let outside = self.parts.actors[i].outside;
-            let oom_killed = !outside && self.evidence[container].exit(&name, end);
+            let oom_killed = !outside && self.evidence[container].exit(&name, status.into());
             let lost = self.schedule.lose(container, index);
             if let Some(step) = lost.filter(|_| self.parts.actors[i].is_command()) {
                 let tail = self.parts.actors[i].output_tail();
@@ -527,7 +519,7 @@ impl<'a> Live<'a> {
         self.verdicts[group].forget();
     }
 
-    fn id(&self, step: StepRef) -> StepId {
+    pub(super) fn id(&self, step: StepRef) -> StepId {
         let container = &self.parts.scenario.containers[step.container];
         let actor = &container.actors[step.actor];
         StepId {

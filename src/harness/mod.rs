@@ -8,6 +8,7 @@
 mod actor;
 mod ad_hoc;
 mod cold;
+mod disk_waits;
 mod environment;
 mod error;
 mod evidence;
@@ -29,6 +30,7 @@ mod workdir;
 
 pub use ad_hoc::{LOAD, Service, command as command_scenario, service as service_scenario};
 pub use cold::{ColdFiles, Warm};
+pub use disk_waits::DiskWaits;
 pub use environment::{Command, Environment, Options, Sink, can_run, watch};
 pub use error::HarnessError;
 pub use live::Finished;

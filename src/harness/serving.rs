@@ -157,7 +157,7 @@ impl Live<'_> {
     ) -> Result<(), HarnessError> {
         let within = crate::units::duration(serving.within);
         let text = format!("not ready within {within}: {why}");
-        self.give_up(step, text)
+        self.give_up(step, Status::Failed(text))
     }
 
     /// The service's worker reports its end: as it was told, or of itself.
@@ -178,11 +178,12 @@ impl Live<'_> {
                 Ok(())
             }
             Phase::Starting | Phase::Asked(_) => {
-                let text = match report.status {
-                    Status::Failed(why) | Status::Skipped(why) => why,
-                    Status::Done => "it ended before it was ready".into(),
+                let status = match report.status {
+                    Status::Done => Status::Failed("it ended before it was ready".into()),
+                    Status::Skipped(why) => Status::Failed(why),
+                    other => other,
                 };
-                self.give_up(step, text)
+                self.give_up(step, status)
             }
             Phase::Serving | Phase::Leaving => {
                 self.settling.retain(|s| s.step != step);
@@ -254,10 +255,10 @@ impl Live<'_> {
         self.event(EventKind::Warning { code, text })
     }
 
-    fn give_up(&mut self, step: StepRef, why: String) -> Result<(), HarnessError> {
+    fn give_up(&mut self, step: StepRef, status: Status) -> Result<(), HarnessError> {
         self.served.retain(|s| s.step != step);
         self.settling.retain(|s| s.step != step);
-        self.work_done(step, report(step, Status::Failed(why)));
+        self.work_done(step, report(step, status));
         if let Some(settling) = self.settling.pop() {
             self.step_over(settling)?;
         }

@@ -10,7 +10,7 @@ use crate::recording::GroupKind;
 
 use super::engine::{Sample, promtool, said};
 use super::feed::Feed;
-use super::promql::{Expr, parse};
+use super::promql::{self, Expr, parse};
 use super::reach::{Facts, Reach, Reason, questions};
 use super::rulefile;
 use super::rules::{Rules, class_of, evaluation_error, written};
@@ -43,6 +43,8 @@ struct Alert {
     place: String,
     expr: String,
     parsed: Option<Expr>,
+    /// Seconds that it must hold (`for`).
+    hold_s: f64,
 }
 
 /// promtool may take this long to say which series there are.
@@ -87,6 +89,11 @@ impl<'a> Prepared<'a> {
                 place: format!("{}:{}", rules.shown, rule.line),
                 expr: rule.expr.clone(),
                 parsed: parse(&rule.expr),
+                hold_s: rule
+                    .hold
+                    .as_deref()
+                    .and_then(promql::seconds)
+                    .unwrap_or(0.0),
             })
         });
         Ok(Prepared {
@@ -125,7 +132,10 @@ impl<'a> Prepared<'a> {
         };
         self.alerts
             .iter()
-            .map(|alert| reach.never(alert.parsed.as_ref()?))
+            .map(|alert| {
+                let never = alert.parsed.as_ref().and_then(|expr| reach.never(expr));
+                never.or_else(|| too_short(alert.hold_s, feed))
+            })
             .collect()
     }
 
@@ -355,6 +365,20 @@ impl<'a> Prepared<'a> {
             })
             .collect())
     }
+}
+
+/// An alert that must hold for longer than the recording can't fire on it: that it is quiet says nothing.
+fn too_short(hold_s: f64, feed: &Feed) -> Option<Reason> {
+    let (end, scale) = (feed.pages.end(), feed.pages.time_scale());
+    (hold_s > end).then(|| Reason {
+        what: format!(
+            "the recording is {end:.0} s of the detector's time, and it must hold for {hold_s:.0} s (`for`): it can't fire here"
+        ),
+        remedy: format!(
+            "give it more of that time: --time-scale {} instead of {scale}",
+            (scale * hold_s / end.max(0.001) * 1.5).ceil()
+        ),
+    })
 }
 
 fn hung(time: Duration) -> Answer {

@@ -66,7 +66,7 @@ pub fn advice(measured: &Measured) -> Advice {
         request,
         limit: (most + room).next_multiple_of(MIB),
         why: format!(
-            "the request is the smallest limit at which every run was as fast; the limit leaves {} \
+            "the request is the smallest limit at which every run was as good; the limit leaves {} \
              more, for inputs that were not run",
             crate::units::bytes(room)
         ),

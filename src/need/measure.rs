@@ -108,7 +108,19 @@ pub struct Measured {
     pub curve: Vec<Tried>,
 }
 
+/// What is known by construction may differ by this much, bytes: the program itself and its libraries.
+const KNOWN_WITHIN: u64 = 4 << 20;
+
+/// Or by this share of the highest limit: the resolution, and the kernel's records of cached files.
+const KNOWN_WITHIN_SHARE: f64 = 0.03;
+
 impl Measured {
+    /// Whether `known` bytes, a need that is known by construction, were found.
+    pub fn is_near(&self, known: u64) -> bool {
+        let share = (self.wanted.max as f64 * KNOWN_WITHIN_SHARE) as u64;
+        self.need.abs_diff(known) <= share.max(KNOWN_WITHIN)
+    }
+
     /// The limits between which the time rises most, the lower first; none where every run that did
     /// its work was as fast.
     pub fn knee(&self) -> Option<(u64, u64)> {

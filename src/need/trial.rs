@@ -24,6 +24,8 @@ pub struct Trial {
     pub stalled_some: Option<f64>,
     /// Seconds in which all of them did.
     pub stalled_full: Option<f64>,
+    /// Seconds that its threads waited for the disk, in sum: on v1, where the kernel counts that.
+    pub waited_for_disk: Option<f64>,
     /// File and anonymous pages read again soon after they were evicted.
     pub refaults: Option<u64>,
     /// The same, bytes.
@@ -53,6 +55,7 @@ impl Trial {
             cut_off: false,
             stalled_some: None,
             stalled_full: None,
+            waited_for_disk: None,
             refaults: None,
             read_again: None,
             number: None,
@@ -81,6 +84,7 @@ impl Trial {
             cut_off,
             stalled_some: seconds("memory.pressure:some.total"),
             stalled_full: seconds("memory.pressure:full.total"),
+            waited_for_disk: None,
             refaults,
             read_again: refaults.map(|pages| pages.saturating_mul(page_size())),
             number: None,

@@ -185,6 +185,8 @@ pub struct Truth {
     pub fire: bool,
     /// From this moment on, firing is right; before, it is early.
     pub onset: Option<Onset>,
+    /// The smallest limit under which it does its work, bytes, where that is known by construction.
+    pub need: Option<u64>,
     /// Why, in a sentence.
     pub why: String,
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::workload::Workload;
+use crate::workload::{End, Workload};
 
 /// What one worker is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,13 @@ pub enum Status {
     Done,
     /// It was not, because of this.
     Failed(String),
+    /// The command that was to do it ended like this, and neither worker nor harness had told it to.
+    Ended {
+        /// How.
+        end: End,
+        /// In words.
+        why: String,
+    },
     /// The kernel can't do it, because of this.
     Skipped(String),
 }

@@ -111,6 +111,11 @@ fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
         Ok(reached) if reached.is_enough() => (reached, Status::Done),
         Ok(reached) => (reached, Status::Failed(format!("reached only {reached}"))),
         Err(WorkError::Failed { reached, reason }) => (reached, Status::Failed(reason)),
+        Err(WorkError::Ended {
+            reached,
+            end,
+            reason,
+        }) => (reached, Status::Ended { end, why: reason }),
         Err(WorkError::Skipped { reached, reason }) => (reached, Status::Skipped(reason)),
     };
     Report {

@@ -39,9 +39,10 @@ impl Work for Exec {
         match ended {
             Ended::ByUs => Ok(Reached::new(1, 1, Unit::Ops)),
             Ended::ByItself(status) if status.success() => Ok(Reached::new(1, 1, Unit::Ops)),
-            Ended::ByItself(status) => {
-                Err(nothing.failed(format_args!("{program:?} {}{tail}", why(status))))
-            }
+            Ended::ByItself(status) => Err(nothing.ended(
+                status.into(),
+                format_args!("{program:?} {}{tail}", why(status)),
+            )),
         }
     }
 
@@ -172,7 +173,6 @@ fn cannot_start(program: &str, workdir: &std::path::Path, error: &io::Error) -> 
 /// How a command ended, in words.
 pub(super) fn why(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (_, Some(9)) => "was killed by SIGKILL, as the OOM killer does at the memory limit".into(),
         (_, Some(number)) => match Signal::try_from(number) {
             Ok(signal) => format!("was killed by {signal}"),
             Err(_) => format!("was killed by signal {number}"),

@@ -46,7 +46,7 @@ pub use heap_churn::HeapChurn;
 pub use log_rotate::{Rotate, RotateMode};
 pub use log_write::{Fsync, LogWrite};
 pub use mmap_scan::MmapScan;
-pub use reached::{Reached, Unit, WorkError};
+pub use reached::{End, Reached, Unit, WorkError};
 pub use reclaim::Reclaim;
 pub use release::{Advice, Release};
 pub use rewrite::Rewrite;

@@ -1,6 +1,10 @@
 //! How far a step came, and why it stopped.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use serde::{Deserialize, Serialize};
 
 /// What a target is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +68,15 @@ impl Reached {
         }
     }
 
+    /// This far: the command that did it came to this end, of itself.
+    pub fn ended(self, end: End, reason: impl fmt::Display) -> WorkError {
+        WorkError::Ended {
+            reached: self,
+            end,
+            reason: reason.to_string(),
+        }
+    }
+
     /// This far, because the kernel can't do it.
     pub fn skipped(self, reason: impl fmt::Display) -> WorkError {
         WorkError::Skipped {
@@ -95,6 +108,25 @@ impl fmt::Display for Reached {
     }
 }
 
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl From<ExitStatus> for End {
+    fn from(status: ExitStatus) -> End {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => End::Code(code),
+            (None, signal) => End::Signal(signal.unwrap_or(0)),
+        }
+    }
+}
+
 /// Why a step did not reach its target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
@@ -103,6 +135,16 @@ pub enum WorkError {
     Failed {
         /// How far it came.
         reached: Reached,
+        /// What happened and what to do about it.
+        reason: String,
+    },
+    /// Its command ended, and nobody had told it to.
+    #[error("{reason}")]
+    Ended {
+        /// How far it came.
+        reached: Reached,
+        /// How it ended: a SIGKILL is the container's affair, too.
+        end: End,
         /// What happened and what to do about it.
         reason: String,
     },

@@ -44,6 +44,7 @@ impl Work for Serve {
         let mut service = Service {
             main: Pid::from_raw(child.id() as i32),
             main_end: None,
+            last_end: None,
             outputs,
             stop_at: None,
             told: false,
@@ -55,17 +56,17 @@ impl Work for Serve {
         }
         watched.map_err(failed)?;
         // One that ended well although nobody told it to: the harness knows what that means.
-        match service
-            .main_end
-            .filter(|end| !service.told && !end.success())
-        {
+        match service.broke() {
             None => Ok(Reached::new(1, 1, Unit::Ops)),
-            Some(status) => Err(nothing.failed(format_args!(
-                "{:?} {}{}",
-                self.run.program(),
-                why(status),
-                service.outputs.tail()
-            ))),
+            Some(status) => Err(nothing.ended(
+                status.into(),
+                format_args!(
+                    "{:?} {}{}",
+                    self.run.program(),
+                    why(status),
+                    service.outputs.tail()
+                ),
+            )),
         }
     }
 
@@ -80,6 +81,8 @@ struct Service {
     main: Pid,
     /// How the command itself ended.
     main_end: Option<ExitStatus>,
+    /// How the last of those ended that had come to the worker.
+    last_end: Option<ExitStatus>,
     outputs: Outputs,
     /// When what has not stopped is killed, monotonic nanoseconds.
     stop_at: Option<u64>,
@@ -124,6 +127,16 @@ impl Service {
         self.outputs.wait(0)
     }
 
+    /// The end that nobody had told it to come to, if it did not end well: its own, or where it had forked
+    /// away and ended well, the signal that ended the last of what it left.
+    fn broke(&self) -> Option<ExitStatus> {
+        let main = self.main_end.filter(|_| !self.told)?;
+        if !main.success() {
+            return Some(main);
+        }
+        self.last_end.filter(|end| end.signal().is_some())
+    }
+
     /// Takes the ends of all that have ended; whether anything is left.
     fn reap(&mut self) -> io::Result<bool> {
         loop {
@@ -139,6 +152,8 @@ impl Service {
             };
             if pid == self.main {
                 self.main_end = Some(status);
+            } else {
+                self.last_end = Some(status);
             }
         }
     }

@@ -29,13 +29,16 @@ host_name() {
 }
 
 host_scenario() {
-    local short=${2##*/} dir status=0
+    local short=${2##*/} dir status=0 words
     short=${short%.toml}
     dir=$1/out/$short
     mkdir -p "$dir"
     note "start $short"
-    MEMTIDE_SETUP=$(host_name) timeout -k 5 "$scenario_timeout" "$memtide" run --format json \
-        --out "$dir" --workdir "$host_work" "$2" \
+    # As orders of guest/init.
+    words=(run --out "$dir")
+    [ -z "$need" ] || words=(need --by refaults --loss 5% --runs 1 --write-sidecar "$dir")
+    env "${settings[@]}" MEMTIDE_SETUP="$(host_name)" timeout -k 5 "$scenario_timeout" "$memtide" \
+        "${words[@]}" --format json --workdir "$host_work" "$2" \
         </dev/null >"$dir/result.json" 2>"$dir/stderr.txt" &
     host_pid=$!
     await "$host_pid" || status=$?

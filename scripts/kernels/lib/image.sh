@@ -37,7 +37,9 @@ lru=$lru
 shm=$shm
 container=$container
 scenario_timeout=$scenario_timeout
+need=$need
 END
+    [ ${#settings[@]} -eq 0 ] || printf 'export %s\n' "${settings[@]}" >>"$1/setup"
     for scenario in "${scenarios[@]}"; do
         if [ -f "$scenario" ]; then
             cp "$scenario" "$1/scenarios/"

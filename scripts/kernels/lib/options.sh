@@ -15,13 +15,18 @@ recordings of what passed, in recordings/.
                        those that say asked=1); there are:
                        $(setup_names | tr '\n' ' ')
   --kernel FILE        also boot this kernel image, as the set-up kernel-VERSION
-  --ci                 the article's scenarios and the fast ones only, with a build that is made
-                       quickly
+  --ci                 the article's scenarios, the fast ones, and the tests of tests/kernels; with
+                       a build that is made quickly. With --need: those whose need is known by
+                       construction (tests/kernels/need-*.toml)
+  --need               measure what each scenario needs (memtide need, judged by what is read
+                       again) instead of running it once; what a scenario says of its need is
+                       checked, and record keeps what was found beside its recording
+  --env NAME=VALUE     set in the environment of memtide and of what it runs (again for more)
   --jobs N             set-ups at the same time (default: 2)
   --out DIR            where results and recordings go (default: target/kernels)
   --memtide FILE       a memtide binary (default: a static one, built here)
-  --scenario-timeout S seconds for one scenario (default: 600)
-  --vm-timeout S       seconds for one virtual machine (default: 3600)
+  --scenario-timeout S seconds for one scenario (default: 600; with --need 1800)
+  --vm-timeout S       seconds for one virtual machine (default: 3600; with --need 14400)
   --vm-memory SIZE     its memory (default: 2G)
   -h, --help           this text
 
@@ -32,10 +37,11 @@ END
 
 options() {
     setups=() scenarios=() jobs=2 out=$top/target/kernels memtide='' kernel_option='' ci=''
-    scenario_timeout=600 vm_timeout=3600 vm_memory=2G
+    need='' settings=() scenario_timeout='' vm_timeout='' vm_memory=2G
     while [ $# -gt 0 ]; do
         case $1 in
         --ci) ci=1 ;;
+        --need) need=1 ;;
         -h | --help) usage && exit 0 ;;
         --*) [ $# -ge 2 ] || wrong "$1 needs a value" && option "$1" "$2" && shift ;;
         *) scenarios+=("$1") ;;
@@ -52,6 +58,7 @@ option() {
     case $1 in
     --setup) setups+=("$2") ;;
     --kernel) kernel_option=$2 ;;
+    --env) settings+=("$2") ;;
     --jobs) jobs=$2 ;;
     --out) out=$2 ;;
     --memtide) memtide=$2 ;;
@@ -63,6 +70,9 @@ option() {
 }
 
 options_defaults() {
+    # A need takes eight runs.
+    : "${scenario_timeout:=$([ -n "$need" ] && echo 1800 || echo 600)}"
+    : "${vm_timeout:=$([ -n "$need" ] && echo 14400 || echo 3600)}"
     if [ -n "$kernel_option" ]; then
         kernel_option=$(realpath "$kernel_option")
         setups+=("$(setup_of_kernel "$kernel_option")")
@@ -71,9 +81,14 @@ options_defaults() {
     [ ${#scenarios[@]} -gt 0 ] || mapfile -t scenarios < <(scenario_names)
 }
 
-# With --ci: what is tagged article or fast, but for those that take minutes in emulation.
+# With --ci: what is tagged article or fast, but for those that take minutes in emulation, and the tests.
 scenario_names() {
     local file name
+    for file in "$top"/tests/kernels/*.toml; do
+        # Those with a known need are for --need, the others are not.
+        case ${ci:+ci}$need:${file##*/} in ci1:need-*) echo "$file" ;; ci1:* | ci:need-*) ;; ci:*) echo "$file" ;; esac
+    done
+    [ "${ci:+ci}$need" != ci1 ] || return 0
     for file in "$top"/scenarios/*.toml; do
         [ -f "$file" ] || continue
         name=$(basename "$file" .toml)
@@ -100,6 +115,11 @@ options_check() {
         esac
     done
     [ ${#scenarios[@]} -gt 0 ] || wrong "there is no scenario to run"
+    for name in "${settings[@]}"; do
+        # Read by the shell of the guest.
+        [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_.,:/+-]*$ ]] ||
+            wrong "'$name' is not NAME=VALUE, of letters, digits and _.,:/+-"
+    done
     for number in "$jobs" "$scenario_timeout" "$vm_timeout"; do
         [[ $number =~ ^[1-9][0-9]*$ ]] || wrong "'$number' is not a whole number above 0"
     done

@@ -28,12 +28,31 @@ verdict() {
 # What memtide's own result says; the exit status must agree with it.
 result_verdict() {
     local word
+    if [ -n "$need" ]; then
+        need_verdict "$@"
+        return
+    fi
     word=$(jq -r '.runs[0].result // empty' "$1/result.json" 2>/dev/null) || word=''
     case $word:$2 in
     pass:0) printf 'pass\t' ;;
     skip:0 | skip:3) printf 'skip\t%s' "$(jq -r '.runs[0].reason // "no reason given"' "$1/result.json")" ;;
     fail:*) printf 'FAIL\t%s' "$(result_failures "$1/result.json")" ;;
     *) printf 'FAIL\texit status %s, result "%s": %s' "$2" "$word" "$(last_line "$1/stderr.txt")" ;;
+    esac
+}
+
+# The same of a measured need: what a scenario says of its own must have been found, and no number is
+# something that was found, too (killed at its highest limit).
+need_verdict() {
+    local said
+    said=$(jq -r '.needs[0] | if .known.right == false then "wrong\t\(.need_bytes // .none_because), by construction \(.known.bytes)"
+        elif .none_because then "none\t\(.none_because)"
+        else "right\t\(.need_bytes / 1048576 * 10 | round / 10) MiB" end' "$1/result.json" 2>/dev/null | tr '\n' ' ') || said=''
+    case $said:$2 in
+    right*:0) printf 'pass\tit needs %s' "${said#right?}" ;;
+    none*:1) printf 'skip\tno number: %s' "${said#none?}" ;;
+    wrong*:1) printf 'FAIL\tit needs %s' "${said#wrong?}" ;;
+    *) printf 'FAIL\texit status %s, "%s": %s' "$2" "$said" "$(last_line "$1/stderr.txt")" ;;
     esac
 }
 
@@ -60,7 +79,7 @@ table_print() {
             IFS=$'\t' read -r word why < <(verdict "$setup" "$scenario" && echo)
             count[$word]=$((count[$word] + 1))
             row+=$(printf ' %-14s' "$word")
-            [ "$word" = pass ] || reasons+="$word: $scenario on $setup: $why"$'\n'
+            [ "$word$need" = pass ] || reasons+="$word: $scenario on $setup: $why"$'\n'
         done
         echo "$row"
     done

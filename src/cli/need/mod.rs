@@ -105,8 +105,18 @@ fn regex(text: &str) -> Result<regex_lite::Regex, String> {
 pub struct Found {
     name: String,
     measured: Measured,
+    /// Its need by construction, bytes, where it says one.
+    known: Option<u64>,
     /// What must be known to trust it.
     notes: Vec<String>,
+}
+
+impl Found {
+    /// What was found is not what is known by construction.
+    fn is_wrong(&self) -> bool {
+        self.known
+            .is_some_and(|known| !self.measured.is_near(known))
+    }
 }
 
 /// Measures the need of the command, or of each scenario, and prints it.
@@ -117,30 +127,31 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let programs = Program::all(&args)?;
     args.drawn.check(programs.len())?;
     let environment = args.placed.environment()?;
-    let mut all = Vec::new();
+    let (mut all, mut documents) = (Vec::new(), Vec::new());
     let mut exit = Exit::Ok;
     for program in &programs {
         match measure(&args, &environment, program)? {
             Ended::Found(found) => {
+                if found.is_wrong() {
+                    exit = Exit::FellShort;
+                }
                 if args.format == Format::Human {
                     let mut out = std::io::stdout();
                     let colour = common::colour(out.is_terminal());
-                    let text = print::human(&found.name, &found.measured, &found.notes, colour);
-                    write!(out, "{text}")?;
+                    write!(out, "{}", print::human(&found, colour))?;
                 }
+                documents.push(print::document(&found));
                 all.push(*found);
             }
             Ended::NoNumber(why) => {
                 writeln!(std::io::stderr(), "{}: {why}", program.name())?;
+                documents.push(print::no_number(&program.name(), program.known(), &why));
                 exit = Exit::FellShort;
             }
             Ended::Interrupted => return Ok(Exit::Interrupted),
         }
     }
-    // Of one program without a number there is no document: its exit code and its line say it.
-    if args.format == Format::Json && !all.is_empty() {
-        let one = |found: &Found| print::document(&found.name, &found.measured, &found.notes);
-        let documents: Vec<_> = all.iter().map(one).collect();
+    if args.format == Format::Json {
         let document = json!({ "memtide": env!("CARGO_PKG_VERSION"), "needs": documents });
         writeln!(std::io::stdout(), "{document:#}")?;
     }
@@ -184,6 +195,7 @@ fn measure(args: &Args, environment: &Environment, program: &Program) -> anyhow:
         Ok(measured) => Ended::Found(Box::new(Found {
             name: program.name(),
             measured,
+            known: program.known(),
             notes: trials.notes(),
         })),
         Err(stop) => Ended::NoNumber(stop.to_string()),

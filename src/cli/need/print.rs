@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::Found;
 use crate::need::{self, By, Measured, Tried, Verdict};
 use crate::report::{Align, Style, Table};
 use crate::units;
@@ -29,9 +30,16 @@ pub fn sentences(name: &str, measured: &Measured) -> [String; 2] {
 }
 
 /// Everything, for people.
-pub fn human(name: &str, measured: &Measured, notes: &[String], colour: bool) -> String {
-    let [needs, set] = sentences(name, measured);
-    let mut out = format!("{needs}\n{set}\n\n");
+pub fn human(found: &Found, colour: bool) -> String {
+    let measured = &found.measured;
+    let [needs, set] = sentences(&found.name, measured);
+    let mut out = format!("{needs}\n{set}\n");
+    if let Some(known) = found.known {
+        let word = if found.is_wrong() { "WRONG" } else { "right" };
+        let known = units::bytes(known);
+        let _ = writeln!(out, "by construction it needs {known}: {word}");
+    }
+    out.push('\n');
     out.push_str(&curve(measured).render(2, colour));
     match measured.knee() {
         Some((low, high)) => {
@@ -47,7 +55,7 @@ pub fn human(name: &str, measured: &Measured, notes: &[String], colour: bool) ->
     }
     out.push('\n');
     out.push_str(&errors(measured).render(2, colour));
-    for note in notes {
+    for note in &found.notes {
         let _ = writeln!(out, "  note: {note}");
     }
     out
@@ -72,7 +80,13 @@ pub fn as_good(measured: &Measured) -> String {
 
 /// A line a limit, the highest first.
 pub fn curve(measured: &Measured) -> Table {
-    let mut headings = vec!["limit", "time", "stalled", "refaults", "major faults"];
+    // On v1 there is no pressure; what a thread waits for the disk is another quantity, by its own name.
+    let mut runs = measured.curve.iter().flat_map(|tried| &tried.runs);
+    let stalled = match runs.any(|run| run.waited_for_disk.is_some()) {
+        true => "waits for the disk",
+        false => "stalled",
+    };
+    let mut headings = vec!["limit", "time", stalled, "refaults", "major faults"];
     let is_number = matches!(measured.wanted.by, By::Less | By::More);
     if is_number {
         headings.push("measured");
@@ -90,7 +104,7 @@ pub fn curve(measured: &Measured) -> Table {
         let mut cells = vec![
             units::bytes(tried.limit),
             seconds(tried.seconds),
-            seconds(last.and_then(|run| run.stalled_some)),
+            seconds(last.and_then(|run| run.stalled_some.or(run.waited_for_disk))),
             number(last.and_then(|run| run.refaults)),
             number(last.and_then(|run| run.major_faults)),
         ];
@@ -141,9 +155,10 @@ pub fn errors(measured: &Measured) -> Table {
 }
 
 /// Everything, for programs.
-pub fn document(name: &str, measured: &Measured, notes: &[String]) -> serde_json::Value {
+pub fn document(found: &Found) -> serde_json::Value {
+    let measured = &found.measured;
     json!({
-        "name": name,
+        "name": found.name,
         "need_bytes": measured.need,
         "interval_bytes": [measured.interval.0, measured.interval.1],
         "max_bytes": measured.wanted.max,
@@ -156,6 +171,16 @@ pub fn document(name: &str, measured: &Measured, notes: &[String]) -> serde_json
         "curve": measured.curve,
         "formulas": need::formula_errors(measured),
         "suggested": need::advice(measured),
-        "notes": notes,
+        "known": found.known.map(|known| json!({ "bytes": known, "right": !found.is_wrong() })),
+        "notes": found.notes,
+    })
+}
+
+/// The same of a program without a number; that is wrong where it has one by construction.
+pub fn no_number(name: &str, known: Option<u64>, why: &str) -> serde_json::Value {
+    json!({
+        "name": name,
+        "none_because": why,
+        "known": known.map(|known| json!({ "bytes": known, "right": false })),
     })
 }

@@ -70,6 +70,14 @@ impl Program {
         }
     }
 
+    /// Its need by construction, bytes, where a scenario says it.
+    pub fn known(&self) -> Option<u64> {
+        match self {
+            Program::Scenario(scenario) => scenario.truth.need,
+            Program::Command(..) | Program::Service(..) => None,
+        }
+    }
+
     /// The words of its command line; a scenario has none.
     pub fn words(&self) -> &[String] {
         match self {

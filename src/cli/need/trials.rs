@@ -8,7 +8,7 @@ use super::super::Failure;
 use super::program::{Program, muted, to_file};
 use crate::cgroup;
 use crate::harness::{
-    self, ColdFiles, Environment, Finished, HarnessError, Observer, Options, Sink, Warm,
+    self, ColdFiles, DiskWaits, Environment, Finished, HarnessError, Observer, Options, Sink, Warm,
 };
 use crate::need::{Trial, Wanted};
 use crate::recording::{self, Event, EventKind, GroupKind, Header};
@@ -32,6 +32,8 @@ pub struct Trials<'a> {
     left_behind: usize,
     /// Why the page cache of a trial could not be given back before the next.
     not_given_back: Option<String>,
+    /// This is cgroup v1, and the kernel does not count waits for the disk.
+    stalls_unknown: bool,
     progress: Progress,
     /// The command's output was shown once.
     heard: bool,
@@ -54,6 +56,7 @@ impl<'a> Trials<'a> {
             interrupted: false,
             left_behind: 0,
             not_given_back: None,
+            stalls_unknown: false,
             progress: Progress::new(),
             heard: false,
         }
@@ -75,6 +78,7 @@ impl<'a> Trials<'a> {
             cgroup: None,
             left_behind: 0,
             not_given_back: None,
+            waits: None,
             files: (!self.program.words().is_empty()).then_some(&mut self.files),
             looks: 0,
         };
@@ -101,13 +105,15 @@ impl<'a> Trials<'a> {
         };
         self.left_behind = self.left_behind.max(watcher.left_behind);
         self.not_given_back = self.not_given_back.take().or(watcher.not_given_back);
-        let cut_off = watcher.cut_off;
+        let (cut_off, waits) = (watcher.cut_off, watcher.waits);
         if finished.interrupted && !cut_off {
             self.interrupted = true;
             anyhow::bail!("interrupted");
         }
         let recording = recording::read_path(&file)?;
         let mut trial = Trial::of(&recording, self.program.timed(), cut_off);
+        trial.waited_for_disk = waits.as_ref().and_then(DiskWaits::seconds);
+        self.stalls_unknown |= waits.is_some() && trial.waited_for_disk.is_none();
         trial.number = self.measure.and_then(|measure| number(measure, &said));
         Ok(trial)
     }
@@ -132,6 +138,13 @@ impl<'a> Trials<'a> {
                 "files that a trial had read could not be given back before the next ({why}): a need \
                  that is page cache comes out too small"
             ));
+        }
+        if self.stalls_unknown {
+            notes.push(
+                "how long it waited for memory is not known: cgroup v1 has no pressure, and this kernel does \
+                 not count waits for the disk (sysctl kernel.task_delayacct=1 makes it)"
+                    .into(),
+            );
         }
         if let Some(largest) = self.stayed.largest() {
             notes.push(format!(
@@ -211,6 +224,8 @@ struct Watcher<'a> {
     cgroup: Option<(PathBuf, CgroupVersion)>,
     left_behind: usize,
     not_given_back: Option<String>,
+    /// What its threads waited for the disk, on v1.
+    waits: Option<DiskWaits>,
     files: Option<&'a mut ColdFiles>,
     looks: usize,
 }
@@ -233,13 +248,17 @@ impl Observer for Watcher<'_> {
         let mut groups = header.groups.iter();
         let container = groups.find(|g| g.kind == GroupKind::Container);
         self.cgroup = container.map(|g| (PathBuf::from(&g.path), header.host.cgroup));
+        self.waits = (header.host.cgroup == CgroupVersion::V1).then(DiskWaits::new);
     }
 
     fn sample(&mut self, _: usize, _: u64, _: &[u64]) {
-        let pids = match self.files {
-            Some(_) => self.processes(),
-            None => return,
-        };
+        if self.files.is_none() && self.waits.is_none() {
+            return;
+        }
+        let pids = self.processes();
+        if let Some(waits) = &mut self.waits {
+            pids.iter().for_each(|pid| waits.look_at(*pid));
+        }
         let maps = self.looks % MAPS_EVERY == 1;
         self.looks += 1;
         if let Some(files) = &mut self.files {

@@ -132,6 +132,7 @@ fn truth(cx: &mut Context, wire: &WireTruth, steps: &Steps<'_>) -> Truth {
         onset: onset.and_then(|at| {
             Onset::mark(&at.value).or_else(|| steps.resolve(cx, at).map(Onset::Step))
         }),
+        need: wire.need.as_ref().map(|at| cx.bytes(at, 1)),
         why: wire.why.clone(),
     }
 }

@@ -197,6 +197,9 @@ pub struct WireTruth {
     /// From the start of this step on, firing is right; before, it is early. `mark` means the first mark that
     /// `memtide mark` set in the run, `mark:TEXT` the first with that text.
     pub onset: Option<At<String>>,
+    /// The smallest limit under which it does its work, where that is known by construction: `memtide need`
+    /// checks what it finds against it.
+    pub need: Option<At<WireBytes>>,
     /// Why, in a sentence.
     pub why: String,
 }
