@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, common};
 use crate::compare::{self, Comparison, Run, Show};
 use crate::recording::{self, Recording};
-use crate::{scenario, shipped};
+use crate::scenario::Overrides;
+use crate::{model, scenario, shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
@@ -23,6 +24,10 @@ pub struct Args {
     /// Of the shipped recordings, only those of this set-up (again for more).
     #[arg(long, value_name = "NAME")]
     setup: Vec<String>,
+    /// Add what the model of this kernel card predicts for the scenarios (again for more; `memtide list
+    /// --cards`). Its columns are called `model:CARD`: no kernel was asked.
+    #[arg(long, value_name = "CARD", requires = "scenario")]
+    model: Vec<String>,
     /// Hold each recording against the shipped one of the set-up most like its machine.
     #[arg(long, value_enum, conflicts_with = "scenario", requires = "recordings")]
     against: Option<Against>,
@@ -159,6 +164,19 @@ fn shipped_runs(args: &Args, scenario: &str) -> anyhow::Result<Vec<Run>> {
     Ok(runs)
 }
 
+/// What models of kernels make of a scenario of the catalogue, or of a file.
+fn predicted(args: &Args, name: &str) -> anyhow::Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for card in &args.model {
+        let card = model::card::find(card)?;
+        let scenario = common::load_scenario(name, Overrides::default())?;
+        let recording = model::predict(&scenario, &card)
+            .with_context(|| format!("the model can't do {name} on {}", card.name))?;
+        runs.push(reduce(args, &format!("model:{}", card.name), &recording)?);
+    }
+    Ok(runs)
+}
+
 fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>> {
     let mut scenarios: Vec<String> = args.scenario.clone();
     for run in &fresh {
@@ -172,6 +190,9 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
             true => shipped_runs(args, &scenario)?,
             false => Vec::new(),
         };
+        if args.scenario.contains(&scenario) {
+            runs.extend(predicted(args, &scenario)?);
+        }
         runs.extend(fresh.iter().filter(|r| r.scenario == scenario).cloned());
         if runs.is_empty() {
             let names = shipped::all().map(|one| one.scenario);

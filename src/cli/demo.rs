@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::{Exit, Failure, common};
 use crate::demo::{Tape, live, plain};
 use crate::host::HostFacts;
+use crate::model;
 use crate::recording;
 use crate::scenario::Overrides;
 use crate::shipped::{self, Shipped};
@@ -23,6 +24,9 @@ pub struct Args {
     /// Which one: the set-up's name (see `memtide recordings`).
     #[arg(long, value_name = "NAME")]
     setup: Option<String>,
+    /// Show what the model of this kernel card predicts (`memtide list --cards`): no kernel is asked.
+    #[arg(long, value_name = "CARD", conflicts_with_all = ["replay", "setup"], requires = "scenario")]
+    model: Option<String>,
     /// Show another recording beside it, in step: a shipped set-up's, or a file.
     #[arg(long, value_name = "SETUP|FILE")]
     versus: Option<String>,
@@ -79,6 +83,9 @@ fn printed(args: &Args, name: &str) -> anyhow::Result<Exit> {
 
 /// Finds what to show: a recording file, a shipped recording, or a run; `stop` ends the waiting.
 fn open(args: &Args, name: &str, stop: &dyn Fn() -> bool) -> anyhow::Result<Opened> {
+    if let Some(card) = &args.model {
+        return predicted(args, name, card);
+    }
     if is_recording(name) {
         return beside(args, from_file(name)?, String::new());
     }
@@ -95,6 +102,17 @@ fn open(args: &Args, name: &str, stop: &dyn Fn() -> bool) -> anyhow::Result<Open
             replay(args, &scenario.name, format!("can't run here: {reason}"))
         }
     }
+}
+
+/// What the model of a kernel makes of a scenario, and that it is no measurement.
+fn predicted(args: &Args, name: &str, card: &str) -> anyhow::Result<Opened> {
+    let card = model::card::find(card)?;
+    let scenario = common::load_scenario(name, Overrides::default())?;
+    let recording = model::predict(&scenario, &card)
+        .with_context(|| format!("the model can't do {name} on {}", card.name))?;
+    let note = format!("a model of kernel {}, not a measurement", card.kernel);
+    let label = format!("model:{}", card.name);
+    beside(args, Tape::finished(recording, label), note)
 }
 
 /// The shipped recording that was asked for, or the one most like this machine.

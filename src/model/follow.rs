@@ -31,14 +31,19 @@ pub fn follow(
     };
     let mut recording = Run::new(scenario, card).empty();
     let mut moments = follower.moments().into_iter().peekable();
-    let samples = real.tables.iter().map(|table| table.len()).min();
-    for sample in 0..samples.unwrap_or(0) {
-        let t = real.tables[0].t[sample];
+    for (t, group, sample) in follower.samples() {
         while let Some(moment) = moments.next_if(|moment| moment.t <= t) {
             follower.pass(&moment);
         }
-        follower.work(sample);
-        follower.sample(card, sample, &mut recording);
+        follower.work(t);
+        let name = &real.header.groups[group].name;
+        let Some(own) = recording.group(name) else {
+            continue;
+        };
+        let table = &mut recording.tables[own];
+        rows::sample(scenario, &follower.world, card, own, table);
+        table.t.push(real.tables[group].t[sample]);
+        table.cost.push(0);
     }
     recording.events.clone_from(&real.events);
     recording.footer.clone_from(&real.footer);
@@ -107,6 +112,19 @@ impl<'a> Follower<'a> {
         }
         moments.sort_by_key(|moment| moment.t);
         moments
+    }
+
+    /// Every sample of every group in time order: when, which group, which sample.
+    fn samples(&self) -> Vec<(u64, usize, usize)> {
+        let tables = self.real.tables.iter().enumerate();
+        let mut all: Vec<_> = tables
+            .flat_map(|(group, table)| {
+                let times = table.t.iter().enumerate();
+                times.map(move |(sample, t)| (*t, group, sample))
+            })
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     /// A step by its names, and its process.
@@ -191,15 +209,19 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// How far the workers of a container were at a sample by one counter of the truth, bytes.
-    fn recorded(&self, container: usize, counter: Counter, sample: usize) -> Option<u64> {
+    /// How far the workers of a container were at a time by one counter of the truth, bytes. Groups are
+    /// sampled one after the other: what belongs to the same tick counts as the same time.
+    fn recorded(&self, container: usize, counter: Counter, t: u64) -> Option<u64> {
         let (group, columns) = self.truth[container].as_ref()?;
-        self.real.tables[*group].get(sample, columns[counter as usize]?)
+        let table = &self.real.tables[*group];
+        let column = columns[counter as usize]?;
+        let at = |t| table.get(table.at(t)?, column);
+        at(t).max(at(t + self.real.header.interval_ns / 4))
     }
 
-    /// Lets the tasks do what their recorded counterparts had done by a sample. Who shares a counter
+    /// Lets the tasks do what their recorded counterparts had done by a time. Who shares a counter
     /// takes turns; writers are first, since readers follow them.
-    fn work(&mut self, sample: usize) {
+    fn work(&mut self, t: u64) {
         let mut tasks = std::mem::take(&mut self.tasks);
         tasks.sort_by_key(|task| task.progress().map(|(counter, _)| counter as usize));
         for index in 0..tasks.len() {
@@ -212,7 +234,7 @@ impl<'a> Follower<'a> {
                     && task.progress().is_some_and(|(other, _)| other == counter)
             };
             let sharers = tasks[index..].iter().filter(same).count() as u64;
-            let Some(wanted) = self.recorded(container, counter, sample) else {
+            let Some(wanted) = self.recorded(container, counter, t) else {
                 continue;
             };
             let more = wanted.saturating_sub(self.world.truth_of(container, counter));
@@ -224,13 +246,5 @@ impl<'a> Follower<'a> {
         tasks.retain(|task| self.world.processes[task.who].alive);
         self.tasks = tasks;
         self.world.killed.clear();
-    }
-
-    fn sample(&self, card: &Card, sample: usize, recording: &mut Recording) {
-        rows::sample(self.scenario, &self.world, card, &mut recording.tables);
-        for (table, real) in recording.tables.iter_mut().zip(&self.real.tables) {
-            table.t.push(real.t[sample]);
-            table.cost.push(0);
-        }
     }
 }

@@ -66,12 +66,15 @@ impl Task<'_> {
         Ok(())
     }
 
-    pub(super) fn rewrite(&mut self, world: &mut World, w: &Rewrite) -> Result<(), Killed> {
+    pub(super) fn rewrite(&mut self, world: &mut World, w: &Rewrite) -> Result<bool, Killed> {
         let pages = self.share(world, &w.region, w.share);
+        let from = self.rewritten;
+        self.rewritten += self.fits(0.0, None, pages.saturating_sub(from));
         let Some(region) = world.processes[self.who].regions.get_mut(&w.region) else {
-            return Ok(());
+            self.done = self.target;
+            return Ok(true);
         };
-        let were = region.set(0, pages, |_| State::Live);
+        let were = region.set(from, self.rewritten, |_| State::Live);
         world.write_again(self.who, were)?;
         let process = &mut world.processes[self.who];
         let back = (were.lazy + were.gone + were.kept) * PAGE;
@@ -79,7 +82,9 @@ impl Task<'_> {
         process.add(Counter::AllocatedTotal, back);
         process.sub(Counter::FreedLazy, were.lazy * PAGE);
         process.sub(Counter::Cold, were.cold * PAGE);
-        Ok(())
+        let over = self.rewritten >= pages;
+        self.done = if over { self.target } else { self.done };
+        Ok(over)
     }
 
     pub(super) fn thp_release(&mut self, world: &mut World, w: &ThpRelease) -> Result<(), Killed> {

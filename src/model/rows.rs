@@ -140,41 +140,34 @@ pub fn columns(version: CgroupVersion) -> Vec<String> {
         .collect()
 }
 
-/// One sample of the pod and of each container, added to the tables in that order.
-pub fn sample(scenario: &Scenario, world: &World, card: &Card, tables: &mut [Table]) {
-    let all = world.groups.iter().map(|group| &group.memcg);
-    let pod = (Sums::of(all), scenario.pod_limit, None);
-    let containers = scenario.containers.iter().enumerate();
-    let containers = containers.map(|(index, container)| {
-        let own = world.group_of(index).map(|group| &group.memcg);
-        (
-            Sums::of(own.into_iter()),
-            Some(container.limit),
-            Some(index),
-        )
-    });
-    for (table, (mut sums, limit, container)) in tables
-        .iter_mut()
-        .zip(std::iter::once(pod).chain(containers))
-    {
-        let mut truth = [0u64; COUNTERS.len()];
-        let processes = world.processes.iter();
-        for process in processes.filter(|p| container.is_none_or(|c| p.container == c)) {
-            sums.mapped += process
-                .maps
-                .iter()
-                .map(|(_, pages)| pages * PAGE)
-                .sum::<u64>();
-            for (sum, value) in truth.iter_mut().zip(process.truth) {
-                *sum += value;
-            }
+/// One sample of a group, added to its table: 0 is the pod, the others are the containers in order.
+pub fn sample(scenario: &Scenario, world: &World, card: &Card, group: usize, table: &mut Table) {
+    let container = group.checked_sub(1);
+    let (mut sums, limit) = match container {
+        None => {
+            let all = world.groups.iter().map(|group| &group.memcg);
+            (Sums::of(all), scenario.pod_limit)
         }
-        let version = card.cgroup;
-        for row in FILLED.iter().filter(|row| name(row, version).is_some()) {
-            let value = (row.2)(&sums, limit, card.rules.anon_active);
-            debug_assert!(value != MISSING);
-            table.values.push(value);
+        Some(index) => {
+            let own = world.group_of(index).map(|group| &group.memcg);
+            let limit = scenario.containers.get(index).map(|c| c.limit);
+            (Sums::of(own.into_iter()), limit)
         }
-        table.values.extend(truth);
+    };
+    let mut truth = [0u64; COUNTERS.len()];
+    let processes = world.processes.iter();
+    for process in processes.filter(|p| container.is_none_or(|c| p.container == c)) {
+        let mapped = process.maps.iter().map(|(_, pages)| pages * PAGE);
+        sums.mapped += mapped.sum::<u64>();
+        for (sum, value) in truth.iter_mut().zip(process.truth) {
+            *sum += value;
+        }
     }
+    let named = |row: &&Row| name(row, card.cgroup).is_some();
+    for row in FILLED.iter().filter(named) {
+        let value = (row.2)(&sums, limit, card.rules.anon_active);
+        debug_assert!(value != MISSING);
+        table.values.push(value);
+    }
+    table.values.extend(truth);
 }

@@ -389,8 +389,8 @@ impl<'a> Run<'a> {
 
     /// One sample of the pod and of each container.
     fn sample(&mut self) {
-        rows::sample(self.scenario, &self.world, self.card, &mut self.tables);
-        for table in &mut self.tables {
+        for (group, table) in self.tables.iter_mut().enumerate() {
+            rows::sample(self.scenario, &self.world, self.card, group, table);
             table.t.push(self.now);
             table.cost.push(0);
         }

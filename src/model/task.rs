@@ -42,6 +42,8 @@ pub struct Task<'a> {
     /// Pages of its buffer.
     buffer: u64,
     file: Option<u32>,
+    /// Pages of a region that were written again.
+    pub(super) rewritten: u64,
     /// Units that it may still do, where a recording says how far it was instead of the clock.
     quota: Option<u64>,
 }
@@ -106,6 +108,7 @@ impl<'a> Task<'a> {
             age: 0.0,
             buffer: 0,
             file: None,
+            rewritten: 0,
             quota: None,
         };
         if buffer >= PAGE {
@@ -121,7 +124,8 @@ impl<'a> Task<'a> {
         match self.work {
             Workload::LogWrite(_) => Some((Counter::FileWritten, 1)),
             Workload::FileRead(_) | Workload::MmapScan(_) => Some((Counter::FileRead, 1)),
-            Workload::Anon(_) => Some((Counter::AllocatedTotal, PAGE)),
+            Workload::Anon(w) if w.leak => Some((Counter::Leaked, PAGE)),
+            Workload::Anon(_) | Workload::Rewrite(_) => Some((Counter::AllocatedTotal, PAGE)),
             Workload::HeapChurn(_) => Some((Counter::AllocatedTotal, 1)),
             Workload::TmpfsFill(_) => Some((Counter::ShmemLive, PAGE)),
             Workload::Dentries(_) => Some((Counter::Ops, 1)),
@@ -139,8 +143,10 @@ impl<'a> Task<'a> {
 
     /// Ends it where a recording says that it ended: with what had been done by then.
     pub fn end_at(&mut self, world: &mut World, achieved: u64) -> Slice {
-        let unit = self.progress().map_or(1, |(_, bytes)| bytes);
-        let left = achieved.saturating_sub(self.done).div_ceil(unit);
+        let left = match (self.progress(), self.work) {
+            (_, Workload::Rewrite(_)) | (None, _) => u64::MAX,
+            (Some((_, bytes)), _) => achieved.saturating_sub(self.done).div_ceil(bytes),
+        };
         self.age = f64::INFINITY;
         let slice = self.do_units(world, left);
         if slice == Slice::Busy {
@@ -175,7 +181,7 @@ impl<'a> Task<'a> {
             Workload::Dentries(w) => self.dentries(world, speed, w),
             Workload::MmapScan(w) => self.mmap_scan(world, speed, w),
             Workload::Release(w) => self.at_once(world, |task, world| task.release(world, w)),
-            Workload::Rewrite(w) => self.at_once(world, |task, world| task.rewrite(world, w)),
+            Workload::Rewrite(w) => self.rewrite(world, w),
             Workload::ThpRelease(w) => {
                 self.at_once(world, |task, world| task.thp_release(world, w))
             }
@@ -227,7 +233,7 @@ impl<'a> Task<'a> {
 
     /// How many units of work, `most` at the most, fit into the time that is left, at `each`
     /// nanoseconds and at most `rate` a second; their time is used.
-    fn fits(&mut self, each: f64, rate: Option<u64>, most: u64) -> u64 {
+    pub(super) fn fits(&mut self, each: f64, rate: Option<u64>, most: u64) -> u64 {
         if let Some(quota) = &mut self.quota {
             let units = most.min(*quota);
             *quota -= units;

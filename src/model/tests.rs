@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn what_is_charged_adds_up_and_stays_below_the_limit(
         card in 0usize..13,
-        steps in prop::collection::vec((0u8..10, 0u32..3, 1u64..20_000), 1..60),
+        steps in prop::collection::vec((0u8..12, 0u32..3, 1u64..20_000), 1..60),
     ) {
         let cards = card::all().unwrap();
         let card = &cards[card % cards.len()];
@@ -87,6 +87,11 @@ proptest! {
                 6 => { memcg.hide(pages / 4); false }
                 7 => { memcg.drop_lazy(pages.min(memcg.lazy_pages()), false); false }
                 8 => { memcg.reclaim(pages); false }
+                9 => {
+                    let missing = memcg.touch(file, 0, pages.min(*size));
+                    missing.into_iter().any(|(a, b)| memcg.read_in(file, a, b - a, By::Touch).is_err())
+                }
+                10 => { memcg.unmap(file, 0, pages.min(*size)); false }
                 _ => { memcg.drop_file(file); *size = 0; false }
             };
             // A page table or a dentry may still come on top of a full cgroup, and the stock is a mean.
@@ -98,6 +103,8 @@ proptest! {
             let written: u64 = memcg.lists().extents().filter(|e| e.written).map(|e| e.len).sum();
             prop_assert_eq!(written, memcg.lists().written());
             if full {
+                // Nobody is killed beside pages that could go.
+                prop_assert_eq!(memcg.lists().pages(), 0);
                 break;
             }
         }

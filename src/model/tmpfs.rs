@@ -16,12 +16,13 @@ impl World {
         let result = self.until_it_fits(who, pages, |memcg, done, part| {
             memcg.add_shmem(had + done, part)
         });
+        let pages = result.err().unwrap_or(pages);
         let parts = self.tmpfs.entry(name.into()).or_default();
         match parts.iter_mut().find(|(other, _)| *other == group) {
             Some((_, known)) => *known += pages,
             None => parts.push((group, pages)),
         }
-        result
+        result.map_err(|_| Killed)
     }
 
     /// Deletes a file in memory; returns whether there was one.

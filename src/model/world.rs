@@ -135,13 +135,14 @@ impl World {
         &mut self.groups[memcg].memcg
     }
 
-    /// Charges with `add` until it fits; the OOM killer makes room where nothing else does.
+    /// Charges with `add` until it fits; the OOM killer makes room where nothing else does. Fails with the
+    /// pages that were charged when it ended the process itself.
     pub(super) fn until_it_fits(
         &mut self,
         who: usize,
         mut pages: u64,
         mut add: impl FnMut(&mut Memcg, u64, u64) -> Result<(), Full>,
-    ) -> Result<(), Killed> {
+    ) -> Result<(), u64> {
         let mut done = 0;
         loop {
             let group = self.processes[who].memcg;
@@ -152,13 +153,13 @@ impl World {
             done += pages - missing;
             pages = missing;
             let Some(victim) = self.largest(group) else {
-                return Err(Killed);
+                return Err(done);
             };
             self.groups[group].memcg.counts.oom_kills += 1;
             self.end(victim);
             self.killed.push(victim);
             if victim == who {
-                return Err(Killed);
+                return Err(done);
             }
         }
     }
@@ -212,7 +213,12 @@ impl World {
     /// # Errors
     /// When the OOM killer ended this process for it.
     pub fn touch(&mut self, who: usize, pages: u64) -> Result<(), Killed> {
-        self.until_it_fits(who, pages, |memcg, _, part| memcg.add_anon(part))?;
+        let fits = self.until_it_fits(who, pages, |memcg, _, part| memcg.add_anon(part));
+        if let Err(charged) = fits {
+            // It ended before it was said to have them.
+            self.memcg(who).drop_anon(charged);
+            return Err(Killed);
+        }
         self.processes[who].anon += pages;
         Ok(())
     }
@@ -437,7 +443,8 @@ impl World {
         let large = unit >= 256 << 10;
         self.until_it_fits(who, to - from, |memcg, done, part| {
             memcg.write(file, from + done, part, twice, large)
-        })?;
+        })
+        .map_err(|_| Killed)?;
         self.files[file as usize].size = size + bytes;
         self.processes[who].add(Counter::FileWritten, bytes);
         Ok(())
@@ -472,7 +479,8 @@ impl World {
             read += to - from;
             self.until_it_fits(who, to - from, |memcg, done, part| {
                 memcg.read_in(file, from + done, part, by)
-            })?;
+            })
+            .map_err(|_| Killed)?;
         }
         Ok(read)
     }
