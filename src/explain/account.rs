@@ -87,7 +87,7 @@ pub const RELATIONS: &[Relation] = &[
         whole: Usage,
         parts: &[Anon, File, Kernel, Sock],
         rule: Rule::Within,
-        source: "every page and object is charged once (mm/memcontrol.c); v2's sock is beside kernel",
+        source: "every page and object is charged once (mm/memcontrol.c); v2's sock is beside kernel; v1's root counts pages only",
     },
     Relation {
         whole: Usage,
@@ -202,7 +202,7 @@ impl Account {
             clashes: Vec::new(),
         };
         let kernel = match reading.scope {
-            Scope::Cgroup => view.kernel,
+            Scope::Cgroup => reading.kernel_in_usage(),
             // The machine's usage is of pages on lists: kernel memory stands beside it.
             Scope::Node => None,
         };

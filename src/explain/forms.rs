@@ -223,7 +223,7 @@ pub const FORMS: &[Form] = &[
         "Control Group Tasks %CPU Memory Input/s Output/s\nweb.service 12 5.0 796.7M - -",
     ),
     form(
-        "`free`, old, new, human, in any unit",
+        "`free`, old, new, human, in any unit, `free -L`",
         "free",
         "total used free shared buff/cache available\nMem: 7.4G 409M 1.1G 363M 5.9G 6.3G",
     ),
@@ -266,6 +266,31 @@ pub const FORMS: &[Form] = &[
         "a runtime's account: NMT, Go, V8, Redis",
         "runtime's account",
         "used_memory:1000000\nused_memory_rss:2000000",
+    ),
+    form(
+        "a runtime's collections: GODEBUG=gctrace=1",
+        "runtime's account",
+        "gc 9 @3.1s 0%: 0.1+9+0.3 ms clock, 3+3/4/1+6 ms cpu, 719->721->633 MB, 738 MB goal, 4 P",
+    ),
+    form(
+        "a runtime's or the kernel's own error: the JVM, Node, Go, Python, PHP, .NET, SLUB, ...",
+        "an error message",
+        "java.lang.OutOfMemoryError: Java heap space",
+    ),
+    form(
+        "`vmstat`, `vmstat -s`",
+        "vmstat",
+        "r b swpd free buff cache si so\n1 0 0 2448924 384428 734696 0 0",
+    ),
+    form(
+        "nomad's metrics, Prometheus' or statsd's",
+        "nomad",
+        "nomad_client_allocs_memory_usage{task=\"web\"} 1.5e+09",
+    ),
+    form(
+        "a kill by Talos' OOM controller",
+        "Talos",
+        "Sending SIGKILL to cgroup {\"controller\": \"runtime.OOMController\", \"cgroup\": \"/sys/fs/cgroup/a\"}",
     ),
     form(
         "a table of time and value",

@@ -85,22 +85,6 @@ const KINDS: &[Kind] = &[
         },
     },
     Kind {
-        words: &[
-            &["JavaScript heap out of memory"],
-            &["java.lang.OutOfMemoryError"],
-            &["Allowed memory size of", "exhausted"],
-            &["fatal error: runtime: out of memory"],
-            &["System.OutOfMemoryException"],
-            &["MemoryError"],
-        ],
-        hint: Hint {
-            looks: "a runtime's own error at its own limit (-Xmx, --max-old-space-size, memory_limit)",
-            why: "the program ended itself: neither the kernel nor a container's limit was involved",
-            instead: "the runtime's maximum beside the container's limit (memory.max); raise the first if the second leaves \
-                      room, else take a heap dump; and to see the container, paste its memory.stat and memory.current",
-        },
-    },
-    Kind {
         words: &[&["HostConfig"]],
         hint: Hint {
             looks: "`docker inspect`",
@@ -126,14 +110,6 @@ const KINDS: &[Kind] = &[
         hint: Hint {
             looks: "/proc/vmstat",
             why: "it counts pages and events of the whole machine",
-            instead: "/proc/meminfo for the machine, memory.stat for a container",
-        },
-    },
-    Kind {
-        words: &[&["procs", "memory", "swpd"]],
-        hint: Hint {
-            looks: "vmstat",
-            why: "it is about the machine and tells no containers apart",
             instead: "/proc/meminfo for the machine, memory.stat for a container",
         },
     },
@@ -243,7 +219,6 @@ mod tests {
                 "describe",
             ),
             ("Warning SystemOOM victim process: java", "events"),
-            ("procs -----------memory---------- swpd free", "vmstat"),
             ("go_memstats_heap_alloc_bytes 5", "runtime"),
             ("", "empty"),
             ("a\0b", "binary"),

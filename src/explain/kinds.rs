@@ -24,6 +24,8 @@ pub struct Zone {
     pub name: String,
     /// Free pages.
     pub free: u64,
+    /// Those of them that only movable pages may take (CMA).
+    pub cma: u64,
     /// The watermark below which only the kernel itself may allocate.
     pub min: u64,
     /// Pages the allocator has.
@@ -39,6 +41,8 @@ pub struct Oom {
     pub constraint: Option<String>,
     /// The NUMA nodes that the task was allowed, as the kernel writes them.
     pub nodes: Option<String>,
+    /// The allocation that failed was of 2 to the power of this pages in one piece.
+    pub order: u32,
     /// The cgroup whose limit it was.
     pub limit_of: Option<String>,
     /// The cgroup of the process that was killed.
@@ -108,6 +112,28 @@ pub struct Terminated {
     pub limit: Option<u64>,
     /// How often it was restarted.
     pub restarts: Option<u64>,
+}
+
+/// What is said of a kind of message.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The answer's code.
+    pub code: &'static str,
+    /// What happened; what stands in braces is said where a size is known, which is its `@`.
+    pub says: &'static str,
+    /// By what, or by what not.
+    pub why: &'static str,
+    /// The next step.
+    pub next: &'static str,
+}
+
+/// Memory that was not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of message it is.
+    pub known: &'static Known,
+    /// The size that it names, bytes.
+    pub size: Option<u64>,
 }
 
 /// One cache of kernel objects.
@@ -184,6 +210,8 @@ pub enum What {
     Terminated(Terminated),
     /// A platform's own message: (limit, used), bytes.
     OverLimit(u64, Option<u64>),
+    /// A runtime at its own maximum, or an allocation that was refused.
+    Failure(Failure),
     /// slabtop, /proc/slabinfo.
     Slab(Vec<Cache>),
     /// ps, top, smem, smaps_rollup.

@@ -106,7 +106,7 @@ impl Parts {
             cache_active: in_lists(view.active_file, lazy_free - lazy_inactive),
             shmem: view.shmem,
             thp_hidden,
-            kernel: view.kernel,
+            kernel: reading.kernel_in_usage(),
             sock: view.sock,
             unexplained: None,
         };

@@ -157,6 +157,18 @@ impl Reading {
             .filter(|limit| view.node_capacity.is_none_or(|capacity| *limit < capacity))
     }
 
+    /// Whether it is v1's root cgroup, whose usage is of pages only: kernel memory stands beside it.
+    fn is_v1_root(&self) -> bool {
+        let path = self.path.as_deref().map(|path| path.trim_end_matches('/'));
+        self.version == Some(CgroupVersion::V1)
+            && path.is_some_and(|path| path.is_empty() || path == "/sys/fs/cgroup/memory")
+    }
+
+    /// Kernel memory that is a part of the usage, bytes.
+    pub fn kernel_in_usage(&self) -> Option<u64> {
+        self.view().kernel.filter(|_| !self.is_v1_root())
+    }
+
     /// Whether pages are in swap or its cache, so that lists and `anon` differ for that reason too.
     pub fn has_swap(&self) -> bool {
         let rows = ["swapcached", "swap", "total_swap", "memory.swap.current"];

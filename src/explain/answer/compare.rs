@@ -152,6 +152,20 @@ pub fn processes(case: &Case) -> Option<Answer> {
         "kernel files" => String::new(),
         _ => format!(" for {}", charged.label),
     };
+    if counts(charged) == Counts::Podman && value < resident - resident / 4 {
+        return Answer::new(
+            "tools_differ",
+            format!(
+                "{} says {}{about}, {many} {} by {source}: podman 4.0 to 5.5 counts only anonymous memory on cgroup v2, so files that are mapped \
+                 ({} here at most) and all page cache are missing from it, though the limit counts them.",
+                called(charged),
+                bytes(value),
+                bytes(resident),
+                bytes(resident - value)
+            ),
+            "cat /sys/fs/cgroup/memory.current in the container is what the limit is compared with; podman 5.6 prints it without inactive cache",
+        );
+    }
     if value <= resident.saturating_add(value / 20) {
         return Answer::new(
             "tools_agree",
@@ -203,7 +217,9 @@ impl Counts {
             Counts::Usage => "usage, cache included",
             Counts::WorkingSet => "usage without inactive cache",
             Counts::Docker => "usage without inactive cache, before 20.10 without any cache",
-            Counts::Podman => "usage, since 4.6 without inactive cache",
+            Counts::Podman => {
+                "usage without inactive cache; 4.0 to 5.5 only anonymous memory on cgroup v2"
+            }
         }
     }
 }
@@ -426,7 +442,8 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
         .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())?;
     let total = machine.rows.get("node:MemTotal")?;
     let taken = taken(machine)?;
-    const OF_CONTAINERS: [&str; 5] = [
+    const OF_CONTAINERS: [&str; 6] = [
+        "nomad",
         "docker stats",
         "podman stats",
         "crictl stats",

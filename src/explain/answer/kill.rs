@@ -16,9 +16,27 @@ pub fn one(case: &Case) -> Option<Answer> {
     let reading = case.reading();
     let oom = reading.oom()?;
     if reading.killed.is_none() && reading.rows.is_empty() {
+        let piece = match oom.order {
+            order @ 1..=20 => format!(" for {} in one piece", bytes(4096 << order)),
+            _ => String::new(),
+        };
+        let (code, whose) = match oom.constraint.as_deref() {
+            Some("CONSTRAINT_NONE") => (
+                "oom_machine",
+                "the machine's page allocator called it, no cgroup's limit",
+            ),
+            Some("CONSTRAINT_MEMCG") => (
+                "oom_cgroup_limit",
+                "a cgroup's limit was hit, not the machine's; whose",
+            ),
+            _ => ("oom_cgroup_limit", "whose limit it was"),
+        };
+        let cut = if code == "oom_machine" { ";" } else { "," };
         return Answer::new(
-            "oom_cgroup_limit",
-            "The OOM killer ran; whose limit it was, who was killed and what held the memory was cut off.",
+            code,
+            format!(
+                "The OOM killer ran{piece}; {whose}{cut} who was killed and what held the memory was cut off."
+            ),
             "dmesg -T | grep -A 60 'invoked oom-killer' on that machine",
         );
     }

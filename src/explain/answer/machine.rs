@@ -81,6 +81,26 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
         );
     }
     let back = machine.reclaimable();
+    let plenty = machine
+        .total
+        .zip(machine.free)
+        .filter(|(total, free)| *free > total / 10 && below_min(oom));
+    if let Some((total, free)) = plenty {
+        let piece = match oom.order {
+            order @ 1..=20 => format!(" (it asked for {} in one piece)", bytes(4096 << order)),
+            _ => String::new(),
+        };
+        return Answer::new(
+            "oom_machine_not_short",
+            format!(
+                "The machine was not short: {} of {} were free, but not where kernel memory must lie{piece}{}{who}.",
+                bytes(free),
+                bytes(total),
+                low_zone(oom)
+            ),
+            "a 64-bit kernel has no such zone; else lower vm.min_free_kbytes or cma=, and dirty pages (vm.dirty_bytes): see the zones' free, min and free_cma",
+        );
+    }
     // A tenth that can be taken back is more than the kernel kills over.
     if back > used / 10 && !below_min(oom) {
         let whole = if machine.total.is_some() {
@@ -283,7 +303,12 @@ fn why(oom: &Oom) -> &'static str {
 }
 
 fn below_min(oom: &Oom) -> bool {
-    oom.zones.iter().any(|zone| zone.free < zone.min)
+    oom.zones.iter().any(is_low)
+}
+
+/// Whether the kernel's own memory finds no page in a zone.
+fn is_low(zone: &Zone) -> bool {
+    zone.free.saturating_sub(zone.cma) < zone.min
 }
 
 /// The zone that was too low, and why the others did not help.
@@ -291,7 +316,7 @@ fn low_zone(oom: &Oom) -> String {
     let Some(low) = oom
         .zones
         .iter()
-        .filter(|zone| zone.free < zone.min)
+        .filter(|zone| is_low(zone))
         .max_by_key(|zone| zone.managed)
     else {
         return String::new();
@@ -308,10 +333,11 @@ fn low_zone(oom: &Oom) -> String {
             zone.name
         )
     });
+    let outside = if low.cma > 0 { " outside CMA" } else { "" };
     format!(
-        "; {} has {} free, below its min of {}{other}",
+        "; {} has {} free{outside}, below its min of {}{other}",
         low.name,
-        bytes(low.free),
+        bytes(low.free.saturating_sub(low.cma)),
         bytes(low.min)
     )
 }
@@ -329,6 +355,9 @@ pub fn machine(case: &Case) -> Option<Answer> {
     }
     if let (Some(working_set), None) = (reading.working_set, machine.free) {
         return only_working_set(reading, machine.total, working_set);
+    }
+    if let Some(answer) = swaps(reading, &machine) {
+        return Some(answer);
     }
     let Some(total) = machine.total else {
         let back = machine.reclaimable();
@@ -364,12 +393,23 @@ pub fn machine(case: &Case) -> Option<Answer> {
             bytes(available.saturating_sub(free))
         )
     });
+    let unreclaimable = machine.slab.saturating_sub(machine.slab_reclaimable);
+    let objects = if unreclaimable > total / 10 {
+        format!(
+            ", {} is kernel objects that can't be dropped: mostly a kernel leak",
+            bytes(unreclaimable)
+        )
+    } else {
+        String::new()
+    };
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
         ("machine_not_short", "The machine is not short")
     };
-    let next = if code == "machine_short" {
+    let next = if !objects.is_empty() {
+        "slabtop -o -s c | head -20 names the objects; look the name up with the kernel's version"
+    } else if code == "machine_short" {
         "ps aux --sort -rss | head; slabtop -o -s c | head -20; grep -E 'Huge|SUnreclaim' /proc/meminfo"
     } else {
         "nothing to do for the machine; for a container read its own memory.stat and memory.current"
@@ -377,11 +417,44 @@ pub fn machine(case: &Case) -> Option<Answer> {
     Answer::new(
         code,
         format!(
-            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{back}.",
+            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{objects}{back}.",
             bytes(available),
             bytes(total)
         ),
         next,
+    )
+}
+
+/// What vmstat says of swapping.
+fn swaps(reading: &Reading, machine: &Machine) -> Option<Answer> {
+    let rate = |name: &str| {
+        let found = reading.pressure.iter().find(|(key, _)| key == name);
+        found.map(|(_, bytes)| *bytes as u64)
+    };
+    let (into, out) = (rate("swap.si")?, rate("swap.so")?);
+    let swapped = reading.rows.get("node:SwapUsed").unwrap_or(0);
+    let held = format!(
+        "{} free, {} buffers and cache, {} in swap; the total is not in vmstat",
+        bytes(machine.free.unwrap_or(0)),
+        bytes(machine.cache),
+        bytes(swapped)
+    );
+    // Below a page each ten milliseconds nobody waits.
+    if into.saturating_add(out) < 400 << 10 {
+        return Answer::new(
+            "machine_not_short",
+            format!("The machine does not swap: {held}."),
+            "cat /proc/meminfo tells the total and MemAvailable; for a container read its own memory.stat and memory.current",
+        );
+    }
+    Answer::new(
+        "machine_short",
+        format!(
+            "The machine is short and swaps: {} a second come in from swap and {} go out; {held}.",
+            bytes(into),
+            bytes(out)
+        ),
+        "ps aux --sort -rss | head; cat /proc/pressure/memory; of containers, memory.swap.current tells whose it is",
     )
 }
 
@@ -404,8 +477,9 @@ fn huge_pages(case: &Case) -> Option<Answer> {
     let get = |row: &str| case.reading().rows.get(&format!("node:{row}"));
     let size = get("Hugepagesize")?;
     let reserved = get("HugePages_Total")?.checked_mul(size)?;
-    let total = get("MemTotal")?;
-    if reserved < total / 20 || reserved > total || reserved == 0 {
+    let total = get("MemTotal");
+    let too_few = |total: u64| reserved < total / 20 || reserved > total;
+    if reserved == 0 || total.is_some_and(too_few) {
         return None;
     }
     let free = get("HugePages_Free")
@@ -426,14 +500,22 @@ fn huge_pages(case: &Case) -> Option<Answer> {
             bytes(kubelet - kernel)
         )
     });
+    let (of, programs) = match total {
+        Some(total) => (
+            format!(" of the machine's {}", bytes(total)),
+            format!(
+                "; programs hold {}",
+                share(Machine::of(case.reading()).anon, total)
+            ),
+        ),
+        None => (" of the machine's memory".into(), String::new()),
+    };
     Answer::new(
         "huge_pages_reserved",
         format!(
-            "{} of the machine's {} are reserved as huge pages, {} of them unused and lost to everybody else; programs hold {}{blind}.",
+            "{}{of} are reserved as huge pages, {} of them unused and lost to everybody else{programs}{blind}.",
             bytes(reserved),
-            bytes(total),
             bytes(free),
-            share(Machine::of(case.reading()).anon, total)
         ),
         "lower vm.nr_hugepages to what is used (sysctl vm.nr_hugepages=N), or let pods request hugepages-2Mi",
     )

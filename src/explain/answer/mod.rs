@@ -81,6 +81,14 @@ pub const CODES: &[(&str, &str)] = &[
         "platform_limit",
         "a platform (Cloud Run, Lambda, Heroku, YARN) ended the instance at its limit",
     ),
+    (
+        "runtime_limit",
+        "a runtime ended itself at its own maximum: no limit of the container or the kernel",
+    ),
+    (
+        "allocation_refused",
+        "the kernel refused an allocation: no kill, and no container's limit",
+    ),
     ("oom_container_limit", "killed by the container's own limit"),
     (
         "oom_pod_limit",

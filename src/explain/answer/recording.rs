@@ -24,6 +24,7 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let reading = Reading {
         version: Some(recording.header.host.cgroup),
         rows: table.rows(peak),
+        path: Some(facts.path.clone()),
         ..Reading::default()
     };
     let parts = Parts::of(&reading);

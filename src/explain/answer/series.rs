@@ -55,6 +55,9 @@ pub fn over_time(case: &Case) -> Option<Answer> {
         "rss" | "anon" | "VmRSS" | "RssAnon" => {
             "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
         }
+        "Go's live heap" => {
+            "go tool pprof -inuse_space on /debug/pprof/heap twice, with -base: who grew; GOMEMLIMIT below memory.max bounds the rest"
+        }
         "Used memory" => {
             "ps aux --sort -rss | head at both times: who grew; if nobody did, slabtop and /dev/shm"
         }

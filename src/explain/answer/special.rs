@@ -2,18 +2,50 @@
 
 use super::{Answer, Case, NEXT_FILES, named, share};
 use crate::explain::What;
-use crate::explain::kinds::{ByDaemon, Eviction, Process, Terminated};
+use crate::explain::kinds::{ByDaemon, Eviction, Failure, Process, Terminated};
 use crate::units::bytes;
 
 /// The kubelet's and a platform's messages.
 pub fn told(case: &Case) -> Option<Answer> {
     match &case.reading().what {
         What::Evicted(eviction) => evicted(eviction),
-        What::OverLimit(limit, used) => over_limit(case.reading().source, *limit, *used),
+        What::OverLimit(limit, used) => over_limit(case, *limit, *used),
         What::ByDaemon(killed) => by_daemon(killed),
         What::Terminated(ended) => terminated(ended),
+        What::Failure(failure) => failed(case, failure),
         _ => None,
     }
+}
+
+/// Memory that was not given, and how far the container beside it was from its limit.
+fn failed(case: &Case, failure: &Failure) -> Option<Answer> {
+    let known = failure.known;
+    let (head, rest) = known.says.split_once('{').unwrap_or((known.says, ""));
+    let (clause, tail) = rest.split_once('}').unwrap_or(("", rest));
+    let clause = failure
+        .size
+        .map_or(String::new(), |size| clause.replace('@', &bytes(size)));
+    let beside = case.others().iter().find_map(|reading| {
+        let (usage, limit) = (
+            reading.view().usage.or(reading.working_set)?,
+            reading.limit()?,
+        );
+        Some(format!(
+            "; {} was at {} of its limit of {}",
+            named(reading),
+            bytes(usage),
+            bytes(limit)
+        ))
+    });
+    Answer::new(
+        known.code,
+        format!(
+            "{head}{clause}{tail}: {}{}.",
+            known.why,
+            beside.unwrap_or_default()
+        ),
+        known.next,
+    )
 }
 
 /// What ends a pod, or keeps it away, without a container's use.
@@ -97,6 +129,9 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
     let next = match killed.by {
         "earlyoom" => {
             "ps aux --sort -rss | head: bound who grows (MemoryMax=); earlyoom's -m and -s set its thresholds, --avoid spares a program"
+        }
+        "Talos' OOM controller" => {
+            "talosctl read /proc/pressure/memory: it kills for pressure, at worst with memory free; an OOMConfig document sets its triggerExpression"
         }
         _ => {
             "oomctl shows who is watched; bound who holds the memory (MemoryHigh=), or for the victim ManagedOOMPreference=avoid, for its slice ManagedOOMMemoryPressureLimit="
@@ -197,7 +232,21 @@ fn evicted(eviction: &Eviction) -> Option<Answer> {
     )
 }
 
-fn over_limit(platform: &str, limit: u64, used: Option<u64>) -> Option<Answer> {
+fn over_limit(case: &Case, limit: u64, used: Option<u64>) -> Option<Answer> {
+    let platform = case.reading().source;
+    if case.reading().label == "Heroku R14" {
+        let used = used.unwrap_or(limit);
+        return Answer::new(
+            "platform_limit",
+            format!(
+                "The dyno is over its quota of {} at {}: {} of it in swap at least. Heroku lets it run on, slowly (R14), and ends it at twice the quota (R15).",
+                bytes(limit),
+                bytes(used),
+                bytes(used.saturating_sub(limit))
+            ),
+            "find what holds it: fewer workers (WEB_CONCURRENCY), a heap profile, jemalloc for Ruby; or a larger dyno",
+        );
+    }
     let used = used.map_or(String::new(), |used| format!(" at {}", bytes(used)));
     let (files, next) = match platform {
         "Cloud Run" => (

@@ -6,7 +6,25 @@ use crate::explain::{Reading, What, number};
 
 /// What the text tells, if anything.
 pub fn read(text: &str) -> Option<Reading> {
-    oomd(text).or_else(|| earlyoom(text))
+    oomd(text)
+        .or_else(|| earlyoom(text))
+        .or_else(|| talos(text))
+}
+
+/// `Sending SIGKILL to cgroup {"controller": "runtime.OOMController", "cgroup": "/sys/fs/cgroup/..."}`.
+fn talos(text: &str) -> Option<Reading> {
+    let line = text
+        .lines()
+        .find(|line| line.contains("OOMController") && line.contains("SIGKILL"))?;
+    let path =
+        between(line, "\"cgroup\": \"", "\"").or_else(|| between(line, "\"cgroup\":\"", "\""))?;
+    let killed = ByDaemon {
+        by: "Talos' OOM controller",
+        done: true,
+        victims: vec![path.to_string()],
+        ..ByDaemon::default()
+    };
+    Some(reading("Talos", format!("Talos, {path}"), killed))
 }
 
 fn reading(source: &'static str, label: String, killed: ByDaemon) -> Reading {
@@ -169,6 +187,24 @@ fn earlyoom(text: &str) -> Option<Reading> {
 
 /// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
 pub fn terminated(text: &str) -> Option<Reading> {
+    const BY_RUNTIME: [&str; 3] = [
+        "OutOfMemoryError: Container killed due to memory usage",
+        "container init was OOM-killed",
+        "died due to OOM",
+    ];
+    if BY_RUNTIME.iter().any(|mark| text.contains(mark)) {
+        let field = |key: &str| {
+            let rest = text.split_once(key)?.1.trim_start_matches([':', ' ', '"']);
+            rest.split('"').next()
+        };
+        // A task's memory is in MiB.
+        let limit = field("\"memory\"").and_then(|mib| number::parse(&format!("{mib}MiB")));
+        return Some(ended(Terminated {
+            name: field("\"name\"").unwrap_or("The container").to_string(),
+            limit,
+            restarts: None,
+        }));
+    }
     let inspected = text.contains("\"OOMKilled\": true") || text.contains("\"OOMKilled\":true");
     let described = text.lines().any(|line| {
         let line = line.trim().trim_end_matches(',');
@@ -201,17 +237,20 @@ pub fn terminated(text: &str) -> Option<Reading> {
             .parse()
             .ok()
     };
-    let ended = Terminated {
+    Some(ended(Terminated {
         name: name.unwrap_or_else(|| "a container".into()),
         limit,
         restarts: count("Restart Count:").or_else(|| count("restartCount:")),
-    };
-    Some(Reading {
+    }))
+}
+
+fn ended(status: Terminated) -> Reading {
+    Reading {
         source: "a pod's status",
-        label: format!("{}, OOMKilled", ended.name),
-        what: What::Terminated(ended),
+        label: format!("{}, OOMKilled", status.name),
+        what: What::Terminated(status),
         ..Reading::default()
-    })
+    }
 }
 
 /// The container whose block a state stands in: in a description the last line above that is a name

@@ -66,8 +66,42 @@ pub fn read(lines: &[String]) -> Vec<Reading> {
     // Bold marks of an issue's text.
     let lines: Vec<String> = lines.iter().map(|line| line.replace("**", "")).collect();
     (0..lines.len())
-        .filter_map(|at| table(&lines, at))
+        .filter_map(|at| table(&lines, at).or_else(|| in_one_line(&lines, at)))
         .collect()
+}
+
+/// `free -L`: `SwapUse 126936 CachUse 9812284 MemUse 6340120 MemFree 16124932`.
+fn in_one_line(lines: &[String], at: usize) -> Option<Reading> {
+    let words: Vec<&str> = lines[at].split_whitespace().collect();
+    if !words.contains(&"MemUse") || !words.contains(&"CachUse") {
+        return None;
+    }
+    let value = |key: &str| {
+        let place = words.iter().position(|word| *word == key)?;
+        bytes(words.get(place + 1)?, unit_of(lines, at, None).max(1 << 10))
+    };
+    let (used, cache, free) = (value("MemUse")?, value("CachUse")?, value("MemFree")?);
+    let mut reading = Reading {
+        source: "free",
+        scope: Scope::Node,
+        label: "the machine".into(),
+        notes: vec![
+            "Its numbers were taken as KiB where they have no unit; the total is their sum.".into(),
+        ],
+        ..Reading::default()
+    };
+    for (row, bytes) in [
+        ("node:Used", used),
+        ("node:BuffCache", cache),
+        ("node:MemFree", free),
+        (
+            "node:MemTotal",
+            used.saturating_add(cache).saturating_add(free),
+        ),
+    ] {
+        reading.rows.set(row, bytes);
+    }
+    Some(reading)
 }
 
 /// The names of the columns of a table that begins with this line, by the line itself in English,

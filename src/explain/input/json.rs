@@ -23,6 +23,7 @@ pub fn read(text: &str) -> Vec<Reading> {
     let joined = clean::lines(text).join("\n");
     let mut found = Vec::new();
     let mut rest = joined.as_str();
+    let mut mended = false;
     while let Some(at) = rest.find(['{', '[']) {
         rest = &rest[at..];
         let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
@@ -31,6 +32,19 @@ pub fn read(text: &str) -> Vec<Reading> {
                 let used = stream.byte_offset().max(1);
                 walk(&value, &Names::default(), 0, &mut found);
                 rest = &rest[used..];
+            }
+            Some(Err(error)) if error.is_eof() && !std::mem::replace(&mut mended, true) => {
+                let before = found.len();
+                if let Some(value) = closed(rest) {
+                    walk(&value, &Names::default(), 0, &mut found);
+                }
+                for reading in &mut found[before..] {
+                    reading.notes.push(CUT.into());
+                }
+                // Nothing of it: as a map, from the same brace.
+                if found.len() > before {
+                    rest = "";
+                }
             }
             _ => {
                 let (end, cut) = cut_map(rest);
@@ -43,6 +57,34 @@ pub fn read(text: &str) -> Vec<Reading> {
         reading.recognise();
     }
     found
+}
+
+const CUT: &str = "The map is not whole JSON: rows after the cut are missing.";
+
+/// A document that ends before its end: up to its last whole member, with the brackets that are open.
+fn closed(text: &str) -> Option<Value> {
+    let (mut open, mut whole) = (Vec::new(), None);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            b'}' | b']' => {
+                open.pop();
+                whole = Some((at + 1, open.clone()));
+            }
+            b',' => whole = Some((at, open.clone())),
+            _ => {}
+        }
+    }
+    let (end, open) = whole?;
+    let mut text = text[..end].to_string();
+    text.extend(open.iter().rev().map(|byte| char::from(*byte)));
+    serde_json::from_str(&text).ok()
 }
 
 /// A map that is no valid JSON (cut, single quotes, `Key: value`): its pairs up to the closing
@@ -60,7 +102,7 @@ fn cut_map(text: &str) -> (usize, Option<Reading>) {
     }
     let mut reading = Reading {
         source: "a map of memory.stat",
-        notes: vec!["The map is not whole JSON: rows after the cut are missing.".into()],
+        notes: vec![CUT.into()],
         ..Reading::default()
     };
     for (key, value) in rows {

@@ -32,7 +32,10 @@ fn kib(word: &str) -> Option<u64> {
 fn processes(lines: &[String]) -> Option<Reading> {
     let at = lines.iter().position(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        words.contains(&"PID") && ["RES", "RSS"].iter().any(|name| words.contains(name))
+        let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
+        // `ps -o rss,cmd` has no pid.
+        named(&["RES", "RSS"])
+            && (named(&["PID"]) || named(&["CMD", "COMMAND"]) && words.len() <= 4)
     })?;
     let head: Vec<&str> = lines[at].split_whitespace().collect();
     // smem's sizes stand last, top's and ps's command does.
@@ -40,7 +43,7 @@ fn processes(lines: &[String]) -> Option<Reading> {
         .last()
         .is_some_and(|last| matches!(*last, "RSS" | "PSS" | "Swap"));
     let column = |names: &[&str]| head.iter().position(|word| names.contains(word));
-    let pid = column(&["PID"])?;
+    let pid = column(&["PID"]);
     let command = column(&["COMMAND", "Command", "CMD"]).unwrap_or(head.len() - 1);
     let cell = |words: &[&str], column: Option<usize>| {
         let column = column?;
@@ -54,8 +57,8 @@ fn processes(lines: &[String]) -> Option<Reading> {
     let mut found = Vec::new();
     for line in &lines[at + 1..] {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let is_row =
-            words.len() >= head.len() && words.get(pid).is_some_and(|w| w.parse::<u32>().is_ok());
+        let is_row = words.len() >= head.len()
+            && pid.is_none_or(|pid| words.get(pid).is_some_and(|w| w.parse::<u32>().is_ok()));
         let Some(rss) = cell(&words, column(&["RES", "RSS"])).filter(|_| is_row) else {
             continue;
         };
@@ -77,16 +80,29 @@ fn mapped(lines: &[String]) -> Option<Reading> {
     lines
         .iter()
         .find(|line| line.starts_with("Address") && line.contains("RSS"))?;
-    let total = lines.iter().find(|line| line.starts_with("total"))?;
-    let sizes: Vec<u64> = total.split_whitespace().filter_map(kib).collect();
+    // The last line may be cut off: then the mappings that are there are the least.
+    let total = lines.iter().find(|line| line.starts_with("total"));
+    let sizes: Option<Vec<u64>> =
+        total.map(|line| line.split_whitespace().filter_map(kib).collect());
+    let mapping = |line: &String| {
+        let mut words = line.split_whitespace();
+        let address = words.next()?;
+        (address.len() >= 8 && address.bytes().all(|b| b.is_ascii_hexdigit()))
+            .then(|| kib(words.nth(1)?))?
+    };
+    let rss = match sizes {
+        Some(sizes) => sizes.get(1).copied(),
+        None => lines.iter().filter_map(mapping).reduce(u64::saturating_add),
+    };
     let name = lines.iter().find_map(|line| {
         let (pid, command) = line.split_once(':')?;
-        pid.trim().parse::<u32>().ok()?;
+        let pid = pid.trim();
+        (pid.parse::<u32>().is_ok() || pid == "PROCESS").then_some(())?;
         command.split_whitespace().next().map(str::to_string)
     });
     let process = Process {
         name: name.unwrap_or_default(),
-        rss: *sizes.get(1)?,
+        rss: rss?,
         ..Process::default()
     };
     Some(reading("pmap", "a process", What::Processes(vec![process])))

@@ -99,14 +99,18 @@ pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
 /// `Node 0 Normal free:65140kB min:65180kB ... managed:63287848kB`: their sums where the report's
 /// own totals are missing.
 fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
-    let starts: Vec<usize> = (0..words.len().saturating_sub(3))
-        .filter(|at| words[*at] == "Node" && words[at + 3].starts_with("free:"))
+    // `Node 0 DMA free:...`, and without NUMA only `DMA free:...`.
+    let starts: Vec<usize> = (0..words.len().saturating_sub(2))
+        .filter(|at| {
+            words[at + 1].starts_with("free:")
+                && (words[at + 2].starts_with("min:") || words[at + 2].starts_with("boost:"))
+        })
         .collect();
     let totals = reading.rows.clone();
     let mut zones = Vec::new();
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(words.len());
-        let body: Vec<&String> = words[start + 3..end]
+        let body: Vec<&String> = words[start + 1..end]
             .iter()
             .take_while(|w| w.contains(':'))
             .collect();
@@ -131,8 +135,12 @@ fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
             }
         }
         zones.push(Zone {
-            name: words[*start..start + 3].join(" "),
+            name: match start.checked_sub(2).filter(|node| words[*node] == "Node") {
+                Some(node) => words[node..=*start].join(" "),
+                None => words[*start].clone(),
+            },
             free: size("free").unwrap_or(0),
+            cma: size("free_cma").unwrap_or(0),
             min: size("min").unwrap_or(0),
             managed: size("managed").or_else(|| size("present")).unwrap_or(0),
             reclaimable: 0,
@@ -154,6 +162,87 @@ fn buddies(words: &[String]) -> Option<u64> {
         .filter(|w| w[0].ends_with(')') && w[1] == "=");
     let flagged = flagged.filter_map(|w| number::parse(&w[2]));
     blocks.chain(flagged).reduce(u64::saturating_add)
+}
+
+/// The command `vmstat`: a line each second, the first of them since boot; with `-s` a count a line.
+pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
+    let mut reading = Reading {
+        source: "vmstat",
+        scope: Scope::Node,
+        label: "the machine, by vmstat".into(),
+        notes: vec!["Its numbers were taken as KiB; it says nothing of cgroups.".into()],
+        ..Reading::default()
+    };
+    const SUMS: [(&str, &str); 7] = [
+        ("K total memory", "node:MemTotal"),
+        ("K used memory", "node:Used"),
+        ("K free memory", "node:MemFree"),
+        ("K buffer memory", "node:Buffers"),
+        ("K swap cache", "node:Cached"),
+        ("K total swap", "node:SwapTotal"),
+        ("K free swap", "node:SwapFree"),
+    ];
+    for line in lines {
+        let row = SUMS.iter().find(|(name, _)| line.ends_with(name));
+        let count = line
+            .split(' ')
+            .next()
+            .and_then(|word| word.parse::<u64>().ok());
+        if let Some((row, bytes)) = row.zip(count.and_then(|kib| kib.checked_mul(1024))) {
+            reading.rows.set(row.1, bytes);
+        }
+    }
+    if reading.rows.get("node:MemTotal").is_some() {
+        return Some(reading);
+    }
+    let at = lines.iter().position(|line| {
+        ["swpd", "free", "si", "so"]
+            .iter()
+            .all(|name| line.split_whitespace().any(|word| word == *name))
+    })?;
+    let head: Vec<&str> = lines[at].split_whitespace().collect();
+    let column = |name: &str| head.iter().position(|word| *word == name);
+    let rows: Vec<Vec<u64>> = lines[at + 1..]
+        .iter()
+        .filter_map(|line| {
+            line.split_whitespace()
+                .map(|word| word.parse().ok())
+                .collect()
+        })
+        .filter(|row: &Vec<u64>| row.len() == head.len())
+        .collect();
+    let last = rows.last()?;
+    for (name, row) in [
+        ("free", "node:MemFree"),
+        ("buff", "node:Buffers"),
+        ("cache", "node:Cached"),
+        ("inact", "node:Inactive"),
+        ("active", "node:Active"),
+        ("swpd", "node:SwapUsed"),
+    ] {
+        let kib = column(name).and_then(|at| last.get(at));
+        if let Some(bytes) = kib.and_then(|kib| kib.checked_mul(1024)) {
+            reading.rows.set(row, bytes);
+        }
+    }
+    // The first line is of all the time since boot.
+    let now = if rows.len() > 1 {
+        &rows[1..]
+    } else {
+        &rows[..]
+    };
+    for name in ["si", "so"] {
+        let at = column(name)?;
+        let sum: f64 = now
+            .iter()
+            .filter_map(|row| row.get(at))
+            .map(|kib| *kib as f64)
+            .sum();
+        reading
+            .pressure
+            .push((format!("swap.{name}"), sum * 1024.0 / now.len() as f64));
+    }
+    Some(reading)
 }
 
 /// /proc/vmstat's `nr_` lines.

@@ -26,7 +26,7 @@ impl Sample {
 }
 
 /// The metrics that are rows, by the row's name.
-const ROWS: [(&str, &str); 20] = [
+const ROWS: [(&str, &str); 26] = [
     ("container_memory_usage_bytes", "usage"),
     ("container_memory_working_set_bytes", "working_set"),
     ("container_memory_rss", "rss"),
@@ -50,11 +50,36 @@ const ROWS: [(&str, &str); 20] = [
     ("container_spec_memory_limit_bytes", "limit"),
     ("container_oom_events_total", "memory.events:oom_kill"),
     ("machine_memory_bytes", "node:MemTotal"),
+    ("nomad_client_allocs_memory_usage", "usage"),
+    ("nomad_client_allocs_memory_rss", "rss"),
+    ("nomad_client_allocs_memory_cache", "cache"),
+    ("nomad_client_allocs_memory_swap", "swap"),
+    ("nomad_client_allocs_memory_max_usage", "max_usage"),
+    ("nomad_client_allocs_memory_allocated", "limit"),
 ];
 
 /// Whether a text looks like such a page.
 pub fn is_page(text: &str) -> bool {
-    text.contains("container_memory_") || text.contains("container_spec_memory_")
+    const MARKS: [&str; 4] = [
+        "container_memory_",
+        "container_spec_memory_",
+        "nomad_client_allocs_memory_",
+        "nomad.client.allocs.memory.",
+    ];
+    MARKS.iter().any(|mark| text.contains(mark))
+}
+
+/// Nomad's statsd names as labels: `nomad.client.allocs.memory.rss.JOB.GROUP.ALLOC.TASK.HOST: 876544.000`.
+fn of_statsd(line: &str) -> Option<String> {
+    let line = line.trim_start_matches(['\'', '"']);
+    let (name, value) = line
+        .strip_prefix("nomad.client.allocs.memory.")?
+        .rsplit_once(':')?;
+    let parts: Vec<&str> = name.trim_end_matches(['\'', '"']).split('.').collect();
+    let (row, task) = (parts.first()?, parts.get(parts.len().checked_sub(2)?)?);
+    Some(format!(
+        "nomad_client_allocs_memory_{row}{{task=\"{task}\"}} {value}"
+    ))
 }
 
 /// All cgroups of the page, in the order of their paths.
@@ -63,7 +88,7 @@ pub fn read(text: &str) -> Vec<Reading> {
     let mut groups: BTreeMap<[String; 3], (Reading, BTreeMap<&str, i64>)> = BTreeMap::new();
     let mut capacity = None;
     for line in clean::lines(text) {
-        let Some(sample) = sample(&line) else {
+        let Some(sample) = sample(&of_statsd(&line).unwrap_or(line)) else {
             continue;
         };
         let Some((_, row)) = ROWS.iter().find(|(metric, _)| *metric == sample.name) else {
@@ -114,15 +139,19 @@ fn identity(sample: &Sample) -> [String; 3] {
     [
         text(&["id"]),
         text(&["pod", "pod_name"]),
-        text(&["container", "container_name", "name"]),
+        text(&["container", "container_name", "name", "task"]),
     ]
 }
 
 fn named(sample: &Sample) -> Reading {
     let text = |names: &[&str]| sample.label(names).map(str::to_string);
     let mut reading = Reading {
-        source: "metrics page",
-        container: text(&["container", "container_name"]).or_else(|| text(&["name"])),
+        source: if sample.name.starts_with("nomad") {
+            "nomad"
+        } else {
+            "metrics page"
+        },
+        container: text(&["container", "container_name"]).or_else(|| text(&["name", "task"])),
         pod: text(&["pod", "pod_name"]),
         path: text(&["id"]),
         ..Reading::default()

@@ -3,6 +3,7 @@
 mod columns;
 mod daemons;
 mod directory;
+mod failures;
 mod free;
 pub mod given;
 mod json;
@@ -19,6 +20,7 @@ mod tables;
 mod text;
 mod told;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -144,6 +146,7 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         if first == 0 {
             readings.extend(numa::read(text));
             readings.extend(machine::vmstat(text));
+            readings.extend(machine::vmstat_command(&clean::lines(text)));
             readings.extend(series::read(text));
         }
     }
@@ -153,6 +156,9 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
     }
     if readings.is_empty() {
         readings.extend(daemons::terminated(text));
+    }
+    if readings.iter().all(|reading| reading.what == What::Memory) {
+        readings.extend(failures::read(text));
     }
     // The head of top is in front of each of its lists; free's numbers are the same.
     readings
@@ -336,6 +342,19 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
         "metrics page" | "kubelet summary" | "container stats" | "metrics API"
     ) || printed::TOOLS.contains(&all[left[0]].source);
     if !named {
+        // Several cgroups side by side: the one nearest to its limit.
+        let paths: HashSet<&str> = left
+            .iter()
+            .filter_map(|i| all[*i].path.as_deref())
+            .collect();
+        if left.len() > 1 && paths.len() == left.len() && all[left[0]].what == What::Memory {
+            let near = |index: &usize| {
+                let limit = all[*index].limit().unwrap_or(u64::MAX).max(1);
+                u128::from(size(index)) * 1_000_000 / u128::from(limit)
+            };
+            let nearest = left.iter().max_by_key(|i| (near(i), size(i)));
+            return nearest.copied().unwrap_or(left[0]);
+        }
         // Pastes and reports in a row: the last one that is not a mere scrap.
         let rows = |index: &usize| all[*index].rows.iter().count();
         let most = left.iter().map(rows).max().unwrap_or(0);

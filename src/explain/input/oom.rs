@@ -79,6 +79,7 @@ fn starts(words: &[String]) -> Vec<usize> {
     let mut seen: Vec<&str> = Vec::new();
     let mut root: Option<&str> = None;
     let mut killed: Option<&str> = None;
+    let mut intended: Option<&str> = None;
     let mut group = false;
     for at in 0..words.len() {
         let word = words[at].as_str();
@@ -112,13 +113,13 @@ fn starts(words: &[String]) -> Vec<usize> {
             }
             (word, _) if word.starts_with("oom-kill:") => ("constraint", 0),
             (word, "process") if word.ends_with("Killed") => ("killed", kill_words(words, at)),
-            (word, "process") if word.ends_with("Kill") && killed.is_some() => {
-                ("killed", kill_words(words, at))
-            }
+            (word, "process") if word.ends_with("Kill") => ("intent", kill_words(words, at)),
             _ => continue,
         };
         let again = match mark {
             "killed" => killed.is_some_and(|pid| pid != after && !group),
+            // What old kernels mean to do, and do in the next line, perhaps to a child.
+            "intent" => killed.is_some() || intended.is_some_and(|pid| pid != after),
             "invoked" => !seen.is_empty() || killed.is_some(),
             "stats" => true,
             mark => seen.contains(&mark) || killed.is_some(),
@@ -127,10 +128,11 @@ fn starts(words: &[String]) -> Vec<usize> {
             let previous = starts.last().copied().unwrap_or(0);
             starts.push(at.saturating_sub(back).max(previous));
             seen.clear();
-            (root, killed, group) = (None, None, false);
+            (root, killed, intended, group) = (None, None, None, false);
         }
         match mark {
             "killed" => killed = Some(after),
+            "intent" => intended = Some(after),
             "stats" => root = Some(after.trim_end_matches(':')),
             _ => {}
         }
@@ -344,7 +346,8 @@ fn report(words: &[String]) -> Reading {
     }
     stats(words, &mut reading);
     reading.path = path(words);
-    let constraint = of_choice(words, "constraint=");
+    let constraint =
+        of_choice(words, "constraint=").or_else(|| by_trace(words).map(str::to_string));
     let memcg = reading.path.is_some()
         || words_after(words, &["Memory", "cgroup"]).is_some()
         || constraint.as_deref() == Some("CONSTRAINT_MEMCG")
@@ -360,6 +363,15 @@ fn report(words: &[String]) -> Reading {
             let mask = word.split_once("gfp_mask=")?.1;
             Some(mask.trim_end_matches(',').to_string())
         }),
+        order: words
+            .iter()
+            .find_map(|word| {
+                word.strip_prefix("order=")?
+                    .trim_end_matches(',')
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or(0),
         limit_of: reading.path.clone(),
         task_in: of_choice(words, "task_memcg=").or_else(|| after(&["Task", "in"]).cloned()),
         group: group(words, reading.killed.as_ref()),
@@ -408,6 +420,25 @@ fn group(words: &[String], last: Option<&Killed>) -> Vec<Killed> {
         .filter_map(|at| killed_at(words, &at));
     all.filter(|one| last.is_none_or(|last| last.pid != one.pid))
         .collect()
+}
+
+/// Whether a cgroup's limit or the page allocator called the OOM killer, by the trace and the first line,
+/// where the kernel's own word for it was cut off.
+fn by_trace(words: &[String]) -> Option<&'static str> {
+    let any = |marks: &[&str]| {
+        words
+            .iter()
+            .any(|word| marks.iter().any(|mark| word.starts_with(mark)))
+    };
+    if any(&["mem_cgroup_out_of_memory", "mem_cgroup_oom", "try_charge"]) {
+        return Some("CONSTRAINT_MEMCG");
+    }
+    // Only the allocator names nodes, and only it calls from its slow path.
+    let nodes = words.iter().any(|word| {
+        word.strip_prefix("nodemask=")
+            .is_some_and(|mask| mask.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    (nodes || any(&["__alloc_pages", "__alloc_frozen_pages"])).then_some("CONSTRAINT_NONE")
 }
 
 /// A field of the kernel's choice: `oom-kill:constraint=...,task=java,pid=12,uid=0`.

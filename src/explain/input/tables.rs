@@ -205,8 +205,8 @@ fn usage_of_limit(table: Table, name: &str, used: &str, limit: Option<&String>) 
     let (source, formula) = match table {
         Table::Podman => (
             "podman stats",
-            "usage up to podman 4.6, and usage - inactive_file (cadvisor_working_set) after it on cgroup v2: \
-             for neither, since it does not say which",
+            "usage up to podman 3, only anon on cgroup v2 from 4.0 to 5.5, and usage - inactive_file \
+             (cadvisor_working_set) after it: for none of them, since it does not say which",
         ),
         Table::OldDocker => (
             "docker stats",
@@ -293,6 +293,7 @@ fn cgtop(words: &[String]) -> Option<Reading> {
     let bytes = size(used)?;
     let mut reading = shown("systemd-cgtop", &words[0], used, "usage (memory.current)");
     reading.rows.set("usage", bytes);
+    reading.path = Some(format!("/{}", words[0].trim_start_matches('/')));
     Some(reading)
 }
 
@@ -380,7 +381,7 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
             reading.rows.set(row, bytes);
         }
     }
-    reading.rows.get("usage").is_some().then_some(reading)
+    (!reading.rows.is_empty()).then_some(reading)
 }
 
 /// A number with a unit, in bytes; a bare `0B` too.

@@ -1,12 +1,16 @@
 //! Messages: the kubelet's evictions, a platform's limit, a runtime's own account.
 
-use crate::explain::kinds::{Eviction, Killed, Oom, Runtime};
+use crate::explain::kinds::{Eviction, Killed, Oom, Runtime, Series};
 use crate::explain::{Reading, Scope, What, number};
 
 /// All messages in the text.
 pub fn read(text: &str) -> Vec<Reading> {
     // JSON keeps a message's line breaks as `\n` and its quotes as `\"`.
-    let text = text.replace("\\n", "\n").replace("\\\"", "\"");
+    let mut text = text.replace("\\n", "\n").replace("\\\"", "\"");
+    // YAML folds a long message over lines.
+    if text.contains(" was using") {
+        text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     let found = [eviction(&text), platform(&text), system_oom(&text)];
     found.into_iter().flatten().collect()
 }
@@ -21,19 +25,19 @@ fn reading(source: &'static str, label: String, what: What) -> Reading {
 }
 
 /// The number behind a word, whatever signs stand between.
-fn after(text: &str, word: &str) -> Option<u64> {
+pub fn after(text: &str, word: &str) -> Option<u64> {
     let at = text.find(word)? + word.len();
     size(&text[at..])
 }
 
 /// The size at the beginning of a text, unit glued or apart.
-fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     let text = text.trim_start_matches([' ', ':', '=', '"', '\'', '\t', '[', '(']);
     let mut words = text.split_whitespace();
     let first = words
         .next()?
         .trim_end_matches(['.', ',', ';', ')', '"', '\'', '}', ']']);
-    let first = first.split(['"', ',', ')']).next()?;
+    let first = first.split(['"', ',', ')', '(']).next()?;
     let unit = words.next().and_then(number::unit);
     match unit.filter(|_| first.bytes().all(|b| b.is_ascii_digit() || b == b'.')) {
         Some(unit) => number::scale(first, unit),
@@ -159,7 +163,12 @@ fn platform(text: &str) -> Option<Reading> {
     } else {
         return None;
     };
-    Some(reading(source, source.into(), What::OverLimit(limit, used)))
+    // R15 ends a dyno, R14 lets it swap.
+    let label = match source {
+        "Heroku" if !text.contains("R15") => "Heroku R14",
+        source => source,
+    };
+    Some(reading(source, label.into(), What::OverLimit(limit, used)))
 }
 
 /// The kubelet's `System OOM encountered, victim process: java, pid: 12345`.
@@ -210,7 +219,12 @@ pub fn runtime(text: &str) -> Option<Reading> {
         live,
         rss,
     };
-    let runtime = if let Some(total) = tracked(text) {
+    if let Some(traced) = traced(text) {
+        return Some(traced);
+    }
+    let runtime = if let Some((name, total, live)) = of_jvm(text) {
+        of(name, total, live)
+    } else if let Some(total) = tracked(text) {
         let heap = text
             .split_once("Java Heap")
             .and_then(|(_, rest)| after(rest, "committed="));
@@ -241,6 +255,71 @@ pub fn runtime(text: &str) -> Option<Reading> {
         runtime.name.into(),
         What::Runtime(runtime),
     ))
+}
+
+/// `gc 9 @3.059s 0%: ... ms cpu, 719->721->633 MB, 738 MB goal, 40 P`, as GODEBUG=gctrace=1 prints it: the
+/// heap when a collection began, when it ended, and what was live after it.
+fn traced(text: &str) -> Option<Reading> {
+    let points: Vec<(f64, u64, u64)> = text
+        .lines()
+        .filter_map(|line| {
+            let line = &line[line.find("gc ")?..];
+            let sizes = line.split_once(" ms cpu, ")?.1.split_once(" MB, ")?.0;
+            let mut sizes = sizes.split("->").skip(1);
+            let mib = |size: &str| size.parse::<u64>().ok()?.checked_mul(1 << 20);
+            let (end, live) = (mib(sizes.next()?)?, mib(sizes.next()?)?);
+            let at = line.split_once('@')?.1.split_once('s')?.0;
+            Some((at.parse().ok()?, end, live))
+        })
+        .collect();
+    let (_, end, live) = *points.last()?;
+    let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
+    let what = if points.len() > 1 && rising {
+        What::Series(Series {
+            row: "Go's live heap".into(),
+            points: points.into_iter().map(|(at, _, live)| (at, live)).collect(),
+            untimed: false,
+        })
+    } else {
+        What::Runtime(Runtime {
+            name: "Go",
+            total: end,
+            live: Some(live),
+            rss: None,
+        })
+    };
+    Some(reading("runtime's account", "Go's live heap".into(), what))
+}
+
+/// OpenJ9's javacore, and what MemoryMXBean prints: name, bytes taken, bytes of heap in use.
+fn of_jvm(text: &str) -> Option<(&'static str, u64, Option<u64>)> {
+    let count = |mark: &str| {
+        let word = text.split_once(mark)?.1.split_whitespace().next()?;
+        word.replace(',', "").parse::<u64>().ok()
+    };
+    if text.contains("MEMUSER") {
+        return Some((
+            "the JVM (OpenJ9)",
+            count("JRE: ")?,
+            count("Memory Manager (GC): "),
+        ));
+    }
+    let sizes = |key: &str| {
+        let found = text
+            .match_indices(key)
+            .map(|(at, _)| after(&text[at..], key));
+        found
+            .collect::<Option<Vec<u64>>>()
+            .filter(|all| !all.is_empty())
+    };
+    if !text.contains("init = ") {
+        return None;
+    }
+    let (used, committed) = (sizes("used = ")?, sizes("committed = ")?);
+    let total = committed
+        .iter()
+        .fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
+    Some(("the JVM (MemoryMXBean)", total, used.first().copied()))
 }
 
 /// The total of `jcmd VM.native_memory`, also where its heading is cut off.
