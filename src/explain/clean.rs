@@ -152,9 +152,9 @@ pub fn without_row_prefix(line: &str) -> &str {
     let begins = |rest: &str| {
         let key = rest.split([' ', ':', '=']).next().unwrap_or("");
         let value = rest[key.len()..].trim_start_matches([' ', ':', '=']);
-        let known =
-            names::is_stat(key) || names::number_file(key).is_some() || names::is_meminfo(key);
-        known && (value.starts_with(|c: char| c.is_ascii_digit()) || value.starts_with("max"))
+        let valued = value.starts_with(|c: char| c.is_ascii_digit()) || value.starts_with("max");
+        valued
+            && (names::is_stat(key) || names::number_file(key).is_some() || names::is_meminfo(key))
     };
     let mut rest = inside_json(line).unwrap_or(line);
     let mut plain = false;

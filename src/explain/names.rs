@@ -1,9 +1,15 @@
 //! The names that mean something in a paste: kernel files, their rows, and common spellings.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use crate::rows::{self, ROWS, Row, Unit};
 
 /// A kernel file of that name that holds one number: the rows that are such a file.
 pub fn number_file(name: &str) -> Option<&'static str> {
+    if !name.starts_with("memory.") {
+        return None;
+    }
     number_files().find(|file| *file == name)
 }
 
@@ -83,10 +89,23 @@ const MEMINFO: [&str; 36] = [
 /// Lines of smaps_rollup that memory.stat cannot give.
 pub const SMAPS: [&str; 4] = ["Rss", "Pss", "Anonymous", "LazyFree"];
 
+/// Every name that a row has, and the beginnings of those that end in a star: a log asks for each of its
+/// words.
+static NAMED: LazyLock<(HashSet<&'static str>, Vec<&'static str>)> = LazyLock::new(|| {
+    let names = || ROWS.iter().flat_map(|row| row.v1.iter().chain(row.v2));
+    let starred = names().filter_map(|name| name.strip_suffix('*'));
+    (names().copied().collect(), starred.collect())
+});
+
 /// The row of memory.stat behind a key (with or without `total_`), known to memtide.
 pub fn is_stat(key: &str) -> bool {
     let base = key.strip_prefix("total_").unwrap_or(key);
-    let row = || rows::is_stat(key) && Row::of(key).is_some();
+    let (names, starred) = &*NAMED;
+    let named = || {
+        let starts = |start: &&str| base.starts_with(start);
+        names.contains(key) || names.contains(base) || starred.iter().any(starts)
+    };
+    let row = || named() && rows::is_stat(key) && Row::of(key).is_some();
     ALIASES.contains(&base) || base == "failcnt" || row()
 }
 
@@ -123,7 +142,7 @@ pub fn is_limit(row: &str) -> bool {
 
 /// Whether a line of /proc/meminfo is called so.
 pub fn is_meminfo(key: &str) -> bool {
-    MEMINFO.contains(&key)
+    key.starts_with(|c: char| c.is_ascii_uppercase()) && MEMINFO.contains(&key)
 }
 
 /// A key that carries its unit (`MemFree_kb`): the name without it and its bytes.
@@ -137,8 +156,10 @@ pub fn with_unit(key: &str) -> Option<(&str, f64)> {
 pub fn file_in(word: &str) -> Option<&'static str> {
     let base = word.rsplit('/').next().unwrap_or(word);
     let lines = LINE_FILES[..6].iter().copied();
+    let named = base.contains("memory.");
     let dotted = number_files()
         .chain(lines)
+        .filter(|_| named)
         .filter(|file| base.contains(file) && !continues(base, file))
         .max_by_key(|file| file.len());
     dotted.or_else(|| {

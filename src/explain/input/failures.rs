@@ -201,6 +201,9 @@ const MESSAGES: &[Message] = &[
     ),
 ];
 
+/// So much of a long log is searched, bytes.
+const TAIL: usize = 64 << 10;
+
 fn none(_: &str) -> Option<u64> {
     None
 }
@@ -214,6 +217,12 @@ fn v8(text: &str) -> Option<u64> {
 
 /// The message in a text, if it is one of these.
 pub fn read(text: &str) -> Option<Reading> {
+    // An error stands at a log's end, or is what was pasted.
+    let tail = text.len().saturating_sub(TAIL);
+    let tail = (tail..=text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    let text = &text[tail..];
     let fits = |message: &&Message| {
         let mut groups = message.words.iter();
         groups.any(|words| words.iter().all(|word| text.contains(word)))

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{READINGS_MAX, json_tools};
-use crate::explain::{Reading, clean, names, number, pairs};
+use crate::explain::{Reading, names, number, pairs};
 
 /// Names picked up on the way down.
 #[derive(Clone, Default)]
@@ -19,8 +19,8 @@ struct Names {
 }
 
 /// All readings of all documents in the text. Empty if there is no JSON with memory numbers.
-pub fn read(text: &str) -> Vec<Reading> {
-    let joined = clean::lines(text).join("\n");
+pub fn read(lines: &[String]) -> Vec<Reading> {
+    let joined = lines.join("\n");
     let mut found = Vec::new();
     let mut rest = joined.as_str();
     let mut mended = false;
@@ -302,6 +302,10 @@ fn stat_map(map: &Map<String, Value>) -> Option<Reading> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn read(text: &str) -> Vec<Reading> {
+        super::read(&crate::explain::clean::lines(text))
+    }
 
     #[test]
     fn a_map_in_a_log_line_even_cut() {

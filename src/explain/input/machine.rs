@@ -2,7 +2,7 @@
 //! /proc/vmstat. Pages are 4 KiB but on some ARM and POWER machines; the reading says so.
 
 use crate::explain::kinds::Zone;
-use crate::explain::{Reading, Scope, clean, number};
+use crate::explain::{Reading, Scope, number};
 
 const PAGE: u64 = 4096;
 
@@ -246,9 +246,9 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
 }
 
 /// /proc/vmstat's `nr_` lines.
-pub fn vmstat(text: &str) -> Option<Reading> {
+pub fn vmstat(lines: &[String]) -> Option<Reading> {
     let mut reading = Reading::default();
-    for line in clean::lines(text) {
+    for line in lines {
         let mut words = line.split_whitespace();
         let (Some(key), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>))
         else {

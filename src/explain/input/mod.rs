@@ -129,25 +129,26 @@ pub fn read_bytes(
 /// Tells the kinds apart by what only they have. What other tools printed in the same text comes
 /// behind, to be compared.
 fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
-    let mut readings = of_kernel_or_api(text, file);
+    let lines = &clean::lines(text)[..];
+    let mut readings = of_kernel_or_api(text, lines, file);
     if file.is_some() {
         return readings;
     }
     let first = readings.len();
     if readings.iter().all(|reading| reading.oom().is_none()) {
         let known: Vec<&str> = readings.iter().map(|reading| reading.source).collect();
-        let beside = tables::read(text).into_iter();
+        let beside = tables::read(text, lines).into_iter();
         readings.extend(beside.filter(|reading| !known.contains(&reading.source)));
-        readings.extend(lists::read(&clean::lines(text)));
+        readings.extend(lists::read(lines));
         // A metrics page has cAdvisor's own account among the containers' numbers.
         if known_page(&readings).is_none() {
             readings.extend(told::runtime(text));
         }
         if first == 0 {
-            readings.extend(numa::read(text));
-            readings.extend(machine::vmstat(text));
-            readings.extend(machine::vmstat_command(&clean::lines(text)));
-            readings.extend(series::read(text));
+            readings.extend(numa::read(lines));
+            readings.extend(machine::vmstat(lines));
+            readings.extend(machine::vmstat_command(lines));
+            readings.extend(series::read(lines));
         }
     }
     // A list of processes alone says nothing of page cache: only beside another tool it does.
@@ -171,7 +172,7 @@ fn known_page(readings: &[Reading]) -> Option<&Reading> {
         .find(|reading| reading.source == "metrics page")
 }
 
-fn of_kernel_or_api(text: &str, file: Option<&'static str>) -> Vec<Reading> {
+fn of_kernel_or_api(text: &str, lines: &[String], file: Option<&'static str>) -> Vec<Reading> {
     let told = told::read(text);
     if !told.is_empty() {
         return told;
@@ -188,21 +189,21 @@ fn of_kernel_or_api(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         }
     }
     if oom::is_report(text) {
-        let readings = oom::read(text);
+        let readings = oom::read(text, lines);
         if !readings.is_empty() {
             return readings;
         }
     }
     if text.contains('{') {
-        let readings = json::read(text);
+        let readings = json::read(lines);
         if !readings.is_empty() {
             return readings;
         }
     }
-    if file.is_none() && (tables::is_unit(text) || series::is_table(text) || is_runtime(text)) {
+    if file.is_none() && (tables::is_unit(text) || series::is_table(lines) || is_runtime(text)) {
         return Vec::new();
     }
-    let mut readings = text::read(text, file);
+    let mut readings = text::read(text, lines, file);
     // Counts alone are of no memory: /proc/vmstat shares their names.
     if file.is_none() && text.contains("nr_inactive_file") {
         readings.retain(|reading| reading.rows.iter().any(|(row, _)| names::is_bytes(row)));

@@ -1,20 +1,16 @@
 //! NUMA nodes: /sys/devices/system/node/node*/meminfo, `numastat -m`, `numactl -H`.
 
 use crate::explain::kinds::Zone;
-use crate::explain::{Reading, Scope, What, clean, number};
+use crate::explain::{Reading, Scope, What, number};
 
 /// The most nodes of a machine that are kept.
 const NODES_MAX: usize = 1024;
 
 /// The nodes of a text, and their sums as the machine's rows.
-pub fn read(text: &str) -> Option<Reading> {
-    if !text.contains("Node ") && !text.contains("node 0 ") {
-        return None;
-    }
-    let lines = clean::lines(text);
+pub fn read(lines: &[String]) -> Option<Reading> {
     let mut nodes = Nodes::default();
     let mut heads = 0;
-    for line in &lines {
+    for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             // `Node 0 MemTotal: 65843252 kB`.
@@ -113,6 +109,10 @@ impl Nodes {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn read(text: &str) -> Option<Reading> {
+        super::read(&crate::explain::clean::lines(text))
+    }
 
     #[test]
     fn nodes_of_three_tools() {

@@ -22,21 +22,22 @@ pub fn is_report(text: &str) -> bool {
     ];
     machine::is_report(text)
         || MARKS.iter().any(|mark| text.contains(mark))
-        || words_after(&words(text), &["memory:", "usage"]).is_some()
+        || text.contains("memory:")
+            && words_after(&words(&clean::lines(text)), &["memory:", "usage"]).is_some()
 }
 
 /// All reports in the text, in order.
-pub fn read(text: &str) -> Vec<Reading> {
-    let words = words(text);
+pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
+    let words = words(lines);
     let starts = starts(&words);
-    let tasks = largest_task(text);
+    let tasks = largest_task(lines);
     let mut readings = Vec::new();
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(words.len());
         let mut reading = report(&words[*start..end]);
         if starts.len() == 1 {
             if !has_stats(&reading) && reading.scope == Scope::Cgroup {
-                merge_rows(&mut reading, text);
+                merge_rows(&mut reading, text, lines);
             }
             if let What::Kill(oom) = &mut reading.what {
                 oom.largest = tasks.clone();
@@ -166,11 +167,11 @@ fn kill_times(text: &str) -> Vec<f64> {
 }
 
 /// The largest process of the report's table, which counts pages of 4 KiB.
-fn largest_task(text: &str) -> Option<(String, u64)> {
+fn largest_task(lines: &[String]) -> Option<(String, u64)> {
     let mut column = None;
     let mut largest: Option<(String, u64)> = None;
-    for line in clean::lines(text) {
-        let line = clean::without_log_prefix(&line).0.replace(['[', ']'], " ");
+    for line in lines {
+        let line = clean::without_log_prefix(line).0.replace(['[', ']'], " ");
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.first() == Some(&"pid") && words.contains(&"total_vm") {
             column = words.iter().position(|word| *word == "rss");
@@ -203,8 +204,8 @@ fn has_stats(reading: &Reading) -> bool {
 }
 
 /// memory.stat pasted beside a few lines of the report.
-fn merge_rows(reading: &mut Reading, pasted: &str) {
-    if let Some(beside) = text::read(pasted, None)
+fn merge_rows(reading: &mut Reading, pasted: &str, lines: &[String]) {
+    if let Some(beside) = text::read(pasted, lines, None)
         .into_iter()
         .max_by_key(|r| r.rows.iter().count())
     {
@@ -248,10 +249,10 @@ fn name_usage(reading: &mut Reading) {
 }
 
 /// All words of the paste: prefixes off, wrapped words put together again.
-fn words(text: &str) -> Vec<String> {
+fn words(lines: &[String]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for line in clean::lines(text) {
-        let (line, had_prefix) = clean::without_log_prefix(&line);
+    for line in lines {
+        let (line, had_prefix) = clean::without_log_prefix(line);
         // Quotes of the JSON a line was taken from.
         let bare = |word: &str| word.trim_matches('"').trim_end_matches("\",").to_string();
         let mut parts = line.split_whitespace().map(bare);

@@ -2,6 +2,10 @@ use super::*;
 use crate::rows::CgroupVersion;
 use proptest::prelude::*;
 
+fn read(text: &str) -> Vec<Reading> {
+    super::read(text, &clean::lines(text))
+}
+
 const V1_OLD: &str = "\
 [  411.123456] java invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=936
 [  411.123460] Task in /kubepods/pod1/abc killed as a result of limit of /kubepods/pod1

@@ -3,24 +3,22 @@
 use std::collections::HashMap;
 
 use crate::explain::kinds::Series;
-use crate::explain::{Reading, What, clean, names, number};
+use crate::explain::{Reading, What, names, number};
 
 /// Fewer lines are a coincidence.
 const LEAST: usize = 3;
 
 /// Whether most lines of a text are a time and a size.
-pub fn is_table(text: &str) -> bool {
-    let lines = clean::lines(text);
+pub fn is_table(lines: &[String]) -> bool {
     let points = lines.iter().filter(|line| point(line).is_some()).count();
     points >= LEAST && points * 3 >= lines.len() * 2
 }
 
 /// The series of such a text.
-pub fn read(text: &str) -> Option<Reading> {
-    if !is_table(text) {
+pub fn read(lines: &[String]) -> Option<Reading> {
+    if !is_table(lines) {
         return None;
     }
-    let lines = clean::lines(text);
     let head = lines.iter().take_while(|line| point(line).is_none()).last();
     let row = head.and_then(|line| {
         let mut words = line
@@ -291,6 +289,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn read(text: &str) -> Option<Reading> {
+        super::read(&crate::explain::clean::lines(text))
+    }
+
     #[test]
     fn clocks_dates_and_epochs() {
         for (text, hours) in [
@@ -328,7 +330,7 @@ mod tests {
             "web-1 5m 512Mi"
         );
         assert_eq!(stamped("web-1 5m 512Mi"), (None, "web-1 5m 512Mi"));
-        assert!(!is_table("anon 5000000\nfile 6000000\nslab 7000000\n"));
+        assert!(read("anon 5000000\nfile 6000000\nslab 7000000\n").is_none());
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 //! says which formula it is taken for and what follows from it can't be more exact than the print.
 
 use super::{READINGS_MAX, free, series};
-use crate::explain::{Reading, clean, number};
+use crate::explain::{Reading, number};
 
 /// The kind of table the lines that follow belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,7 @@ enum Table {
 }
 
 /// All rows of all tables in the text.
-pub fn read(text: &str) -> Vec<Reading> {
-    let lines = clean::lines(text);
+pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
     let mut found = Vec::new();
     let mut table = None;
     let (mut tables, mut now) = (0, None);
@@ -61,15 +60,15 @@ pub fn read(text: &str) -> Vec<Reading> {
             found.push((reading, of));
         }
     }
-    found.extend(unit_properties(&lines).map(|reading| (reading, 0)));
-    let frees = free::read(&lines);
+    found.extend(unit_properties(lines).map(|reading| (reading, 0)));
+    let frees = free::read(lines);
     found.extend(
         frees
             .into_iter()
             .enumerate()
             .map(|(index, reading)| (reading, index)),
     );
-    found.extend(free::top(&lines).map(|reading| (reading, 0)));
+    found.extend(free::top(lines).map(|reading| (reading, 0)));
     series::repeated(found)
 }
 

@@ -1,6 +1,10 @@
 use super::*;
 use proptest::prelude::*;
 
+fn read(text: &str) -> Vec<Reading> {
+    super::read(text, &crate::explain::clean::lines(text))
+}
+
 fn one(text: &str) -> Reading {
     let mut readings = read(text);
     assert_eq!(readings.len(), 1, "{text}");

@@ -11,12 +11,12 @@ use crate::explain::kinds::Process;
 use crate::explain::{Reading, What, clean, meminfo, names, number, pairs};
 
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
-pub fn read(text: &str, file: Option<&str>) -> Vec<Reading> {
+pub fn read(text: &str, lines: &[String], file: Option<&str>) -> Vec<Reading> {
     let mut collector = Collector::default();
     match file {
         Some(file) => collector.file(file, text),
         None => {
-            let (lines, broken) = clean::unbroken(clean::lines(text));
+            let (lines, broken) = clean::unbroken(lines.to_vec());
             if let Some(sides) = sides(text) {
                 return sides;
             }
@@ -54,7 +54,7 @@ fn sides(text: &str) -> Option<Vec<Reading>> {
         let rows: String = lines
             .map(|line| format!("{}\n", line.trim_start_matches(['-', '+', ' '])))
             .collect();
-        let mut readings = read(&rows, None);
+        let mut readings = read(&rows, &clean::lines(&rows), None);
         readings
             .iter_mut()
             .for_each(|reading| reading.label = name.into());

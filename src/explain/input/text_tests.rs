@@ -4,6 +4,10 @@ use crate::rows::CgroupVersion::{V1, V2};
 use crate::rows::UNLIMITED;
 use proptest::prelude::*;
 
+fn read(text: &str, file: Option<&str>) -> Vec<Reading> {
+    super::read(text, &clean::lines(text), file)
+}
+
 fn one(text: &str) -> Reading {
     let readings = read(text, None);
     assert_eq!(readings.len(), 1, "{readings:#?}");
