@@ -81,25 +81,8 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
         );
     }
     let back = machine.reclaimable();
-    let plenty = machine
-        .total
-        .zip(machine.free)
-        .filter(|(total, free)| *free > total / 10 && below_min(oom));
-    if let Some((total, free)) = plenty {
-        let piece = match oom.order {
-            order @ 1..=20 => format!(" (it asked for {} in one piece)", bytes(4096 << order)),
-            _ => String::new(),
-        };
-        return Answer::new(
-            "oom_machine_not_short",
-            format!(
-                "The machine was not short: {} of {} were free, but not where kernel memory must lie{piece}{}{who}.",
-                bytes(free),
-                bytes(total),
-                low_zone(oom)
-            ),
-            "a 64-bit kernel has no such zone; else lower vm.min_free_kbytes or cma=, and dirty pages (vm.dirty_bytes): see the zones' free, min and free_cma",
-        );
+    if let Some(answer) = elsewhere(oom, &machine, &who) {
+        return Some(answer);
     }
     // A tenth that can be taken back is more than the kernel kills over.
     if back > used / 10 && !below_min(oom) {
@@ -144,6 +127,29 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
             low_zone(oom)
         ),
         "see which processes hold it (the report's table, rss in pages; ps aux --sort -rss); set limits on them or add memory",
+    )
+}
+
+/// Much is free, but not in the zone where kernel memory must lie.
+fn elsewhere(oom: &Oom, machine: &Machine, who: &str) -> Option<Answer> {
+    let plenty = machine
+        .total
+        .zip(machine.free)
+        .filter(|(total, free)| *free > total / 10 && below_min(oom));
+    let (total, free) = plenty?;
+    let piece = match oom.order {
+        order @ 1..=20 => format!(" (it asked for {} in one piece)", bytes(4096 << order)),
+        _ => String::new(),
+    };
+    Answer::new(
+        "oom_machine_not_short",
+        format!(
+            "The machine was not short: {} of {} were free, but not where kernel memory must lie{piece}{}{who}.",
+            bytes(free),
+            bytes(total),
+            low_zone(oom)
+        ),
+        "a 64-bit kernel has no such zone; else lower vm.min_free_kbytes or cma=, and dirty pages (vm.dirty_bytes): see the zones' free, min and free_cma",
     )
 }
 
@@ -376,32 +382,22 @@ pub fn machine(case: &Case) -> Option<Answer> {
         })?
         .min(total);
     let used = get("Used").map_or(String::new(), |used| format!(", {} is used", bytes(used)));
-    let tmpfs = if machine.shmem > 0 {
-        format!(", {} is tmpfs", bytes(machine.shmem))
-    } else {
-        String::new()
+    let said = |size: u64, what: &str| match size {
+        0 => String::new(),
+        size => format!(", {} is {what}", bytes(size)),
     };
-    let cached = get("BuffCache").unwrap_or(machine.cache);
-    let cached = if cached > 0 {
-        format!(", {} is buffers and cache", bytes(cached))
-    } else {
-        String::new()
-    };
+    let tmpfs = said(machine.shmem, "tmpfs");
+    let cached = said(
+        get("BuffCache").unwrap_or(machine.cache),
+        "buffers and cache",
+    );
     let back = machine.free.map_or(String::new(), |free| {
         format!(
             "; the kernel could take back {}",
             bytes(available.saturating_sub(free))
         )
     });
-    let unreclaimable = machine.slab.saturating_sub(machine.slab_reclaimable);
-    let objects = if unreclaimable > total / 10 {
-        format!(
-            ", {} is kernel objects that can't be dropped: mostly a kernel leak",
-            bytes(unreclaimable)
-        )
-    } else {
-        String::new()
-    };
+    let objects = objects(&machine, total);
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
@@ -423,6 +419,19 @@ pub fn machine(case: &Case) -> Option<Answer> {
         ),
         next,
     )
+}
+
+/// Kernel objects that stay, where they are much of the machine.
+fn objects(machine: &Machine, total: u64) -> String {
+    let unreclaimable = machine.slab.saturating_sub(machine.slab_reclaimable);
+    if unreclaimable > total / 10 {
+        format!(
+            ", {} is kernel objects that can't be dropped: mostly a kernel leak",
+            bytes(unreclaimable)
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// What vmstat says of swapping.

@@ -173,25 +173,7 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
         notes: vec!["Its numbers were taken as KiB; it says nothing of cgroups.".into()],
         ..Reading::default()
     };
-    const SUMS: [(&str, &str); 7] = [
-        ("K total memory", "node:MemTotal"),
-        ("K used memory", "node:Used"),
-        ("K free memory", "node:MemFree"),
-        ("K buffer memory", "node:Buffers"),
-        ("K swap cache", "node:Cached"),
-        ("K total swap", "node:SwapTotal"),
-        ("K free swap", "node:SwapFree"),
-    ];
-    for line in lines {
-        let row = SUMS.iter().find(|(name, _)| line.ends_with(name));
-        let count = line
-            .split(' ')
-            .next()
-            .and_then(|word| word.parse::<u64>().ok());
-        if let Some((row, bytes)) = row.zip(count.and_then(|kib| kib.checked_mul(1024))) {
-            reading.rows.set(row.1, bytes);
-        }
-    }
+    sums(lines, &mut reading);
     if reading.rows.get("node:MemTotal").is_some() {
         return Some(reading);
     }
@@ -243,6 +225,29 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
             .push((format!("swap.{name}"), sum * 1024.0 / now.len() as f64));
     }
     Some(reading)
+}
+
+/// The lines of `vmstat -s`.
+fn sums(lines: &[String], reading: &mut Reading) {
+    const SUMS: [(&str, &str); 7] = [
+        ("K total memory", "node:MemTotal"),
+        ("K used memory", "node:Used"),
+        ("K free memory", "node:MemFree"),
+        ("K buffer memory", "node:Buffers"),
+        ("K swap cache", "node:Cached"),
+        ("K total swap", "node:SwapTotal"),
+        ("K free swap", "node:SwapFree"),
+    ];
+    for line in lines {
+        let row = SUMS.iter().find(|(name, _)| line.ends_with(name));
+        let count = line
+            .split(' ')
+            .next()
+            .and_then(|word| word.parse::<u64>().ok());
+        if let Some((row, bytes)) = row.zip(count.and_then(|kib| kib.checked_mul(1024))) {
+            reading.rows.set(row.1, bytes);
+        }
+    }
 }
 
 /// /proc/vmstat's `nr_` lines.

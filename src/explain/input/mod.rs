@@ -343,18 +343,8 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
         "metrics page" | "kubelet summary" | "container stats" | "metrics API"
     ) || printed::TOOLS.contains(&all[left[0]].source);
     if !named {
-        // Several cgroups side by side: the one nearest to its limit.
-        let paths: HashSet<&str> = left
-            .iter()
-            .filter_map(|i| all[*i].path.as_deref())
-            .collect();
-        if left.len() > 1 && paths.len() == left.len() && all[left[0]].what == What::Memory {
-            let near = |index: &usize| {
-                let limit = all[*index].limit().unwrap_or(u64::MAX).max(1);
-                u128::from(size(index)) * 1_000_000 / u128::from(limit)
-            };
-            let nearest = left.iter().max_by_key(|i| (near(i), size(i)));
-            return nearest.copied().unwrap_or(left[0]);
+        if let Some(nearest) = nearest(all, left) {
+            return nearest;
         }
         // Pastes and reports in a row: the last one that is not a mere scrap.
         let rows = |index: &usize| all[*index].rows.iter().count();
@@ -391,4 +381,21 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
         .iter()
         .max_by_key(|i| (labelled(i), size(i) > 0, is_leaf(i), size(i)));
     best.copied().unwrap_or(left[0])
+}
+
+/// Of several cgroups side by side the one nearest to its limit.
+fn nearest(all: &[Reading], left: &[usize]) -> Option<usize> {
+    let paths: HashSet<&str> = left
+        .iter()
+        .filter_map(|index| all[*index].path.as_deref())
+        .collect();
+    if left.len() < 2 || paths.len() < left.len() || all[left[0]].what != What::Memory {
+        return None;
+    }
+    let near = |index: &&usize| {
+        let usage = all[**index].view().usage.unwrap_or(0);
+        let limit = all[**index].limit().unwrap_or(u64::MAX).max(1);
+        (u128::from(usage) * 1_000_000 / u128::from(limit), usage)
+    };
+    left.iter().max_by_key(near).copied()
 }

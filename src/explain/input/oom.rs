@@ -319,32 +319,7 @@ fn report(words: &[String]) -> Reading {
         killed: killed(words),
         ..Reading::default()
     };
-    for (line, usage, limit, failcnt) in [
-        ("memory:", "usage", "limit", "failcnt"),
-        (
-            "memory+swap:",
-            "memory.memsw.usage_in_bytes",
-            "memory.memsw.limit_in_bytes",
-            "memory.memsw.failcnt",
-        ),
-        ("kmem:", "memory.kmem.usage_in_bytes", "", ""),
-        ("swap:", "memory.swap.current", "memory.swap.max", ""),
-    ] {
-        let Some(at) = words_after(words, &[line, "usage"]) else {
-            continue;
-        };
-        let value = |at: usize| number::parse(words.get(at)?);
-        for (name, value) in [
-            (usage, value(at)),
-            (limit, value(at + 2)),
-            (failcnt, value(at + 4)),
-        ] {
-            // A kB count of pages cannot tell 2^63 from "no limit"; the largest it prints is that.
-            if let Some(value) = value.filter(|_| !name.is_empty()) {
-                reading.rows.set(name, value);
-            }
-        }
-    }
+    usage_lines(words, &mut reading);
     stats(words, &mut reading);
     reading.path = path(words);
     let constraint =
@@ -392,6 +367,36 @@ fn report(words: &[String]) -> Reading {
         reading.rows.set("memory.events:oom_kill", 1);
     }
     reading
+}
+
+/// The lines of usage, limit and failcnt.
+fn usage_lines(words: &[String], reading: &mut Reading) {
+    for (line, usage, limit, failcnt) in [
+        ("memory:", "usage", "limit", "failcnt"),
+        (
+            "memory+swap:",
+            "memory.memsw.usage_in_bytes",
+            "memory.memsw.limit_in_bytes",
+            "memory.memsw.failcnt",
+        ),
+        ("kmem:", "memory.kmem.usage_in_bytes", "", ""),
+        ("swap:", "memory.swap.current", "memory.swap.max", ""),
+    ] {
+        let Some(at) = words_after(words, &[line, "usage"]) else {
+            continue;
+        };
+        let value = |at: usize| number::parse(words.get(at)?);
+        for (name, value) in [
+            (usage, value(at)),
+            (limit, value(at + 2)),
+            (failcnt, value(at + 4)),
+        ] {
+            // A kB count of pages cannot tell 2^63 from "no limit"; the largest it prints is that.
+            if let Some(value) = value.filter(|_| !name.is_empty()) {
+                reading.rows.set(name, value);
+            }
+        }
+    }
 }
 
 /// `Killed process 123 (java) total-vm:1kB, anon-rss:2kB, ...`.
