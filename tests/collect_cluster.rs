@@ -36,13 +36,7 @@ fn an_old_run_is_no_new_pass() {
     let first = cluster.collect(&["--namespace", "n"]);
     assert_eq!(first.status.code(), Some(0), "{}", text(&first.stdout));
     // Deleted and applied again; nothing has run. Pods of the first are still being taken down.
-    let old = pod(
-        FIRST,
-        0,
-        "memtide-0-abcde",
-        &THREE,
-        ended("Succeeded", 0, "Completed"),
-    );
+    let old = succeeded(0, &THREE);
     cluster
         .again()
         .at(0, Some(&job(SECOND, &THREE, json!({"active": 1}))), &[old]);
@@ -158,8 +152,7 @@ fn a_job_that_is_made_again_while_it_is_waited_for_is_waited_for() {
             )
             .file(3, "memtide-0-first.log", log("log-write", 1.0));
         let lists = match code {
-            0 => json!({"completedIndexes": "0,1",
-                "conditions": [{"type": "Complete", "status": "True"}]}),
+            0 => complete("0,1"),
             _ => json!({"completedIndexes": "1", "failedIndexes": "0",
                 "conditions": [{"type": "Failed", "status": "True"}]}),
         };
@@ -196,26 +189,16 @@ fn a_job_that_is_made_again_while_it_is_waited_for_is_waited_for() {
 
 #[test]
 fn a_log_of_another_scenario_is_not_this_ones() {
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0");
     for (said, reason) in [
         (
             log("steady", 1.0),
             "holds one of steady, and index 0 is log-write",
         ),
-        (
-            b"skip  steady  no disk for the log\n0 passed, 0 failed, 1 skipped\n".to_vec(),
-            "the recording is lost",
-        ),
+        (without_a_disk("steady"), "the recording is lost"),
     ] {
         let cluster = Cluster::new();
-        let one = pod(
-            FIRST,
-            0,
-            "memtide-0-abcde",
-            &THREE[..1],
-            ended("Succeeded", 0, "Completed"),
-        );
+        let one = succeeded(0, &THREE[..1]);
         cluster
             .at(0, Some(&job(FIRST, &THREE[..1], done.clone())), &[one])
             .file(0, "memtide-0-abcde.log", said);
@@ -228,14 +211,14 @@ fn a_log_of_another_scenario_is_not_this_ones() {
 #[test]
 fn nothing_that_ran_is_no_pass() {
     // No index at all; pods that can't be told apart; nothing but skips.
-    let complete = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+    let status = json!({"conditions": [{"type": "Complete", "status": "True"}]});
     let cluster = Cluster::new();
-    cluster.at(0, Some(&job(FIRST, &[], complete.clone())), &[]);
+    cluster.at(0, Some(&job(FIRST, &[], status.clone())), &[]);
     let output = cluster.collect(&[]);
     assert_result(&cluster, &output, &[("unknown", "fail", "completions: 0")]);
 
     let cluster = Cluster::new();
-    let mut several = job(FIRST, &THREE[..2], complete);
+    let mut several = job(FIRST, &THREE[..2], status);
     several["spec"]["completionMode"] = "NonIndexed".into();
     let one = pod(
         FIRST,
@@ -255,22 +238,11 @@ fn nothing_that_ran_is_no_pass() {
     );
 
     let cluster = Cluster::new();
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
-    let one = pod(
-        FIRST,
-        0,
-        "memtide-0-abcde",
-        &THREE[..1],
-        ended("Succeeded", 0, "Completed"),
-    );
+    let done = complete("0");
+    let one = succeeded(0, &THREE[..1]);
     cluster
         .at(0, Some(&job(FIRST, &THREE[..1], done)), &[one])
-        .file(
-            0,
-            "memtide-0-abcde.log",
-            "skip  log-write  no disk for the log\n0 passed, 0 failed, 1 skipped\n",
-        );
+        .file(0, "memtide-0-abcde.log", without_a_disk("log-write"));
     let output = cluster.collect(&[]);
     assert_eq!(runs(&cluster)[0]["result"], "skip");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -326,8 +298,7 @@ fn an_evicted_pod_without_a_log_is_that_pods_fate() {
             &[one(FIRST)],
         )
         .file(0, "memtide-0-abcde.err", err);
-    let done = json!({"completedIndexes": "0,1",
-        "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0,1");
     let again = pod(
         FIRST,
         0,
@@ -335,13 +306,7 @@ fn an_evicted_pod_without_a_log_is_that_pods_fate() {
         &THREE[..2],
         ended("Succeeded", 0, "Completed"),
     );
-    let other = pod(
-        FIRST,
-        1,
-        "memtide-1-abcde",
-        &THREE[..2],
-        ended("Succeeded", 0, "Completed"),
-    );
+    let other = succeeded(1, &THREE[..2]);
     cluster
         .at(
             3,
@@ -381,14 +346,8 @@ fn a_result_without_a_recording_is_a_failure() {
         "0 passed, 0 failed, 1 skipped\n",
     ] {
         let cluster = Cluster::new();
-        let done = json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
-        let one = pod(
-            FIRST,
-            0,
-            "memtide-0-abcde",
-            &THREE[..1],
-            ended("Succeeded", 0, "Completed"),
-        );
+        let done = complete("0");
+        let one = succeeded(0, &THREE[..1]);
         cluster
             .at(0, Some(&job(FIRST, &THREE[..1], done)), &[one])
             .file(0, "memtide-0-abcde.log", answer);
@@ -421,16 +380,9 @@ fn a_result_without_a_recording_is_a_failure() {
 #[test]
 fn a_log_that_is_cut_is_asked_for_again() {
     let cluster = Cluster::new();
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0");
     let done = job(FIRST, &THREE[..1], done);
-    let one = pod(
-        FIRST,
-        0,
-        "memtide-0-abcde",
-        &THREE[..1],
-        ended("Succeeded", 0, "Completed"),
-    );
+    let one = succeeded(0, &THREE[..1]);
     cluster
         .at(0, Some(&done), std::slice::from_ref(&one))
         .file(0, "memtide-0-abcde.log", log("log-write", 0.5))
@@ -470,8 +422,7 @@ fn a_deleted_pod_is_waited_for_and_leaves_what_it_said() {
     cluster
         .at(7, Some(&active), &[second])
         .file(7, "memtide-0-second.log", log("log-write", 0.5));
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0");
     let second = pod(
         FIRST,
         0,
@@ -520,8 +471,7 @@ fn a_pod_that_vanished_while_it_ran_has_left_what_it_had() {
 #[test]
 fn an_index_that_was_completed_by_a_pod_that_is_gone_is_no_pass() {
     let cluster = Cluster::new();
-    let done =
-        json!({"completedIndexes": "0-1", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0-1");
     // A first try that was evicted after its end has a whole recording, and is not the one that counts.
     let first = json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"});
     let one = pod(FIRST, 0, "memtide-0-abcde", &THREE[..2], first);

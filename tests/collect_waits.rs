@@ -11,13 +11,7 @@ use serde_json::json;
 fn a_job_that_is_deleted_while_it_is_waited_for_ends_the_wait() {
     let cluster = Cluster::new();
     let pods = [
-        pod(
-            FIRST,
-            0,
-            "memtide-0-abcde",
-            &THREE,
-            ended("Succeeded", 0, "Completed"),
-        ),
+        succeeded(0, &THREE),
         pod(FIRST, 1, "memtide-1-abcde", &THREE, running()),
     ];
     cluster
@@ -146,8 +140,7 @@ fn a_server_that_is_away_is_waited_for() {
         "The connection to the server 10.0.0.1:6443 was refused - did you \
         specify the right host or port?\n",
     );
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0");
     cluster
         .at(
             40,
@@ -170,13 +163,7 @@ fn rights_that_are_lost_end_the_wait_and_what_there_is_is_judged() {
     ] {
         let cluster = Cluster::new();
         let pods = [
-            pod(
-                FIRST,
-                0,
-                "memtide-0-abcde",
-                &THREE[..2],
-                ended("Succeeded", 0, "Completed"),
-            ),
+            succeeded(0, &THREE[..2]),
             pod(FIRST, 1, "memtide-1-abcde", &THREE[..2], running()),
         ];
         cluster
@@ -279,12 +266,12 @@ fn a_pods_own_word_that_something_fell_short_is_believed() {
 #[test]
 fn nodes_of_several_kinds_stand_side_by_side() {
     let cluster = Cluster::new();
-    let same = ["log-read-twice"; 3];
-    let done =
-        json!({"completedIndexes": "0-2", "conditions": [{"type": "Complete", "status": "True"}]});
+    let same = ["log-read-twice"; 5];
+    let done = complete("0-4");
     let mut pods = Vec::new();
     // The third is of the first one's kind.
-    for (n, setup) in ["6.1-v2", "6.1-v2-mglru", "6.1-v2"].iter().enumerate() {
+    let setups = ["6.1-v2", "6.1-v2-mglru", "6.1-v2", "6.1-v1", "3.10-v1"];
+    for (n, setup) in setups.iter().enumerate() {
         let name = format!("memtide-{n}-abcde");
         let mut one = pod(FIRST, n, &name, &same, ended("Succeeded", 0, "Completed"));
         one["spec"]["nodeName"] = format!("worker-{n}").into();
@@ -297,16 +284,65 @@ fn nodes_of_several_kinds_stand_side_by_side() {
         cluster.file(0, &format!("{name}.log"), log);
     }
     cluster.at(0, Some(&job(FIRST, &same, done)), &pods);
-    let output = cluster.collect(&[]);
+    let output = cluster.collect(&["--publish", "node-labels"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let summary = std::fs::read_to_string(cluster.out().join("summary.md")).unwrap();
     let own = summary.split("## The cluster's own nodes").nth(1).unwrap();
     let own = own.split("\n## Against").next().unwrap();
-    assert!(
-        own.contains("worker-0") && own.contains("worker-1"),
-        "{own}"
+    for (node, kind) in [
+        ("worker-0", ", v2, classic)"),
+        ("worker-1", ", v2, mglru)"),
+        ("worker-3", ", v1, classic)"),
+        ("worker-4", "(3.10"),
+    ] {
+        let column = format!("| {node} (");
+        assert!(own.contains(&column) && own.contains(kind), "{node}: {own}");
+    }
+    assert!(!own.contains("worker-2"), "{own}");
+    // What a second reading of the log does is not the same on all of them, and that is told.
+    assert!(own.contains("**"), "{own}");
+
+    // The API takes every label's value, and nodes of one kind have one.
+    let calls = std::fs::read_to_string(cluster.dir.path().join("calls")).unwrap();
+    let labels: Vec<(&str, &str)> = calls
+        .lines()
+        .filter_map(|call| {
+            call.strip_prefix("label node ")?
+                .split_once(" memtide/kind=")
+        })
+        .map(|(node, rest)| (node, rest.split(' ').next().unwrap()))
+        .collect();
+    assert_eq!(labels.len(), setups.len(), "{calls}");
+    for (node, value) in &labels {
+        let ends = [value.chars().next(), value.chars().last()];
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        assert!(
+            value.len() <= 63 && value.chars().all(fine),
+            "{node}: {value}"
+        );
+        assert!(
+            ends.iter()
+                .all(|c| c.is_some_and(|c| c.is_ascii_alphanumeric()))
+        );
+    }
+    let kinds: std::collections::BTreeSet<&str> = labels.iter().map(|(_, value)| *value).collect();
+    assert_eq!(kinds.len(), 4, "{labels:?}");
+
+    // The same by `compare`, from the files that were kept.
+    let compared = common::memtide()
+        .args(["compare", "--check"])
+        .args(["0", "1", "3", "4"].map(|n| {
+            let file = format!("recordings/memtide-{n}-log-read-twice.jsonl");
+            cluster.out().join(file)
+        }))
+        .output()
+        .unwrap();
+    assert_eq!(
+        compared.status.code(),
+        Some(1),
+        "{}",
+        text(&compared.stderr)
     );
-    assert!(!own.contains("worker-2") && own.contains("mglru"), "{own}");
 }
 
 #[test]
@@ -315,15 +351,8 @@ fn a_server_that_is_away_at_the_start_or_when_it_is_told_is_waited_for() {
     let config = json!({"current-context": "c",
         "contexts": [{"name": "c", "context": {"namespace": "n"}}],
         "clusters": [{"cluster": {"server": "https://10.0.0.1:6443"}}]});
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
-    let one = pod(
-        FIRST,
-        0,
-        "memtide-0-abcde",
-        &THREE[..1],
-        ended("Succeeded", 0, "Completed"),
-    );
+    let done = complete("0");
+    let one = succeeded(0, &THREE[..1]);
     cluster
         .file(0, "config.json", config.to_string())
         .file(0, "refused", "Unable to connect to the server: EOF\n")
@@ -535,16 +564,9 @@ fn pods_without_logs_keep_no_other_from_being_judged() {
 #[test]
 fn a_node_that_answers_again_gives_its_logs() {
     let cluster = Cluster::new();
-    let done =
-        json!({"completedIndexes": "0", "conditions": [{"type": "Complete", "status": "True"}]});
+    let done = complete("0");
     let done = job(FIRST, &THREE[..1], done);
-    let one = pod(
-        FIRST,
-        0,
-        "memtide-0-abcde",
-        &THREE[..1],
-        ended("Succeeded", 0, "Completed"),
-    );
+    let one = succeeded(0, &THREE[..1]);
     cluster
         .at(0, Some(&done), std::slice::from_ref(&one))
         .file(

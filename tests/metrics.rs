@@ -25,8 +25,14 @@ impl Drop for Running {
 
 /// Starts memtide with an endpoint on a free port and gives its address.
 fn serving(arguments: &[&str]) -> (Running, SocketAddr) {
+    serving_in(&[], arguments)
+}
+
+/// The same with more in its environment.
+fn serving_in(environment: &[(&str, &str)], arguments: &[&str]) -> (Running, SocketAddr) {
     let mut child = common::memtide()
         .args(arguments)
+        .envs(environment.iter().copied())
         .args(["--metrics-listen", "127.0.0.1:0"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -324,6 +330,60 @@ fn prometheus_reads_a_run_as_it_is_recorded() {
     assert_eq!(memtide.0.wait().unwrap().code(), Some(130));
     let recording = recording::read_path(&out.join("slow.jsonl")).unwrap();
     compare(&prometheus, &recording);
+}
+
+/// What the downward API tells of a pod stands on the endpoint's page, as the kubelet has it on its own.
+#[test]
+fn a_run_in_a_pod_is_named_as_the_kubelet_names_it() {
+    if !common::can_manage("metrics-pod") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let scenario = dir.path().join("slow.toml");
+    let text = common::scenario("limit = \"64MiB\"\ninterval = \"20ms\"", "sleep = \"600s\"");
+    std::fs::write(&scenario, text).unwrap();
+    let (pod, namespace) = ("MEMTIDE_POD", "MEMTIDE_NAMESPACE");
+    for (environment, labels) in [
+        (
+            &[(pod, "memtide-3-x7k2p"), (namespace, "shop")][..],
+            ["namespace=\"shop\"", "pod=\"memtide-3-x7k2p\""],
+        ),
+        (
+            &[(pod, "memtide-3-x7k2p")],
+            ["namespace=\"default\"", "pod=\"memtide-3-x7k2p\""],
+        ),
+        // Outside of a cluster, and where a variable is there and empty.
+        (
+            &[(pod, ""), (namespace, "")],
+            ["namespace=\"default\"", "pod=\"slow\""],
+        ),
+    ] {
+        let out = dir.path().join("out");
+        let path = scenario.to_str().unwrap();
+        let arguments = ["run", path, "--out", out.to_str().unwrap()];
+        let (mut memtide, address) = serving_in(environment, &arguments);
+        let page = wait_for("sample", || {
+            let page = get(address, "/metrics");
+            page.contains("\ncontainer_memory_usage_bytes{")
+                .then_some(page)
+        });
+        let mut series = 0;
+        for line in page
+            .lines()
+            .filter(|line| line.starts_with("container_memory_"))
+        {
+            for label in labels {
+                assert!(line.contains(label), "no {label} in {line}");
+            }
+            series += 1;
+        }
+        assert!(series > 5, "{page}");
+        let pid = memtide.0.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        assert_eq!(memtide.0.wait().unwrap().code(), Some(130));
+        std::fs::remove_dir_all(out).unwrap();
+    }
 }
 
 /// The pod's limit is the sum of its containers', as on a captured page (tests/cadvisor_names.rs), and

@@ -7,6 +7,7 @@ use super::common;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use memtide::report::human::Detail::Line;
 use memtide::shipped;
 use serde_json::{Value, json};
 
@@ -29,6 +30,14 @@ pub fn log(scenario: &str, share: f64) -> Vec<u8> {
     log.push_str(&lines[..kept].join("\n"));
     log.push('\n');
     log.into_bytes()
+}
+
+/// What memtide says where it can't run a scenario.
+pub fn without_a_disk(scenario: &str) -> Vec<u8> {
+    let result = memtide::report::unseen(scenario, "no disk for the log".into());
+    let line = memtide::report::human::render(&result, Line, false);
+    let sum = memtide::report::human::summary(std::slice::from_ref(&result));
+    format!("{line}\n{sum}\n").into_bytes()
 }
 
 pub fn job(uid: &str, scenarios: &[&str], status: Value) -> Value {
@@ -78,6 +87,23 @@ pub fn ended(phase: &str, code: i32, reason: &str) -> Value {
         {"name": "istio-proxy", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
         {"name": "memtide", "restartCount": 0, "state": {"terminated": {
             "exitCode": code, "reason": reason}}}]})
+}
+
+/// A pod of the first Job that has ended well, `memtide-INDEX-abcde`.
+pub fn succeeded(index: usize, scenarios: &[&str]) -> Value {
+    let name = format!("memtide-{index}-abcde");
+    pod(
+        FIRST,
+        index,
+        &name,
+        scenarios,
+        ended("Succeeded", 0, "Completed"),
+    )
+}
+
+/// The status of a Job of which these indexes, and all, have succeeded.
+pub fn complete(indexes: &str) -> Value {
+    json!({"completedIndexes": indexes, "conditions": [{"type": "Complete", "status": "True"}]})
 }
 
 pub fn running() -> Value {
