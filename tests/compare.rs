@@ -404,3 +404,45 @@ fn columns_are_called_as_they_are_told_and_one_run_that_came_to_nothing_hides_no
         "{table}"
     );
 }
+
+/// The workflow's table over all node images, by the very lines that stand there.
+#[test]
+fn the_workflow_sets_the_node_images_side_by_side() {
+    let workflow = include_str!("../.github/workflows/kind.yml");
+    let step = workflow.split("- name: Compare\n").nth(1).unwrap();
+    let script = step.split("run: |\n").nth(1).unwrap();
+    let script: Vec<&str> = script
+        .lines()
+        .map_while(|line| line.strip_prefix("          "))
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    for (image, setup, scenarios) in [
+        ("v1.33.1", "6.1-v2", &["steady", "tmpfs-fill"][..]),
+        ("v1.34.0", "6.12-v2", &["steady"]),
+    ] {
+        let artefact = dir.path().join(format!("kind-{image}-base"));
+        std::fs::create_dir_all(artefact.join("recordings")).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_memtide"), artefact.join("memtide")).unwrap();
+        for scenario in scenarios {
+            let packed = memtide::shipped::find(setup, scenario).unwrap().packed;
+            let mut text = Vec::new();
+            let mut unpacked = flate2::read::GzDecoder::new(packed);
+            std::io::Read::read_to_end(&mut unpacked, &mut text).unwrap();
+            let file = format!("recordings/memtide-0-{scenario}.jsonl");
+            std::fs::write(artefact.join(file), text).unwrap();
+        }
+    }
+    let output = std::process::Command::new("bash")
+        .args(["-eo", "pipefail", "-c", &script.join("\n")])
+        .current_dir(dir.path())
+        .env("GITHUB_STEP_SUMMARY", dir.path().join("summary"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let summary = std::fs::read_to_string(dir.path().join("summary")).unwrap();
+    assert!(
+        summary.contains("## steady") && summary.contains("| v1.33.1 | v1.34.0 |"),
+        "{summary}"
+    );
+}

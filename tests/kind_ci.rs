@@ -361,12 +361,15 @@ fn a_cluster_that_is_away_for_a_while_is_asked_again_at_each_step() {
 if [ "$1" != config ] && [ ! -e "$ANSWERS/heard-$1-$2" ]; then
   touch "$ANSWERS/heard-$1-$2"
   [ "$1" != apply ] || echo job.batch/memtide-each-node created
+  [ "$1" != create ] || touch "$ANSWERS/made"
   echo "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?" >&2
   exit 1
 fi
 case "$1 $2" in
   "get namespace") echo 'Error from server (NotFound): namespaces "n1" not found' >&2; exit 1 ;;
   "get nodes") echo "<none>" ;;
+  "create namespace") # It was made when nothing was heard of it.
+    [ ! -e "$ANSWERS/made" ] || {{ echo 'Error from server (AlreadyExists): namespaces "n1" already exists' >&2; exit 1; }} ;;
   "get job") echo 'Error from server (NotFound): jobs.batch "memtide-each-node" not found' >&2; exit 1 ;;
 esac"#,
         real_kubectl()
