@@ -409,8 +409,11 @@ fn a_job_or_a_namespace_that_goes_at_once_ends_the_wait() {
     }
 }
 
-/// Every kind of trouble whose words change from look to look, by the look's number.
-fn troubles() -> Vec<(&'static str, fn(usize) -> serde_json::Value, &'static str)> {
+/// What it is, a pod's status by the look's number, and what the verdict says of it.
+type Trouble = (&'static str, fn(usize) -> serde_json::Value, &'static str);
+
+/// Every kind of trouble whose words change from look to look.
+fn troubles() -> Vec<Trouble> {
     vec![
         (
             "a claim of the scheduler's",
