@@ -17,6 +17,8 @@ use serde::Deserialize;
 mod follow;
 #[path = "model_gates/naive.rs"]
 mod naive;
+#[path = "model_gates/twin.rs"]
+mod twin;
 
 type Value = (&'static str, fn(&View) -> Option<i64>);
 
