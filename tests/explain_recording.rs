@@ -1,4 +1,7 @@
-//! `explain` of a recording: a step's settled end, a time, another container.
+//! `explain` of a recording: a step's settled end, a time, another container; and that it, `record` and
+//! `watch` begin with the same answer.
+
+mod common;
 
 use memtide::explain::{self, ExplainError, Explanation, Select, input};
 use memtide::host::{HostFacts, Lru};
@@ -183,4 +186,93 @@ fn a_cut_recording_is_told_to_be_cut() {
             .iter()
             .any(|note| note.contains("cut"))
     );
+}
+
+/// The answer and the next step among the lines of what was printed.
+fn answered(text: &str) -> (&str, &str) {
+    let at = text
+        .lines()
+        .position(|line| line.contains(" held at most "));
+    let at = at.unwrap_or_else(|| panic!("no answer in {text}"));
+    let next = text.lines().nth(at + 1).unwrap_or("");
+    (text.lines().nth(at).unwrap_or(""), next)
+}
+
+/// What at its peak, how much the kernel could have taken, what a dashboard showed, whether it was short.
+#[test]
+fn a_recording_is_explained_by_its_peak() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recording(folder.path());
+    let output = common::memtide()
+        .arg("explain")
+        .arg(&path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (answer, next) = answered(&text);
+    assert_eq!(text.lines().next(), Some(answer), "it comes first");
+    for told in [
+        "app held at most 129.0 MiB of 256.0 MiB",
+        "128.0 MiB heap",
+        "the kernel could have taken 4.0 KiB",
+        "a dashboard would have shown 129.0 MiB (working_set)",
+        "the limit was never short: 127.0 MiB more than was held",
+    ] {
+        assert!(answer.contains(told), "{told:?} in {answer}");
+    }
+    assert!(next.starts_with("Next: "), "{next}");
+    assert_eq!(at(&path, None, None).unwrap().answer.code, "recording");
+    // A place in it is about that place.
+    let step = at(&path, Some("free"), None).unwrap();
+    assert_ne!(step.answer.code, "recording");
+}
+
+#[test]
+fn record_and_its_recording_begin_with_the_same_answer() {
+    if !common::can_manage("record's answer") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let file = dir.path().join("r.jsonl");
+    let recorded = common::memtide()
+        .args(["record", "--limit", "64MiB", "--interval", "10ms", "--out"])
+        .arg(&file)
+        .args(["--", "sh", "-c", "sleep 0.3"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&recorded.stderr).into_owned();
+    let (answer, next) = answered(&told);
+    assert!(answer.contains(" of 64.0 MiB"), "{answer}");
+    assert!(answer.contains("the limit was never short"), "{answer}");
+    assert!(next.starts_with("Next: "), "{told}");
+    let table = told.find("peak usage").expect("the table is there");
+    assert!(told.find(answer).is_some_and(|at| at < table), "{told}");
+    let explained = common::memtide()
+        .arg("explain")
+        .arg(&file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(explained.stdout).unwrap();
+    assert_eq!(text.lines().next(), Some(answer));
+}
+
+#[test]
+fn watch_ends_with_the_answer() {
+    let Ok(hierarchy) = memtide::cgroup::Hierarchy::discover() else {
+        return common::skip("watch's answer", "no memory cgroup can be found");
+    };
+    if !hierarchy.own.join("memory.stat").exists() {
+        return common::skip("watch's answer", "the own cgroup has no memory.stat");
+    }
+    let own = std::process::id().to_string();
+    let output = common::memtide()
+        .args(["watch", &own, "--interval", "20ms", "--duration", "200ms"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (answer, next) = answered(&text);
+    assert!(answer.contains("the kernel could have taken"), "{answer}");
+    assert!(next.starts_with("Next: "), "{text}");
+    let table = text.find("peak rss").expect("the table is there");
+    assert!(text.find(answer).is_some_and(|at| at < table), "{text}");
 }

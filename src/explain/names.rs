@@ -10,15 +10,14 @@ pub fn number_file(name: &str) -> Option<&'static str> {
     if !name.starts_with("memory.") {
         return None;
     }
-    number_files().find(|file| *file == name)
+    NUMBER_FILES.iter().copied().find(|file| *file == name)
 }
 
-fn number_files() -> impl Iterator<Item = &'static str> {
+static NUMBER_FILES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let names = ROWS.iter().flat_map(|row| row.v1.iter().chain(row.v2));
-    names
-        .copied()
-        .filter(|name| name.starts_with("memory.") && !name.contains(':'))
-}
+    let files = names.filter(|name| name.starts_with("memory.") && !name.contains(':'));
+    files.copied().collect()
+});
 
 /// Kernel files of several lines. Longer names first: one is another's beginning.
 pub const LINE_FILES: [&str; 10] = [
@@ -105,7 +104,7 @@ pub fn is_stat(key: &str) -> bool {
         let starts = |start: &&str| base.starts_with(start);
         names.contains(key) || names.contains(base) || starred.iter().any(starts)
     };
-    let row = || named() && rows::is_stat(key) && Row::of(key).is_some();
+    let row = || rows::is_stat(key) && named();
     ALIASES.contains(&base) || base == "failcnt" || row()
 }
 
@@ -155,13 +154,14 @@ pub fn with_unit(key: &str) -> Option<(&str, f64)> {
 /// The first kernel file named in `word` (a path, or a name with an ending), longest first.
 pub fn file_in(word: &str) -> Option<&'static str> {
     let base = word.rsplit('/').next().unwrap_or(word);
-    let lines = LINE_FILES[..6].iter().copied();
-    let named = base.contains("memory.");
-    let dotted = number_files()
-        .chain(lines)
-        .filter(|_| named)
-        .filter(|file| base.contains(file) && !continues(base, file))
-        .max_by_key(|file| file.len());
+    let dotted = || {
+        let files = NUMBER_FILES.iter().chain(&LINE_FILES[..6]).copied();
+        files
+            .filter(|file| base.contains(file) && !continues(base, file))
+            .max_by_key(|file| file.len())
+    };
+    // Most words of a log name no file at all.
+    let dotted = base.contains("memory.").then(dotted).flatten();
     dotted.or_else(|| {
         LINE_FILES[6..]
             .iter()
