@@ -380,3 +380,129 @@ fn the_table_fits_120_columns_and_tells_an_error_below() {
     );
     assert!(text.contains("`{`"), "as it was written: {text}");
 }
+
+const FLEET: &str = r#"
+pods = 30
+days = 0.3
+scrape = "1m"
+seed = 3
+cards = ["6.1-v2", "6.12-v2-mglru"]
+[[service]]
+name = "api"
+limit = "64MiB"
+live = { uniform = ["20%", "60%"] }
+gc = "15%"
+log = "40KiB/s"
+[[service.fault]]
+kind = "leak"
+share = "50%"
+fills_in = "20m"
+"#;
+
+/// The pods that `fleet` keeps are recordings like any other, with what is true of them beside them.
+#[test]
+fn the_worst_pods_of_a_fleet_are_judged_explained_and_plotted() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("fleet.toml"), FLEET).unwrap();
+    let run = |args: &[&str]| {
+        let output = common::memtide()
+            .args(args)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            said,
+        )
+    };
+    let (code, _, said) = run(&["fleet", "fleet.toml", "--keep", "worst"]);
+    assert_eq!(code, Some(0), "{said}");
+    let kept: Vec<String> = std::fs::read_dir(dir.path().join("worst"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".jsonl"))
+        .collect();
+    assert_eq!(kept.len(), 10, "{kept:?}");
+    let (code, card, said) = run(&[
+        "judge",
+        "--no-shipped",
+        "--recordings",
+        "worst",
+        "--detector",
+        "threshold",
+        "--format",
+        "json",
+        "--scrape-interval",
+        "1m",
+    ]);
+    assert!(matches!(code, Some(0 | 1)), "{said}");
+    let card: serde_json::Value = serde_json::from_str(&card).unwrap();
+    let rows = card["detectors"][0]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 10, "{said}");
+    assert!(rows.iter().any(|row| row["fire"] == true), "{card}");
+    for name in &kept {
+        let path = format!("worst/{name}");
+        let (code, text, said) = run(&["explain", &path]);
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert!(!text.trim().is_empty(), "{name}");
+    }
+    let (code, _, said) = run(&["plot", &format!("worst/{}", kept[0]), "--output", "one.svg"]);
+    if cfg!(feature = "plot") {
+        assert_eq!(code, Some(0), "{said}");
+        let svg = std::fs::read_to_string(dir.path().join("one.svg")).unwrap();
+        assert!(svg.contains("<svg"));
+    }
+}
+
+#[test]
+fn commands_and_rules_are_judged_on_drawn_pods_of_a_fleet() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("fleet.toml"), FLEET).unwrap();
+    let fleet = |more: &[&str]| {
+        let mut command = common::memtide();
+        command.args(["fleet", "fleet.toml", "--drawn", "4", "--format", "json"]);
+        command.args(more).current_dir(dir.path()).output().unwrap()
+    };
+    let output = fleet(&["--detector", "threshold", "cat > /dev/null"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["format"], "memtide.fleet/1");
+    assert_eq!(
+        lines[1]["detectors"][0]["detector"], "cat > /dev/null",
+        "{said}"
+    );
+    assert_eq!(
+        lines[1]["detectors"][0]["rows"].as_array().unwrap().len(),
+        4
+    );
+    let wrong = fleet(&["--detector", "treshold"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        !wrong.status.success() && said.contains("did you mean `threshold`"),
+        "{said}"
+    );
+    let sharded = fleet(&["--detector", "cat > /dev/null", "--shard", "0/2"]);
+    assert!(!sharded.status.success());
+    if !common::has_program("fleet-rules", "promtool") {
+        return;
+    }
+    let rules = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/docs/examples/rules/working-set.yaml"
+    );
+    let output = fleet(&["--rules", rules]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let card: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        card["detectors"][0]["rows"].as_array().unwrap().len(),
+        4,
+        "{card}"
+    );
+}

@@ -8,11 +8,12 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-const OVERLAYS: [&str; 4] = [
+const OVERLAYS: [&str; 5] = [
     "base",
     "overlays/hostpath",
     "overlays/each-node",
     "overlays/managed",
+    "overlays/fleet",
 ];
 
 fn kind() -> PathBuf {
@@ -233,6 +234,36 @@ fn pods_have_no_rights_but_in_the_privileged_overlay() {
             assert_eq!(pod["securityContext"]["runAsNonRoot"], !root, "{overlay}");
         }
     }
+}
+
+#[test]
+fn a_fleets_job_has_as_many_shards_as_indexes() {
+    let path = kind().join("overlays/fleet/job.yaml");
+    let manifest = std::fs::read_to_string(path).unwrap();
+    let after = |key: &str| {
+        let rest = manifest.split(key).nth(1).unwrap();
+        let word = rest.split_whitespace().next().unwrap();
+        word.trim_matches('"').to_string()
+    };
+    assert_eq!(
+        after("completions: "),
+        after("name: MEMTIDE_SHARDS\n              value: ")
+    );
+    let args: Vec<&str> = manifest.split("args:").nth(1).unwrap().lines().collect();
+    let args = args
+        .iter()
+        .filter_map(|line| line.trim().strip_prefix("- "));
+    // A small share of it, as its pod would be asked for it.
+    let output = common::memtide()
+        .args(args)
+        .args(["--days=0.01", "--detector=threshold", "--card=6.1-v2"])
+        .env("JOB_COMPLETION_INDEX", "2")
+        .env("MEMTIDE_SHARDS", "5000")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shard: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shard["shard"], serde_json::json!({"index": 2, "of": 5000}));
 }
 
 #[test]

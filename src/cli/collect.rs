@@ -14,6 +14,7 @@ use crate::cluster::{
     Snapshot, evaluate,
 };
 use crate::compare::{self, Comparison, Run, Show};
+use crate::fleet;
 use crate::report::{self, Document, RunResult, Verdict};
 use crate::{shipped, units};
 
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "job")]
     context: Option<String>,
     /// Where everything is kept: results.json, junit.xml, summary.md, recordings/, and the cluster's
-    /// answers in jobs/, pods/ and logs/. What is there of the same Job is used and kept; what is
+    /// answers in jobs/, pods/ and logs/; of a fleet's Job fleet-JOB.json and fleet-JOB.txt. What is there of the same Job is used and kept; what is
     /// there of an earlier Job of the same name is moved to earlier/.
     #[arg(long, value_name = "DIR", default_value = "memtide-collected")]
     out: PathBuf,
@@ -104,13 +105,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut collected = evaluate(&snapshot, |pod| kept.log(pod));
     keep_recordings(&dir, &kept, &mut collected)?;
     write_results(&dir, &args, &collected)?;
+    let joined = write_fleets(&dir, &args, &collected)?;
     args.publish(&collected, &snapshot)?;
     match ended {
         Ended::Refused(refusal) => return Err(failure(refusal)),
         Ended::Gone(jobs) => return Err(gone(&jobs, &dir)),
         Ended::Decided | Ended::NothingChanges | Ended::TimeIsUp => {}
     }
-    if cluster::as_expected(&collected) {
+    if joined && cluster::as_expected(&collected) {
         return Ok(Exit::Ok);
     }
     if collected.iter().all(|c| c.result.result == Verdict::Skip) {
@@ -267,6 +269,39 @@ fn below(markdown: &str) -> String {
         false => format!("{line}\n"),
     });
     lines.collect()
+}
+
+/// Joins the shards of each fleet into `fleet-JOB.json` and `fleet-JOB.txt`; false where one is not whole.
+fn write_fleets(dir: &Path, args: &Args, collected: &[Collected]) -> anyhow::Result<bool> {
+    let mut all = true;
+    for (job, joined) in cluster::fleets(collected) {
+        let path = |end: &str| dir.join(format!("fleet-{job}.{end}"));
+        let tallies = match joined {
+            Ok(tallies) => tallies,
+            Err(error) => {
+                all = false;
+                // What an earlier collection wrote is not this one's.
+                for end in ["json", "txt"] {
+                    let _ = std::fs::remove_file(path(end));
+                }
+                log::error!("the fleet of Job {job} is not whole: {error}");
+                continue;
+            }
+        };
+        let human = fleet::human(&tallies);
+        for (end, text) in [
+            ("json", serde_json::to_string(&tallies)? + "\n"),
+            ("txt", human.clone()),
+        ] {
+            let path = path(end);
+            std::fs::write(&path, text)
+                .with_context(|| format!("can't write {}", path.display()))?;
+        }
+        if args.format == Format::Human {
+            writeln!(std::io::stdout(), "\n{}", human.trim_end())?;
+        }
+    }
+    Ok(all)
 }
 
 /// What ran on nodes of several kinds (kernel, cgroup version, LRU), side by side: a column a kind.

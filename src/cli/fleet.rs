@@ -1,22 +1,34 @@
 //! `memtide fleet`: days of many pods, judged by detectors; and its shards joined.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use super::Exit;
 use crate::detector::{BUILT_IN, BuiltIn, by_name};
 use crate::export::Metric;
-use crate::fleet::{self, Plan, Shard, Tallies};
+use crate::fleet::{self, Fleet, Plan, Progress, SHARDS_MAX, Shard, Tallies};
+use crate::judge::corpus::Corpus;
+use crate::judge::feed::Scraping;
+use crate::judge::panel::{self, Candidate, Manner};
+use crate::judge::program::Program;
+use crate::judge::render;
+use crate::judge::rules::Rules;
+use crate::judge::scorecard::Scorecard;
+use crate::judge::supervise::Limits;
 use crate::scenario::nearest;
+use crate::units;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The fleet: services, in what they differ, and what goes wrong.
+    /// The fleet: services, in what they differ, and what goes wrong; or one that comes with memtide:
+    /// `mixed`, `log-heavy`, `batch`.
     #[arg(value_name = "FILE", required = true)]
     file: Option<PathBuf>,
     /// How many pods, in place of the file's.
@@ -31,10 +43,20 @@ pub struct Args {
     /// The kernels of the nodes by the set-up's name, in place of the file's.
     #[arg(long = "card", value_name = "NAME", num_args = 1..)]
     cards: Vec<String>,
-    /// Built-in detectors, or `all`.
-    #[arg(long = "detector", value_name = "NAME", num_args = 1.., default_value = "all")]
+    /// Built-in detectors, or `all`; or a command that reads samples on stdin: it is judged on drawn pods.
+    #[arg(long = "detector", value_name = "NAME|COMMAND", num_args = 1..)]
     detectors: Vec<String>,
-    /// The share of the pods to run; the index from 0. By default the completion index of an Indexed Job.
+    /// Prometheus alert rules, judged by promtool on drawn pods: a file in any frame, or a folder.
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// How many pods are drawn for commands and rules.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    drawn: u64,
+    /// Time a command may take for one pod, and promtool for the rules.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = units::parse_duration)]
+    timeout: Duration,
+    /// The share of the pods to run; the index from 0. By default JOB_COMPLETION_INDEX of MEMTIDE_SHARDS, as an
+    /// Indexed Job sets them.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
     /// Threads; results do not depend on it (default: the CPUs).
@@ -65,7 +87,7 @@ enum Command {
 enum Format {
     /// Tables for people.
     Human,
-    /// The counts: what `fleet merge` reads.
+    /// The counts in one line: what `fleet merge` and `collect` read.
     Json,
 }
 
@@ -81,7 +103,7 @@ fn shard(text: &str) -> Result<Shard, String> {
             .map_err(|_| format!("{n:?} is not a whole number"))
     };
     let (index, of) = (number(index)?, number(of)?);
-    if of == 0 || of > 100_000 || index >= of {
+    if of == 0 || of > SHARDS_MAX || index >= of {
         return Err("I is from 0 to below N, and N at most 100000".to_owned());
     }
     Ok(Shard { index, of })
@@ -89,12 +111,13 @@ fn shard(text: &str) -> Result<Shard, String> {
 
 /// Runs a fleet, or joins shards.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    if let Some(Command::Merge { shards, format }) = args.command {
+    if let Some(Command::Merge { shards, format }) = &args.command {
         let all: Result<Vec<Tallies>, _> = shards.iter().map(|path| read(path)).collect();
-        return print(&fleet::merge(all?)?, format);
+        print(&fleet::merge(all?)?, *format)?;
+        return Ok(Exit::Ok);
     }
-    let path = args.file.context("give a fleet file")?;
-    let mut population = fleet::load(&path)?;
+    let path = args.file.as_deref().context("give a fleet file")?;
+    let mut population = fleet::load(path)?;
     population.pods = args.pods.unwrap_or(population.pods);
     population.days = args.days.unwrap_or(population.days);
     population.seed = args.seed.unwrap_or(population.seed);
@@ -105,11 +128,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             .map(|name| card(name))
             .collect::<Result<_, _>>()?;
     }
-    let detectors = detectors(&args.detectors)?;
+    let (detectors, outside) = detectors(&args)?;
     let shard = match args.shard {
         Some(shard) => shard,
         None => job_shard()?,
     };
+    anyhow::ensure!(
+        outside.is_empty() || shard.of == 1,
+        "commands and rules are judged on drawn pods, which shards don't join: run them without --shard"
+    );
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let plan = Plan {
         fleet: &population,
@@ -117,22 +144,125 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         shard,
         threads: args.threads.unwrap_or(cpus).clamp(1, 1024),
     };
-    let tallies = fleet::run(&plan);
+    let teller = Teller::default();
+    let tallies = fleet::run_told(&plan, &|progress| teller.tell(progress));
     if let Some(dir) = &args.keep {
         fleet::keep(&population, &tallies, dir)?;
     }
-    print(&tallies, args.format)
+    if !detectors.is_empty() {
+        print(&tallies, args.format)?;
+    }
+    if !outside.is_empty() {
+        print_drawn(&args, &population, &outside, plan.threads)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Says on stderr how far a run is, from when that is worth saying.
+#[derive(Default)]
+struct Teller(Mutex<Option<Instant>>);
+
+impl Teller {
+    const EVERY: Duration = Duration::from_secs(5);
+
+    fn tell(&self, progress: &Progress) {
+        let Progress { done, of, elapsed } = *progress;
+        // Another thread that tells right now is enough.
+        let Ok(mut last) = self.0.try_lock() else {
+            return;
+        };
+        let lately = last.is_some_and(|at| at.elapsed() < Teller::EVERY);
+        if elapsed < Teller::EVERY || done == of || lately {
+            return;
+        }
+        *last = Some(Instant::now());
+        let left = progress.left().map_or(0, |left| left.as_secs().max(1));
+        let left = match left {
+            ..120 => format!("{left} s"),
+            _ => format!("{} min", left.div_ceil(60)),
+        };
+        let again = if std::io::stderr().is_terminal() {
+            "\r"
+        } else {
+            ""
+        };
+        let end = if again.is_empty() { "\n" } else { "" };
+        // Whoever closed stderr does not want to know.
+        let _ = write!(
+            std::io::stderr(),
+            "{again}fleet: {done} of {of} pods, about {left} left{end}"
+        );
+    }
 }
 
 /// The share of an Indexed Job's pod: its completion index, of as many as MEMTIDE_SHARDS says.
 fn job_shard() -> anyhow::Result<Shard> {
-    let alone = Shard { index: 0, of: 1 };
-    let Ok(of) = std::env::var("MEMTIDE_SHARDS") else {
-        return Ok(alone);
+    let index = std::env::var("JOB_COMPLETION_INDEX").ok();
+    let of = std::env::var("MEMTIDE_SHARDS").ok();
+    match (index, of) {
+        (None, None) => Ok(Shard { index: 0, of: 1 }),
+        (Some(index), Some(of)) => shard(&format!("{index}/{of}")).map_err(|why| {
+            anyhow::anyhow!("JOB_COMPLETION_INDEX is {index:?} and MEMTIDE_SHARDS is {of:?}: {why}")
+        }),
+        (Some(index), None) => anyhow::bail!(
+            "this is pod {index} of an Indexed Job (JOB_COMPLETION_INDEX), and nothing says of how many: set \
+             MEMTIDE_SHARDS to the Job's completions, or give --shard {index}/N (--shard 0/1 for the whole fleet)"
+        ),
+        (None, Some(_)) => anyhow::bail!(
+            "MEMTIDE_SHARDS is set, and JOB_COMPLETION_INDEX is not: is the Job's completionMode Indexed? \
+             Without a Job give --shard I/N"
+        ),
+    }
+}
+
+/// Judges commands and rules on pods that are drawn: each is a recording, as `judge` reads them.
+fn print_drawn(
+    args: &Args,
+    population: &Fleet,
+    outside: &[Candidate],
+    threads: usize,
+) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir().context("cannot make a folder for the drawn pods")?;
+    let drawn = fleet::keep_drawn(population, args.drawn, dir.path())?;
+    let mut corpus = Corpus::default();
+    corpus.add_path(dir.path())?;
+    let scraping = Scraping {
+        interval_s: population.scrape_s,
+        ..Scraping::default()
     };
-    let index = std::env::var("JOB_COMPLETION_INDEX")
-        .context("MEMTIDE_SHARDS is set, and JOB_COMPLETION_INDEX is not: is the Job Indexed?")?;
-    shard(&format!("{index}/{of}")).map_err(anyhow::Error::msg)
+    let subreaper = nix::sys::prctl::set_child_subreaper(true);
+    log::debug!("child subreaper: {subreaper:?}");
+    let manner = Manner {
+        scraping: &scraping,
+        threads,
+        keep_going: false,
+        progress: &|_| (),
+    };
+    let card = panel::judge_so(outside, &corpus, &manner);
+    let _ = crate::descendants::end_all(Duration::from_secs(5));
+    print_card(&card?, args.format, &drawn, population.pods)
+}
+
+fn print_card(card: &Scorecard, format: Format, drawn: &[u64], pods: u64) -> anyhow::Result<()> {
+    for note in card.detectors.iter().flat_map(|detector| &detector.notes) {
+        log::warn!("{note}");
+    }
+    let mut out = std::io::stdout().lock();
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(card)?)?,
+        Format::Human => write!(
+            out,
+            "\nCommands and rules: on {} of {pods} pods, drawn ({}); one verdict a pod, as `memtide judge` gives it.\n{}",
+            drawn.len(),
+            drawn
+                .iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            render::human(card)
+        )?,
+    }
+    Ok(())
 }
 
 fn card(name: &str) -> anyhow::Result<&'static fleet::Setup> {
@@ -151,21 +281,27 @@ fn card(name: &str) -> anyhow::Result<&'static fleet::Setup> {
     )
 }
 
-/// The named detectors. One that reads what the model does not fill is told and left out.
-fn detectors(names: &[String]) -> anyhow::Result<Vec<&'static BuiltIn>> {
-    let mut chosen: Vec<&'static BuiltIn> = Vec::new();
-    for name in names {
-        if name == "all" {
-            chosen.extend(&BUILT_IN);
-        } else if let Some(detector) = by_name(name) {
+/// The named detectors: built-in ones, and what is judged on drawn pods. A built-in one that reads what the
+/// model does not fill is told and left out.
+fn detectors(args: &Args) -> anyhow::Result<(Vec<&'static BuiltIn>, Vec<Candidate>)> {
+    let (mut chosen, mut outside): (Vec<&'static BuiltIn>, Vec<Candidate>) = Default::default();
+    let all = args.detectors.is_empty() && args.rules.is_empty();
+    for name in &args.detectors {
+        if let Some(detector) = by_name(name) {
             chosen.push(detector);
-        } else {
-            anyhow::bail!(
-                "no built-in detector is called `{name}` (`memtide detectors` lists them). Programs and \
-                 rules are judged on the pods that --keep writes: `memtide judge --detector COMMAND DIR`"
-            );
+        } else if name != "all" {
+            outside.push(Candidate::Program(program(name, args.timeout)?));
         }
     }
+    if all || args.detectors.iter().any(|name| name == "all") {
+        chosen = BUILT_IN.iter().collect();
+    }
+    let rules = Rules::open(&args.rules, None, args.timeout)?;
+    outside.extend(
+        rules
+            .into_iter()
+            .map(|rules| Candidate::Rules(rules.shown.clone(), rules)),
+    );
     let known = |d: &&BuiltIn| {
         d.reads
             .iter()
@@ -176,28 +312,47 @@ fn detectors(names: &[String]) -> anyhow::Result<Vec<&'static BuiltIn>> {
         log::warn!("{}: not judged, the model has no pressure", detector.name);
     }
     anyhow::ensure!(
-        !judged.is_empty(),
+        !judged.is_empty() || !outside.is_empty(),
         "none of these detectors can be judged on a model"
     );
-    Ok(judged)
+    Ok((judged, outside))
+}
+
+fn program(command: &str, time: Duration) -> anyhow::Result<Program> {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let near = nearest(command, BUILT_IN.iter().map(|one| one.name));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let program = |dir: PathBuf| dir.join(command).is_file();
+    if command.chars().all(word) && !std::env::split_paths(&path).any(program) {
+        let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        anyhow::bail!(
+            "no built-in detector and no program on PATH is called `{command}`{hint} (`memtide detectors` \
+             lists them)"
+        );
+    }
+    Ok(Program {
+        command: command.to_owned(),
+        limits: Limits {
+            time,
+            ..Limits::default()
+        },
+        supervisor: std::env::current_exe().context("cannot find this binary")?,
+        subreaper: true,
+    })
 }
 
 fn read(path: &Path) -> anyhow::Result<Tallies> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| {
-        format!(
-            "{} is no shard of `memtide fleet --format json`",
-            path.display()
-        )
-    })
+    fleet::read_shard(&text).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn print(tallies: &Tallies, format: Format) -> anyhow::Result<Exit> {
+fn print(tallies: &Tallies, format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match format {
         Format::Human => write!(out, "{}", fleet::human(tallies))?,
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(tallies)?)?,
+        // One line, so that it is found in a log.
+        Format::Json => writeln!(out, "{}", serde_json::to_string(tallies)?)?,
     }
-    Ok(Exit::Ok)
+    Ok(())
 }

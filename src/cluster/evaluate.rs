@@ -7,6 +7,8 @@ use super::kept::Snapshot;
 use super::log::{Extract, extract};
 use super::pods::Pod;
 use super::progress::pods_of;
+use super::shard;
+use crate::fleet::Tallies;
 use crate::recording::{self, Footer, HarnessCost, Recording};
 use crate::report::{self, RunResult, Verdict};
 use crate::scenario::{self, Outcome, Overrides};
@@ -39,6 +41,8 @@ pub struct Collected {
     pub recording: Option<Vec<u8>>,
     /// The same, read.
     pub read: Option<Recording>,
+    /// Of a fleet's Job: its shard.
+    pub shard: Option<Tallies>,
     /// The verdict.
     pub result: RunResult,
 }
@@ -103,9 +107,15 @@ pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collec
 fn one(job: &Job, index: usize, pods: &[Pod], log: &impl Fn(&Pod) -> PodLog) -> Collected {
     let pods = pods_of(pods, &job.name, index);
     let pod = best(job, index, &pods).filter(|_| !job.unindexed);
-    let (text, read, result) = match pod {
-        Some(pod) => judge(job, index, &pods, pod, &log(pod)),
-        None => (None, None, without_pod(job, index)),
+    let (shard, (text, read, result)) = match pod {
+        Some(pod) => {
+            let log = log(pod);
+            match shard::of(job, index, &Fate::of(pod), &log) {
+                Some((shard, result)) => (shard, (None, None, result)),
+                None => (None, judge(job, index, &pods, pod, &log)),
+            }
+        }
+        None => (None, (None, None, without_pod(job, index))),
     };
     let others = pods
         .iter()
@@ -119,6 +129,7 @@ fn one(job: &Job, index: usize, pods: &[Pod], log: &impl Fn(&Pod) -> PodLog) -> 
         others: others.map(|p| (p.name.clone(), Fate::of(p))).collect(),
         recording: text,
         read,
+        shard,
         result,
     }
 }

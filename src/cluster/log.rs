@@ -11,6 +11,8 @@ pub struct Extract {
     pub whole: bool,
     /// The other lines: progress, warnings, a result.
     pub other: Vec<String>,
+    /// A fleet's shard, in one line.
+    pub shard: Option<Vec<u8>>,
     /// Samples stand before any header: the kubelet rotated the log away from under it.
     pub rotated: bool,
     /// Lines of the kubelet's or the runtime's own, in place of a log or behind a part of one.
@@ -19,6 +21,8 @@ pub struct Extract {
 
 /// How a header begins.
 const HEADER: &[u8] = b"{\"format\":\"memtide.recording/";
+/// How a shard of a fleet begins.
+const SHARD: &[u8] = b"{\"format\":\"memtide.fleet/";
 /// How memtide's result of a scenario that it skipped begins.
 const SKIP: &str = "skip  ";
 /// How a footer begins.
@@ -57,6 +61,11 @@ pub fn extract(log: &[u8]) -> Extract {
             found.recording.clear();
             found.whole = false;
         }
+        if line.starts_with(SHARD) && serde_json::from_slice::<IgnoredAny>(line).is_ok() {
+            found.shard = Some(line.to_vec());
+            found.whole = true;
+            continue;
+        }
         let begun = line.starts_with(HEADER) || !found.recording.is_empty();
         if is_ours(line) {
             if begun {
@@ -91,7 +100,7 @@ fn is_ours(line: &[u8]) -> bool {
 impl Extract {
     /// Whether there is nothing of memtide's in it.
     pub fn is_empty(&self) -> bool {
-        self.recording.is_empty() && self.other.is_empty() && !self.rotated
+        self.recording.is_empty() && self.shard.is_none() && self.other.is_empty() && !self.rotated
     }
 
     /// Which scenario memtide skipped and why, where it says so: in one line, or below a heading.

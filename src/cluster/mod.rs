@@ -20,6 +20,7 @@ mod object;
 mod pods;
 mod progress;
 mod publish;
+mod shard;
 mod summary;
 
 pub use api::{Api, Following, Refusal, RefusalKind, Source};
@@ -34,4 +35,5 @@ pub use object::{CONTAINER, ObjectError};
 pub use pods::{Pod, parse_pods};
 pub use progress::progress_line;
 pub use publish::{NODE_KIND, config_map, events as verdict_events, node_kinds};
+pub use shard::fleets;
 pub use summary::{markdown, text};

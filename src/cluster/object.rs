@@ -49,6 +49,10 @@ pub(super) fn scenarios(pod_spec: &Value) -> Vec<String> {
         return Vec::new();
     };
     let args = container["args"].as_array().into_iter().flatten();
+    let mut words = args.clone().filter_map(Value::as_str);
+    if words.find(|arg| !arg.starts_with('-')) == Some(FLEET) {
+        return vec![FLEET.into()];
+    }
     let mut found = Vec::new();
     let mut before = "";
     for arg in args.filter_map(Value::as_str) {
@@ -68,6 +72,9 @@ pub(super) fn ours(containers: &[Value]) -> Option<&Value> {
     let named = containers.iter().find(|c| c["name"] == CONTAINER);
     named.or(containers.first())
 }
+
+/// The subcommand whose Jobs run shards of a fleet; in results it stands where scenarios have their name.
+pub(super) const FLEET: &str = "fleet";
 
 /// The name of memtide's container in all its pods.
 pub const CONTAINER: &str = "memtide";

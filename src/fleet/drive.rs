@@ -18,6 +18,8 @@ const FLOOR_KERNEL: u64 = 76 * 1024;
 /// A service has its heap this many seconds after its start.
 const WARM_UP_S: f64 = 300.0;
 
+/// The number of the file that is needed: logs are numbered from 0.
+const NEEDED: u32 = u32::MAX - 1;
 /// How often the time of day is looked at, seconds.
 const DAY_EVERY_S: f64 = 60.0;
 
@@ -59,6 +61,8 @@ struct Log {
     file: u32,
     at: u64,
     carry: f64,
+    /// Where in the file that is needed it reads next.
+    needed: u64,
 }
 
 impl<'a> Drive<'a> {
@@ -126,6 +130,12 @@ impl<'a> Drive<'a> {
             active_file: self.memcg.active_file() as f64,
             events_high: v2.then_some(self.high_events as f64),
         }
+    }
+
+    /// Pages read from the disk that had been there before.
+    #[cfg(test)]
+    pub fn refaults(&self) -> u64 {
+        self.memcg.counts.refaults
     }
 
     /// The rows of cgroup v2's files for [`super::keep::COLUMNS`], bytes.
@@ -206,6 +216,9 @@ impl<'a> Drive<'a> {
             self.memcg.add_anon(room / 2)?;
             self.memcg.free_lazily(room / 2);
         }
+        if trouble.kind == FaultKind::Cache {
+            return self.read_again(trouble.rate, trouble.wants as u64);
+        }
         let before = self.lost as u64;
         self.lost = (self.lost + trouble.rate * self.scrape_s).min(trouble.wants);
         let more = self.lost as u64 - before;
@@ -218,7 +231,25 @@ impl<'a> Drive<'a> {
                 self.lost -= (more - got) as f64;
                 self.memcg.add_anon(got)
             }
+            FaultKind::Cache => Ok(()),
         }
+    }
+
+    /// Reads on in the file that is needed, from its beginning again after its end: what is not cached
+    /// comes from the disk.
+    fn read_again(&mut self, rate: f64, pages: u64) -> Result<(), Full> {
+        self.lost += rate * self.scrape_s;
+        let mut left = (self.lost as u64).min(pages);
+        self.lost -= left as f64;
+        while left > 0 {
+            let part = left.min(pages - self.log.needed);
+            for (from, to) in self.memcg.read(NEEDED, self.log.needed, part) {
+                self.memcg.read_in(NEEDED, from, to - from, false)?;
+            }
+            self.log.needed = (self.log.needed + part) % pages;
+            left -= part;
+        }
+        Ok(())
     }
 
     /// How many pages the kernel lets a process have until the next scrape above memory.high: cache

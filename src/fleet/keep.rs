@@ -1,6 +1,9 @@
 //! Single pods as recordings, for looking and for `memtide judge`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use rand::RngExt;
 
 use super::drive::{Drive, Happened};
 use super::pod::Pod;
@@ -46,13 +49,31 @@ pub enum KeepError {
 /// # Errors
 /// When something can't be written.
 pub fn keep(fleet: &Fleet, tallies: &Tallies, dir: &Path) -> Result<(), KeepError> {
+    write(fleet, tallies.worst.iter().map(|worst| worst.pod), dir)
+}
+
+/// Writes `n` pods that are drawn, without regard to what any detector made of them; says which.
+///
+/// # Errors
+/// When something can't be written.
+pub fn keep_drawn(fleet: &Fleet, n: u64, dir: &Path) -> Result<Vec<u64>, KeepError> {
+    let mut rng = seed::rng(seed::derive(fleet.seed, "drawn pods"));
+    let mut drawn = BTreeSet::new();
+    while (drawn.len() as u64) < n.min(fleet.pods) {
+        drawn.insert(rng.random_range(0..fleet.pods));
+    }
+    write(fleet, drawn.iter().copied(), dir)?;
+    Ok(drawn.into_iter().collect())
+}
+
+fn write(fleet: &Fleet, pods: impl Iterator<Item = u64>, dir: &Path) -> Result<(), KeepError> {
     let io = |path: &Path| {
         let path = path.display().to_string();
         move |source| KeepError::Io { path, source }
     };
     std::fs::create_dir_all(dir).map_err(io(dir))?;
-    for worst in &tallies.worst {
-        let pod = Pod::draw(fleet, worst.pod);
+    for index in pods {
+        let pod = Pod::draw(fleet, index);
         let truth = record(fleet, &pod, &dir.join(format!("pod-{}.jsonl", pod.index)))?;
         let path = dir.join(format!("pod-{}.truth.toml", pod.index));
         std::fs::write(&path, truth).map_err(io(&path))?;

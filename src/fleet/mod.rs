@@ -24,11 +24,11 @@ mod tally;
 mod tests;
 
 pub use drive::{Drive, Happened};
-pub use keep::keep;
-pub use parse::{load, parse};
+pub use keep::{keep, keep_drawn};
+pub use parse::{EXAMPLES, load, parse};
 pub use pod::Pod;
 pub use render::human;
-pub use run::{Plan, Shard, run};
+pub use run::{Plan, Progress, Shard, run, run_told};
 pub use setup::{Setup, setup, setups};
 pub use spec::{Fault, FaultKind, Fleet, Service};
-pub use tally::{MergeError, Tallies, merge};
+pub use tally::{MergeError, SHARDS_MAX, ShardError, Tallies, merge, read_shard};

@@ -1,5 +1,6 @@
 //! From a fleet file to a [`Fleet`], or to everything that is wrong with it.
 
+use std::io::Read;
 use std::path::Path;
 
 use rand_distr::{Exp, LogNormal};
@@ -15,9 +16,27 @@ use crate::units;
 /// A fleet file is a page of text.
 const MAX_BYTES: usize = 1 << 20;
 
+/// The fleets that come with memtide, by name.
+pub const EXAMPLES: [(&str, &str); 3] = [
+    (
+        "mixed",
+        include_str!("../../docs/examples/fleets/mixed.toml"),
+    ),
+    (
+        "log-heavy",
+        include_str!("../../docs/examples/fleets/log-heavy.toml"),
+    ),
+    (
+        "batch",
+        include_str!("../../docs/examples/fleets/batch.toml"),
+    ),
+];
+
 /// No fleet is longer or larger: a mistyped number is told, not simulated.
 const DAYS_MAX: f64 = 366.0;
 const PODS_MAX: u64 = 10_000_000;
+/// Beyond it a floating-point number is no longer exact to one: 2^53.
+const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// What a number is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +48,27 @@ enum Kind {
     Count,
 }
 
-/// Reads a fleet file.
+/// Reads a fleet file; what is no file and the name of one that comes with memtide is that one.
 ///
 /// # Errors
 /// With line, column and remedy of everything that is wrong.
 pub fn load(path: &Path) -> Result<Fleet, Diagnostics> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let why = Diagnostic::whole(format!("cannot read the file: {error}"));
+    let example = EXAMPLES.iter().find(|(name, _)| path == Path::new(name));
+    if let Some((_, text)) = example.filter(|_| !path.exists()) {
+        return parse(text, &shown);
+    }
+    let failed = |error: std::io::Error| {
+        let names = EXAMPLES.map(|(name, _)| name).join("`, `");
+        let why = Diagnostic::whole(format!("cannot read the file: {error}"))
+            .help(format!("fleets that come with memtide: `{names}`"));
         Diagnostics::new(&shown, "", vec![why])
-    })?;
+    };
+    // No more than shows that it is too large.
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut file = file.take(MAX_BYTES as u64 + 1);
+    file.read_to_string(&mut text).map_err(failed)?;
     parse(&text, &shown)
 }
 
@@ -304,11 +334,18 @@ impl Reader {
                 match (key.as_str(), all?.as_slice()) {
                     ("uniform", [low, high]) if low <= high => Some(Dist::Uniform(*low, *high)),
                     ("choice", all) if !all.is_empty() => Some(Dist::Choice(all.to_vec())),
-                    _ => {
-                        self.wrong(
-                            inner.span(),
-                            "`uniform` is two numbers, the lower one first; `choice` one or more",
-                        );
+                    (key, all) => {
+                        let how = match key {
+                            "uniform" => "`uniform` is two numbers, the lower one first",
+                            _ => "`choice` is one number or more",
+                        };
+                        let found = Diagnostic::at(inner.span(), how);
+                        self.found.push(match all {
+                            [high, low] if high > low && key == "uniform" => {
+                                found.help("they stand the other way round")
+                            }
+                            _ => found,
+                        });
                         None
                     }
                 }
@@ -375,7 +412,15 @@ impl Reader {
             Kind::Count => "a number: `2`",
         };
         match parsed {
-            Ok(number) if number >= 0.0 && f64::is_finite(number) => Some(number),
+            Ok(number) if kind == Kind::Share && number > 1.0 => {
+                self.wrong(value.span(), "a share is at most `100%`");
+                None
+            }
+            Ok(number) if number >= 0.0 && number <= LARGEST => Some(number),
+            Ok(number) if number > LARGEST && number.is_finite() => {
+                self.wrong(value.span(), "the number is too large: at most 2^53");
+                None
+            }
             Err(why) if !why.is_empty() => {
                 self.wrong(value.span(), why);
                 None
@@ -391,14 +436,7 @@ impl Reader {
     }
 
     fn share(&mut self, value: &Value<'_>) -> f64 {
-        match self.number(value, Kind::Share) {
-            Some(share) if share <= 1.0 => share,
-            Some(_) => {
-                self.wrong(value.span(), "a share of pods is at most `100%`");
-                0.0
-            }
-            None => 0.0,
-        }
+        self.number(value, Kind::Share).unwrap_or(0.0)
     }
 
     fn plain(&mut self, table: &DeTable<'_>, key: &str, default: f64, most: f64) -> f64 {

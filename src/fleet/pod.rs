@@ -13,6 +13,9 @@ pub const PAGE: f64 = 4096.0;
 /// The most that heap and garbage may come to, as a share of the limit: a service that does not fit
 /// by itself is no healthy one.
 const FITS: f64 = 0.9;
+/// The file that is needed is this much larger than what the pod leaves free: the cache holds none of it
+/// until it is read again.
+const THRASHES: f64 = 1.25;
 /// No fault begins before every detector has had time to look, seconds; none in the last fifth.
 const FIRST_ONSET_S: f64 = 7200.0;
 const LAST_ONSET: f64 = 0.8;
@@ -176,6 +179,7 @@ fn trouble(
         high: (limit - free * PAGE * 0.5) as u64,
         wants: match fault.kind {
             FaultKind::High => free * 0.9,
+            FaultKind::Cache => free * THRASHES,
             _ => f64::INFINITY,
         },
     })

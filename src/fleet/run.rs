@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::Fleet;
 use super::alarms::{Alarms, Trouble};
 use super::drive::{Drive, Happened};
 use super::pod::Pod;
 use super::tally::{Cell, FORMAT, Identity, Key, Tallies, Tally, Worst, worst_first};
-use super::{FaultKind, Fleet};
 use crate::detector::{BuiltIn, Run};
 use crate::export::Labels;
 
@@ -41,11 +42,46 @@ struct Part {
     worst: Vec<Worst>,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Pods that are done.
+    pub done: u64,
+    /// Pods of the shard.
+    pub of: u64,
+    /// Since the start.
+    pub elapsed: Duration,
+}
+
+impl Progress {
+    /// What is left, if it goes on as it went: every pod has as many days.
+    pub fn left(&self) -> Option<Duration> {
+        let rate = (self.done > 0).then(|| self.elapsed.as_secs_f64() / self.done as f64)?;
+        Some(Duration::from_secs_f64(
+            rate * (self.of - self.done.min(self.of)) as f64,
+        ))
+    }
+}
+
 /// Runs the shard's pods and counts.
 pub fn run(plan: &Plan<'_>) -> Tallies {
+    run_told(plan, &|_| ())
+}
+
+/// The same, and tells after each pod how far it is.
+pub fn run_told(plan: &Plan<'_>, tell: &(dyn Fn(&Progress) + Sync)) -> Tallies {
+    let (start, done) = (Instant::now(), AtomicU64::new(0));
+    let rest = plan.fleet.pods.saturating_sub(plan.shard.index);
+    let tell = || {
+        tell(&Progress {
+            done: done.fetch_add(1, Ordering::Relaxed) + 1,
+            of: rest.div_ceil(plan.shard.of),
+            elapsed: start.elapsed(),
+        });
+    };
     let next = AtomicU64::new(plan.shard.index);
     let parts: Vec<Part> = std::thread::scope(|scope| {
-        let work = || part(plan, &next);
+        let work = || part(plan, &next, &tell);
         let threads: Vec<_> = (1..plan.threads.max(1))
             .map(|_| scope.spawn(work))
             .collect();
@@ -90,7 +126,7 @@ fn identity(plan: &Plan<'_>) -> Identity {
     }
 }
 
-fn part(plan: &Plan<'_>, next: &AtomicU64) -> Part {
+fn part(plan: &Plan<'_>, next: &AtomicU64, tell: &(dyn Fn() + Sync)) -> Part {
     let mut part = Part::default();
     loop {
         let index = next.fetch_add(plan.shard.of, Ordering::Relaxed);
@@ -103,6 +139,7 @@ fn part(plan: &Plan<'_>, next: &AtomicU64) -> Part {
             part.worst.push(Worst { score, pod: index });
             worst_first(&mut part.worst);
         }
+        tell();
     }
 }
 
@@ -196,7 +233,7 @@ fn count(
         }
         return 0;
     }
-    let stands = pod.trouble.is_some_and(|t| t.kind == FaultKind::High);
+    let stands = pod.trouble.is_some_and(|t| t.kind.stands());
     if kill.is_none() && !stands {
         tally.unfinished += 1;
         return 0;

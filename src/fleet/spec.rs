@@ -82,15 +82,18 @@ pub enum FaultKind {
     Reuse,
     /// The heap meets memory.high (cgroup v2 only; else the pod is healthy).
     High,
+    /// A file is read again and again, and no longer fits: every page of it is read from the disk each time.
+    Cache,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [FaultKind; 4] = [
+    pub const ALL: [FaultKind; 5] = [
         FaultKind::Leak,
         FaultKind::Tmpfs,
         FaultKind::Reuse,
         FaultKind::High,
+        FaultKind::Cache,
     ];
 
     /// Its word in a fleet file.
@@ -100,6 +103,7 @@ impl FaultKind {
             FaultKind::Tmpfs => "tmpfs",
             FaultKind::Reuse => "lazy_reuse",
             FaultKind::High => "memory_high",
+            FaultKind::Cache => "cache_needed",
         }
     }
 
@@ -110,6 +114,12 @@ impl FaultKind {
             FaultKind::Tmpfs => Class::Tmpfs,
             FaultKind::Reuse => Class::OomAhead,
             FaultKind::High => Class::Throttled,
+            FaultKind::Cache => Class::PageCache,
         }
+    }
+
+    /// Whether it goes on to the end instead of ending in a kill.
+    pub fn stands(self) -> bool {
+        matches!(self, FaultKind::High | FaultKind::Cache)
     }
 }

@@ -1,6 +1,6 @@
 //! What a fleet comes to: whole numbers only, so that shards add up to exactly what one machine says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,8 @@ use super::Shard;
 
 /// How many pods are kept to look at.
 pub const WORST: usize = 10;
+/// More shares than this are a mistake.
+pub const SHARDS_MAX: u64 = 100_000;
 /// What a shard's file begins with.
 pub const FORMAT: &str = "memtide.fleet/1";
 
@@ -118,6 +120,48 @@ pub struct Cell {
     pub tally: Tally,
 }
 
+/// Why a text is no shard.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// It is something else, or was cut.
+    #[error("no shard of `memtide fleet --format json`: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Of another version's format, or of no share.
+    #[error("no shard of this memtide's `fleet --format json`: {0}")]
+    Other(String),
+}
+
+/// Reads a shard as `memtide fleet --format json` wrote it.
+///
+/// # Errors
+/// When it is none, or none that this version can join.
+pub fn read_shard(text: &str) -> Result<Tallies, ShardError> {
+    let shard: Tallies = serde_json::from_str(text)?;
+    if shard.format != FORMAT {
+        return Err(ShardError::Other(format!(
+            "its format is {:?}, not {FORMAT:?}",
+            shard.format
+        )));
+    }
+    let Shard { index, of } = shard.shard;
+    if index >= of || of > SHARDS_MAX {
+        return Err(ShardError::Other(format!("it is share {index} of {of}")));
+    }
+    Ok(shard)
+}
+
+impl Tallies {
+    /// The pods it counts.
+    pub fn pods(&self) -> u64 {
+        let first = self.fleet.detectors.first();
+        let cells = self
+            .cells
+            .iter()
+            .filter(|cell| Some(&cell.key.detector) == first);
+        cells.map(|cell| cell.tally.pods()).sum()
+    }
+}
+
 /// All of a fleet's results, or a shard's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tallies {
@@ -171,7 +215,7 @@ pub fn merge(shards: Vec<Tallies>) -> Result<Tallies, MergeError> {
     let mut all = shards.into_iter();
     let first = all.next().ok_or(MergeError::None)?;
     let of = first.shard.of;
-    let mut seen = vec![first.shard.index];
+    let mut seen = BTreeSet::from([first.shard.index]);
     let mut cells: BTreeMap<Key, Tally> = BTreeMap::new();
     let (fleet, mut worst) = (first.fleet, first.worst);
     let mut add = |from: Vec<Cell>| {
@@ -184,14 +228,13 @@ pub fn merge(shards: Vec<Tallies>) -> Result<Tallies, MergeError> {
         if shard.fleet != fleet || shard.shard.of != of {
             return Err(MergeError::Other(shard.shard.index));
         }
-        if seen.contains(&shard.shard.index) {
+        if !seen.insert(shard.shard.index) {
             return Err(MergeError::Twice(shard.shard.index));
         }
-        seen.push(shard.shard.index);
         worst.extend(shard.worst);
         add(shard.cells);
     }
-    let missing: Vec<String> = (0..of.min(100_000))
+    let missing: Vec<String> = (0..of.min(SHARDS_MAX))
         .filter(|index| !seen.contains(index))
         .map(|index| index.to_string())
         .collect();

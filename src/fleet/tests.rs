@@ -28,12 +28,16 @@ name = "quiet"
 limit = "64MiB"
 [[service.fault]]
 kind = "tmpfs"
-share = "50%"
+share = "30%"
 fills_in = "1h"
 [[service.fault]]
 kind = "lazy_reuse"
-share = "50%"
+share = "40%"
 fills_in = "1h"
+[[service.fault]]
+kind = "cache_needed"
+share = "30%"
+fills_in = "10m"
 "#;
 
 fn small() -> Fleet {
@@ -113,7 +117,7 @@ fn every_pod_is_counted_once_and_a_healthy_one_is_never_killed() {
             let rows = drive.rows();
             assert!(rows[0] <= pod.limit, "usage {} of {}", rows[0], pod.limit);
         }
-        let ends = pod.trouble.is_some_and(|t| t.kind != FaultKind::High);
+        let ends = pod.trouble.is_some_and(|t| !t.kind.stands());
         assert!(
             kills <= u32::from(ends),
             "pod {index} ({}): {kills}",
@@ -122,6 +126,47 @@ fn every_pod_is_counted_once_and_a_healthy_one_is_never_killed() {
         faults += u32::from(pod.trouble.is_some());
     }
     assert!(faults > 5, "{faults}");
+}
+
+/// A pod with a fault of this kind, run to its end: whether it was killed, and its rows at the end.
+fn with_fault(kind: FaultKind, card: &str) -> (bool, [u64; 8], u64) {
+    let word = kind.word();
+    let text = format!(
+        "days = 1\nscrape = \"1m\"\ncards = [\"{card}\"]\n[[service]]\nname = \"a\"\nlimit = \"256MiB\"\n\
+         lazy = \"100%\"\n[[service.fault]]\nkind = \"{word}\"\nshare = \"100%\"\nfills_in = \"1h\""
+    );
+    let fleet = parse(&text, "one.toml").unwrap();
+    let pod = Pod::draw(&fleet, 0);
+    let mut drive = drive::Drive::new(&pod, fleet.scrape_s);
+    let (mut killed, mut began) = (false, false);
+    for n in 0..run::scrapes(&fleet) {
+        let kill = drive.step(n as f64 * fleet.scrape_s) == drive::Happened::Kill;
+        assert!(!kill || began, "a kill before the fault");
+        killed |= kill;
+        began |= drive.troubled();
+    }
+    assert!(began, "{word}");
+    (killed, drive.rows(), drive.refaults())
+}
+
+#[test]
+fn every_fault_does_what_it_is_called() {
+    for card in ["6.1-v2", "6.12-v2-mglru"] {
+        for kind in FaultKind::ALL {
+            let (killed, rows, refaults) = with_fault(kind, card);
+            let [usage, limit, ..] = rows;
+            assert_eq!(killed, !kind.stands(), "{card} {}", kind.word());
+            match kind {
+                FaultKind::High => assert!(rows[7] > 100 && usage < limit, "{card} {rows:?}"),
+                // A pass an hour, for at least four: every page comes from the disk each time.
+                FaultKind::Cache => assert!(
+                    refaults > 3 * limit / 4096 / 2 && usage > limit * 99 / 100,
+                    "{card} {refaults} {rows:?}"
+                ),
+                _ => {}
+            }
+        }
+    }
 }
 
 #[test]
@@ -181,6 +226,103 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_remedy() {
             "6.1-v3",
         ),
         ("days = \"x\n", 1, 10, ""),
+        (
+            "[[service]]\nname = \"a\"\nweight = 0\nlimit = \"1GiB\"",
+            3,
+            10,
+            "above 0",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nweight = nan\nlimit = \"1GiB\"",
+            3,
+            10,
+            "a number",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"140%\"",
+            4,
+            8,
+            "at most `100%`",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlazy = \"101%\"",
+            4,
+            8,
+            "at most `100%`",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"-5%\"",
+            4,
+            8,
+            "",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = 99999999999999999999",
+            3,
+            9,
+            "",
+        ),
+        (
+            "pods = 1e9\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            8,
+            "whole number",
+        ),
+        (
+            "days = inf\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            8,
+            "a number",
+        ),
+        (
+            "days = 1e300\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            8,
+            "too large",
+        ),
+        (
+            "scrape = \"1ms\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            10,
+            "`1s`",
+        ),
+        (
+            "cards = []\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            9,
+            "names none",
+        ),
+        (
+            "cards = \"6.1-v2\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+            1,
+            9,
+            "list",
+        ),
+        ("service = 3", 1, 11, "[[service]]"),
+        (
+            "[[service]]\nname = \"a\"\nlimit = { choice = [] }",
+            3,
+            20,
+            "one number or more",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = { exponential = 0 }",
+            3,
+            25,
+            "above 0",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = { log_normal = { median = \"1GiB\", sigma = 9 } }",
+            3,
+            24,
+            "sigma",
+        ),
+        (
+            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\n[[service.fault]]\nkind = \"leak\"\nshare = \"60%\"\n[[service.fault]]\nkind = \"tmpfs\"\nshare = \"60%\"",
+            1,
+            1,
+            "above 100 %",
+        ),
     ];
     for (text, line, column, word) in cases {
         let found = parse(text, "x.toml").unwrap_err();
@@ -200,7 +342,30 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_remedy() {
         remedy.contains("did you mean `pods`") && remedy.contains("did you mean `weight`"),
         "{remedy}"
     );
-    assert!(parse("", "x.toml").is_err());
+    let empty = parse("", "x.toml").unwrap_err().to_string();
+    assert!(empty.contains("[[service]]"), "{empty}");
+    let reversed = parse(
+        "[[service]]\nname = \"a\"\nlimit = { uniform = [2, 1] }",
+        "x.toml",
+    );
+    let reversed = reversed.unwrap_err().to_string();
+    assert!(reversed.contains("other way round"), "{reversed}");
+    // Ten megabytes, from a file: told as too large, not read to its end.
+    let dir = tempfile::tempdir().unwrap();
+    let large = dir.path().join("large.toml");
+    std::fs::write(&large, vec![b'#'; 10 << 20]).unwrap();
+    assert!(
+        load(&large)
+            .unwrap_err()
+            .to_string()
+            .contains("larger than 1 MiB")
+    );
+    let missing = load(&dir.path().join("none.toml")).unwrap_err().to_string();
+    assert!(missing.contains("`mixed`"), "{missing}");
+    assert_eq!(
+        load(std::path::Path::new("mixed")).unwrap().title,
+        "mixed services"
+    );
 }
 
 proptest::proptest! {
