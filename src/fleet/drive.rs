@@ -8,7 +8,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::FaultKind;
 use super::pod::Pod;
 use crate::detector::Row;
-use crate::model::{Full, Memcg};
+use crate::model::{By, Full, Memcg};
 use crate::rows::CgroupVersion;
 use crate::seed;
 
@@ -244,7 +244,7 @@ impl<'a> Drive<'a> {
         while left > 0 {
             let part = left.min(pages - self.log.needed);
             for (from, to) in self.memcg.read(NEEDED, self.log.needed, part) {
-                self.memcg.read_in(NEEDED, from, to - from, false)?;
+                self.memcg.read_in(NEEDED, from, to - from, By::Read)?;
             }
             self.log.needed = (self.log.needed + part) % pages;
             left -= part;
