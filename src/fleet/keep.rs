@@ -139,7 +139,8 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
             lru: pod.setup.rules.lru,
             page_size: 4096,
             cpus: 2,
-            mem_total: 0,
+            // A node that is larger than any pod of a fleet.
+            mem_total: 128 << 30,
             swap_total: 0,
             thp: None,
             psi: false,
