@@ -389,7 +389,8 @@ fn nearest(all: &[Reading], left: &[usize]) -> Option<usize> {
         .iter()
         .filter_map(|index| all[*index].path.as_deref())
         .collect();
-    if left.len() < 2 || paths.len() < left.len() || all[left[0]].what != What::Memory {
+    let limited = left.iter().all(|index| all[*index].limit().is_some());
+    if !limited || paths.len() < left.len().max(2) || all[left[0]].what != What::Memory {
         return None;
     }
     let near = |index: &&usize| {
