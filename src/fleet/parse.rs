@@ -416,7 +416,7 @@ impl Reader {
                 self.wrong(value.span(), "a share is at most `100%`");
                 None
             }
-            Ok(number) if number >= 0.0 && number <= LARGEST => Some(number),
+            Ok(number) if (0.0..=LARGEST).contains(&number) => Some(number),
             Ok(number) if number > LARGEST && number.is_finite() => {
                 self.wrong(value.span(), "the number is too large: at most 2^53");
                 None

@@ -179,152 +179,154 @@ fn a_pod_is_the_same_whatever_the_number_of_pods() {
     }
 }
 
+/// A fleet's text, and where and by which word it is told what is wrong.
+const WRONG: &[(&str, usize, usize, &str)] = &[
+    (
+        "pods = 0\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        8,
+        "whole number from 1",
+    ),
+    ("[[service]]\nname = \"a\"\nlimt = \"1GiB\"", 3, 1, "limt"),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiX\"",
+        3,
+        9,
+        "not a size",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = { unifrm = [1, 2] }",
+        3,
+        11,
+        "unifrm",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = { uniform = [2, 1] }",
+        3,
+        21,
+        "lower one first",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = 0.4",
+        4,
+        8,
+        "a share: `40%`",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\n[[service.fault]]\nkind = \"leek\"\nshare = \"1%\"",
+        5,
+        8,
+        "leek",
+    ),
+    (
+        "cards = [\"6.1-v3\"]\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        10,
+        "6.1-v3",
+    ),
+    ("days = \"x\n", 1, 10, ""),
+    (
+        "[[service]]\nname = \"a\"\nweight = 0\nlimit = \"1GiB\"",
+        3,
+        10,
+        "above 0",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nweight = nan\nlimit = \"1GiB\"",
+        3,
+        10,
+        "a number",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"140%\"",
+        4,
+        8,
+        "at most `100%`",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlazy = \"101%\"",
+        4,
+        8,
+        "at most `100%`",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"-5%\"",
+        4,
+        8,
+        "",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = 99999999999999999999",
+        3,
+        9,
+        "",
+    ),
+    (
+        "pods = 1e9\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        8,
+        "whole number",
+    ),
+    (
+        "days = inf\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        8,
+        "a number",
+    ),
+    (
+        "days = 1e300\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        8,
+        "too large",
+    ),
+    (
+        "scrape = \"1ms\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        10,
+        "`1s`",
+    ),
+    (
+        "cards = []\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        9,
+        "names none",
+    ),
+    (
+        "cards = \"6.1-v2\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
+        1,
+        9,
+        "list",
+    ),
+    ("service = 3", 1, 11, "[[service]]"),
+    (
+        "[[service]]\nname = \"a\"\nlimit = { choice = [] }",
+        3,
+        20,
+        "one number or more",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = { exponential = 0 }",
+        3,
+        25,
+        "above 0",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = { log_normal = { median = \"1GiB\", sigma = 9 } }",
+        3,
+        24,
+        "sigma",
+    ),
+    (
+        "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\n[[service.fault]]\nkind = \"leak\"\nshare = \"60%\"\n[[service.fault]]\nkind = \"tmpfs\"\nshare = \"60%\"",
+        1,
+        1,
+        "above 100 %",
+    ),
+];
+
 #[test]
 fn what_is_wrong_with_a_file_is_told_with_its_place_and_remedy() {
-    let cases = [
-        (
-            "pods = 0\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            8,
-            "whole number from 1",
-        ),
-        ("[[service]]\nname = \"a\"\nlimt = \"1GiB\"", 3, 1, "limt"),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiX\"",
-            3,
-            9,
-            "not a size",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = { unifrm = [1, 2] }",
-            3,
-            11,
-            "unifrm",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = { uniform = [2, 1] }",
-            3,
-            21,
-            "lower one first",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = 0.4",
-            4,
-            8,
-            "a share: `40%`",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\n[[service.fault]]\nkind = \"leek\"\nshare = \"1%\"",
-            5,
-            8,
-            "leek",
-        ),
-        (
-            "cards = [\"6.1-v3\"]\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            10,
-            "6.1-v3",
-        ),
-        ("days = \"x\n", 1, 10, ""),
-        (
-            "[[service]]\nname = \"a\"\nweight = 0\nlimit = \"1GiB\"",
-            3,
-            10,
-            "above 0",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nweight = nan\nlimit = \"1GiB\"",
-            3,
-            10,
-            "a number",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"140%\"",
-            4,
-            8,
-            "at most `100%`",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlazy = \"101%\"",
-            4,
-            8,
-            "at most `100%`",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\nlive = \"-5%\"",
-            4,
-            8,
-            "",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = 99999999999999999999",
-            3,
-            9,
-            "",
-        ),
-        (
-            "pods = 1e9\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            8,
-            "whole number",
-        ),
-        (
-            "days = inf\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            8,
-            "a number",
-        ),
-        (
-            "days = 1e300\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            8,
-            "too large",
-        ),
-        (
-            "scrape = \"1ms\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            10,
-            "`1s`",
-        ),
-        (
-            "cards = []\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            9,
-            "names none",
-        ),
-        (
-            "cards = \"6.1-v2\"\n[[service]]\nname = \"a\"\nlimit = \"1GiB\"",
-            1,
-            9,
-            "list",
-        ),
-        ("service = 3", 1, 11, "[[service]]"),
-        (
-            "[[service]]\nname = \"a\"\nlimit = { choice = [] }",
-            3,
-            20,
-            "one number or more",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = { exponential = 0 }",
-            3,
-            25,
-            "above 0",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = { log_normal = { median = \"1GiB\", sigma = 9 } }",
-            3,
-            24,
-            "sigma",
-        ),
-        (
-            "[[service]]\nname = \"a\"\nlimit = \"1GiB\"\n[[service.fault]]\nkind = \"leak\"\nshare = \"60%\"\n[[service.fault]]\nkind = \"tmpfs\"\nshare = \"60%\"",
-            1,
-            1,
-            "above 100 %",
-        ),
-    ];
-    for (text, line, column, word) in cases {
+    for (text, line, column, word) in WRONG {
         let found = parse(text, "x.toml").unwrap_err();
         let places: Vec<_> = found
             .iter()
@@ -332,7 +334,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_place_and_remedy() {
             .collect();
         let told = places
             .iter()
-            .any(|(place, message)| *place == Some((line, column)) && message.contains(word));
+            .any(|(place, message)| *place == Some((*line, *column)) && message.contains(word));
         assert!(told, "{text}\n{places:?}");
     }
     let many = parse("pdos = 1\ndays = -1\n[[service]]\nweigth = 1", "x.toml").unwrap_err();
