@@ -320,14 +320,22 @@ impl Drop for FakeCgroup {
 fn a_running_cgroups_need_is_found_and_its_limit_put_back() {
     for old in ["max", "1073741824"] {
         let cgroup = FakeCgroup::new(old, 100 * MIB, 60 * MIB);
-        let output = cgroup.live(&["--format", "json"]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(
-            said.contains("putting it back to ") && said.contains(old),
-            "{said}"
-        );
-        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut tries = 0;
+        let found = loop {
+            let output = cgroup.live(&["--format", "json"]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{said}");
+            assert!(
+                said.contains("putting it back to ") && said.contains(old),
+                "{said}"
+            );
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+            // On a busy machine the thread that plays the kernel may not come to it within a step.
+            if found["live"]["ended_by"] == "read_again" || tries == 20 {
+                break found;
+            }
+            tries += 1;
+        };
         let need = found["live"]["need_bytes"].as_u64().unwrap();
         assert!(need.abs_diff(60 * MIB) <= 4 * MIB, "{need}: {found:#}");
         assert_eq!(found["live"]["ended_by"], "read_again");
