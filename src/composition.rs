@@ -1,7 +1,7 @@
 //! What usage is made of: the one answer, from a [`View`], for detectors, plots and `explain`.
 //!
 //! The kernel counts pages twice: by what they are (`rss`, `cache`) and by the list they are on.
-//! Where the two differ, something can be told that no row names:
+//! Where the two differ, something follows that no row names:
 //!
 //! | pages | counted in | on the list |
 //! |---|---|---|

@@ -16,7 +16,7 @@ pub const ARGUMENT: &str = "__churn";
 /// The same for the process inside each cgroup: then bytes and the file.
 pub const WRITER: &str = "__churn_writer";
 
-/// Runs the churner or its writer; `arguments` are what stands behind the first one.
+/// Runs the churner or its writer; `arguments` are what follows the first one.
 pub fn main(first: &str, arguments: &[String]) -> ExitCode {
     let result = match (first, arguments) {
         (ARGUMENT, [count, bytes, pod, workdir]) => {

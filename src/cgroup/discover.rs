@@ -20,7 +20,7 @@ pub struct Located {
     pub read_only: bool,
     /// Whether a second hierarchy exists beside this one (v1 and v2 at once).
     pub hybrid: bool,
-    /// The path in `/proc/self/cgroup`, as it stands there.
+    /// The path in `/proc/self/cgroup`, as written there.
     pub listed: String,
     /// Where the own cgroup is below `mount`.
     pub own: Own,
@@ -31,7 +31,7 @@ pub struct Located {
 pub enum Own {
     /// The cgroup's directory on this mount.
     At(PathBuf),
-    /// The mount starts above the cgroup namespace, so some names on the way are not told: `rest`
+    /// The mount starts above the cgroup namespace, so some names on the way are not visible: `rest`
     /// below a directory `levels` below the mount. Only looking for the own process id finds it.
     Hidden {
         /// How many directories down from the mount.

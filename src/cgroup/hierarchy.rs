@@ -9,7 +9,7 @@ use super::limit::{Limit, SetBy, parse_limit};
 use super::{v1, v2};
 use crate::rows::CgroupVersion;
 
-/// How many directories are searched for the own cgroup where its name is not told.
+/// How many directories are searched for the own cgroup where its name is not given.
 const SEARCH_MAX: usize = 20_000;
 
 /// The memory controller's hierarchy and this process's place in it.
@@ -23,7 +23,7 @@ pub struct Hierarchy {
     pub root: PathBuf,
     /// The own cgroup's directory, `mount` or below it.
     pub own: PathBuf,
-    /// The path in `/proc/self/cgroup`, as it stands there.
+    /// The path in `/proc/self/cgroup`, as written there.
     pub listed: String,
     /// Whether the mount is read-only (as in unprivileged containers).
     pub read_only: bool,

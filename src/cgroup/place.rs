@@ -111,7 +111,7 @@ impl Hierarchy {
             }
             CgroupVersion::V2 => own_upwards.collect(),
         };
-        // Another run has moved us into its leaf: its pod stands beside it, and so can ours.
+        // Another run has moved us into its leaf: its pod is beside it, and so can ours be.
         if leaf::is_leaf(&self.own)
             && let Some(parent) = self.own.parent()
         {

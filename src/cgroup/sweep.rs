@@ -24,7 +24,7 @@ pub struct Swept {
     pub left: Vec<(PathBuf, String)>,
     /// How many of ours belong to a run that lives.
     pub alive: usize,
-    /// How many belong to another pid namespace: only there can it be told whether they live.
+    /// How many belong to another pid namespace: only there can it be known whether they live.
     pub foreign: usize,
 }
 
@@ -41,7 +41,7 @@ impl Hierarchy {
 }
 
 /// Removes the cgroups of dead runs, anywhere in the hierarchy that can be seen. What can't be
-/// removed is told in [`Swept::left`]; a sweep never fails.
+/// removed is reported in [`Swept::left`]; a sweep never fails.
 pub fn sweep(hierarchy: &Hierarchy) -> Swept {
     let mut swept = Swept::default();
     let mut queue = VecDeque::from([hierarchy.mount.clone()]);

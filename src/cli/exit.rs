@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-/// Prints the error to stderr and gives the exit code it stands for.
+/// Prints the error to stderr and returns its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
         // The reader has seen enough (`memtide list | head`).

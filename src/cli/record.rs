@@ -27,7 +27,7 @@ pub struct Args {
     /// Its name in the recording (default: the command line).
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Seconds of a detector's time that one recorded second stands for.
+    /// Seconds of a detector's time that one recorded second represents.
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_scale)]
     time_scale: f64,
     /// Run the command with this user's rights (needs root).

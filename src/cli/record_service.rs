@@ -90,7 +90,7 @@ fn parse_ready(text: &str) -> Result<ReadyArg, String> {
     }
     let (kind, rest) = match text.split_once(':') {
         Some((kind, rest)) if kind.bytes().all(|b| b.is_ascii_lowercase()) => (kind, rest),
-        // `pg_isready -q`, `./is-ready`: a command, as it stands.
+        // `pg_isready -q`, `./is-ready`: a command, as it is.
         _ if text.contains([' ', '/', '_', '-']) => ("cmd", text),
         _ => return Err(wrong()),
     };

@@ -111,7 +111,7 @@ impl<'a> Tape<'a> {
     }
 
     fn wall(&self, t: u64) -> Duration {
-        // A century stands in for what no duration can hold.
+        // A century replaces what no duration can hold.
         Duration::try_from_secs_f64(t.saturating_sub(self.start) as f64 / 1e9 * self.pace)
             .unwrap_or(Duration::from_secs(3_153_600_000))
     }

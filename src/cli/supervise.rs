@@ -1,4 +1,4 @@
-//! `memtide __supervise`: stands between the judge and a detector program; not for people.
+//! `memtide __supervise`: is between the judge and a detector program; not for people.
 
 use std::fs;
 use std::path::PathBuf;

@@ -44,7 +44,7 @@ pub trait Following {
     fn ended(&mut self) -> bool;
 }
 
-/// Where a Job was found. What could not be told is none.
+/// Where a Job was found. What could not be found out is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Source {

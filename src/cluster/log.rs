@@ -46,7 +46,7 @@ const NOT_A_LOG: [&str; 8] = [
 pub fn extract(log: &[u8]) -> Extract {
     let mut found = Extract::default();
     let lines: Vec<&[u8]> = log.split(|c| *c == b'\n').collect();
-    // What stands after the last line feed is a line that was cut, or nothing.
+    // What comes after the last line feed is a line that was cut, or nothing.
     let whole = lines.len() - 1;
     for (number, line) in lines.iter().enumerate() {
         // The kubelet's line comes without an end.

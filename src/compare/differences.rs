@@ -33,7 +33,7 @@ impl Difference {
     }
 }
 
-/// What is to be told of a set-up beside what its recordings say of their machine.
+/// The note on a set-up beside what its recordings say of their machine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
@@ -71,7 +71,7 @@ fn file(text: &str) -> Result<File, NotesError> {
 /// Whether what was added to the shipped recordings can be read.
 ///
 /// # Errors
-/// With the place of the first mistake.
+/// With line and column of the first mistake.
 pub fn check_notes() -> Result<(), NotesError> {
     shipped::notes()
         .added
@@ -95,7 +95,7 @@ pub fn differences() -> &'static [Difference] {
     &ALL.difference
 }
 
-/// What is to be told of set-ups.
+/// Notes on set-ups.
 pub fn abouts() -> &'static [About] {
     &ALL.setup
 }

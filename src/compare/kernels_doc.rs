@@ -136,7 +136,7 @@ fn setups(comparisons: &[Comparison]) -> String {
     markdown_table(&rows)
 }
 
-/// What is to be told of the set-ups shown, a paragraph each.
+/// The notes on the set-ups shown, a paragraph each.
 fn told(comparisons: &[Comparison]) -> String {
     let shown = |name: &str| {
         let mut runs = comparisons.iter().flat_map(|c| &c.runs);

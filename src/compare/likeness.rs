@@ -2,7 +2,7 @@
 
 use super::{Comparison, Run};
 
-/// Says how a fresh run stands to the nearest shipped set-up, and which other one it is more like
+/// Says how a fresh run compares with the nearest shipped set-up, and which other one it is more like
 /// if there is one.
 pub fn likeness(fresh: &Run, shipped: &[Run], nearest: usize) -> Vec<String> {
     let agreement: Vec<(usize, usize)> = shipped.iter().map(|s| agreement(fresh, s)).collect();

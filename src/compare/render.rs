@@ -15,7 +15,7 @@ pub enum Show {
     All,
 }
 
-/// How a cell stands to the baseline's.
+/// How a cell compares with the baseline's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     /// Within the tolerance.

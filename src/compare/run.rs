@@ -209,7 +209,7 @@ fn steps(recording: &Recording, group: usize, values: &[String]) -> Vec<StepValu
         .collect()
 }
 
-/// The step's name with as much of its place as tells it from the others.
+/// The step's name with as much of its index as distinguishes it from the others.
 fn short_name(id: &StepId, all: &[&StepId]) -> String {
     let same_step = all.iter().filter(|o| o.step == id.step).count();
     let same_actor = all

@@ -22,7 +22,7 @@ pub struct Chart<'a> {
     pub tape: &'a Tape,
     /// Its story time.
     pub timeline: &'a Timeline,
-    /// The group's place.
+    /// The group's index.
     pub group: usize,
     /// The story second shown last.
     pub story: f64,

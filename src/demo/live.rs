@@ -16,7 +16,7 @@ use crate::recording::{self, Recording};
 
 /// How long a run may take until its recording has a header: the machine's speed is measured first.
 const START_MAX: Duration = Duration::from_secs(20);
-/// How long a run may take to clean up when it is told to end; after that it is killed.
+/// How long a run may take to clean up when it is asked to end; after that it is killed.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
 /// A run going on. Dropping it ends the run and waits until it has cleaned up.

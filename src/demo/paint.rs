@@ -70,7 +70,7 @@ impl Paint {
     }
 }
 
-/// The letter that stands for an area where there are no colours.
+/// The letter for an area where there are no colours.
 pub fn letter(area: Area) -> char {
     match area {
         Area::Anon => 'a',

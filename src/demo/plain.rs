@@ -74,7 +74,7 @@ fn step(tape: &Tape, band: &StepBand, events: &mut usize, out: &mut dyn Write) -
     Ok(())
 }
 
-/// Tells what happened until a recorded second and was not told yet.
+/// Prints what happened until a recorded second and was not printed yet.
 fn happened(tape: &Tape, t: f64, told: &mut usize, out: &mut dyn Write) -> io::Result<()> {
     let bad: Vec<_> = scene::happened(tape, t)
         .into_iter()

@@ -16,7 +16,7 @@ pub struct Player {
     pub story: f64,
     /// Story seconds a second.
     pub speed: f64,
-    /// Whether it stands still.
+    /// Whether it is paused.
     pub paused: bool,
     /// Which group of the recordings is shown.
     pub group: String,

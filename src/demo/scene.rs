@@ -121,7 +121,7 @@ pub fn furthest(view: &View, count: usize) -> Vec<(&'static str, i64)> {
     values
 }
 
-/// What happened until a recorded second, in order. Counters that rise again and again are told once,
+/// What happened until a recorded second, in order. Counters that rise again and again are listed once,
 /// with their last value.
 pub fn happened(tape: &Tape, t: f64) -> Vec<Happened> {
     let mut lines: Vec<(Option<String>, Happened)> = Vec::new();
@@ -249,7 +249,7 @@ mod tests {
 
     #[cfg(feature = "tui")]
     #[test]
-    fn the_step_and_its_place() {
+    fn the_step_and_its_number() {
         let tape = tape();
         let steps = steps_at(&tape, 5.0);
         assert_eq!(steps[0].id.step, "read-twice");

@@ -83,7 +83,7 @@ impl Drop for Screen {
             // message, and what is printed next over it.
             return;
         }
-        // Nothing can be told to a terminal that is gone.
+        // Nothing can be written to a terminal that is gone.
         let _ = ratatui::try_restore();
         let _ = self.terminal.show_cursor();
     }

@@ -165,7 +165,7 @@ fn panel(frame: &mut Frame, player: &Player, shown: (&Tape, &Timeline), ui: &Ui,
     let legend_of = |view| {
         let mut entries = chart::legend(view, limit);
         if entries.len() as u16 > area.height / 3 * per_row {
-            // What is 0 can be told least from the others, and the limit stands at the axis.
+            // What is 0 can be told least from the others, and the limit is at the axis.
             entries.retain(|(s, v)| v.is_some_and(|v| v >= 1 << 20) && *s != Err(DrawnLine::Limit));
         }
         entries
@@ -234,7 +234,7 @@ fn axis_end(player: &Player) -> f64 {
     end
 }
 
-/// The steps going on, with what is told about them.
+/// The steps going on, with their story.
 fn steps<'a>(player: &Player) -> Vec<Line<'a>> {
     let tape = &player.main;
     let mut lines = Vec::new();

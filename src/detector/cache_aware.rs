@@ -35,7 +35,7 @@ use crate::scenario::Class;
 /// Below this share of the limit nothing is urgent: the level the usual rules take.
 const NEAR: f64 = 0.8;
 /// Above this share whatever rises is urgent. What is set to fill its container stops below: servers
-/// are told to use 75 to 90 % of it.
+/// are set to use 75 to 90 % of it.
 const CLOSE: f64 = 0.92;
 /// Between the two a rise is urgent that reaches the limit within this time (two scrapes) at the pace
 /// of the time before, seconds.

@@ -15,7 +15,7 @@ use super::resample::{Resample, utilization};
 use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
-/// Seconds a point stands for.
+/// Seconds that a point covers.
 pub(super) const POINT_S: f64 = 300.0;
 /// What a line must explain to count.
 pub(super) const R2_MIN: f64 = 0.75;

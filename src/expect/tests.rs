@@ -155,7 +155,7 @@ fn usual() -> Recording {
     )
 }
 
-/// The one expectation's result; the outcome's stands before it.
+/// The one expectation's result; the outcome's comes before it.
 fn check(claim: &str, recording: &Recording) -> Checked {
     evaluate(&expect(claim), recording).remove(1)
 }

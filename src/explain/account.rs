@@ -1,6 +1,6 @@
 //! An account with bounds: what each quantity is at least and at most, by what must hold.
 //!
-//! What is known of the kernel stands once, in [`RELATIONS`]. Each quantity starts at what its row
+//! What is known of the kernel is written once, in [`RELATIONS`]. Each quantity starts at what its row
 //! says, or at anything; the relations narrow it until nothing moves. Where a least passes a most
 //! by more than the counters' own noise, two readings cannot be of one owner: a contradiction.
 
@@ -203,7 +203,7 @@ impl Account {
         };
         let kernel = match reading.scope {
             Scope::Cgroup => reading.kernel_in_usage(),
-            // The machine's usage is of pages on lists: kernel memory stands beside it.
+            // The machine's usage is of pages on lists: kernel memory comes beside it.
             Scope::Node => None,
         };
         for (quantity, value) in [

@@ -48,7 +48,7 @@ pub enum ExplainError {
         /// The most that is read, MiB.
         limit_mib: u64,
     },
-    /// The wanted container, pod or place is not there.
+    /// The wanted container, pod or time is not there.
     #[error("no {wanted} in {what}; it has: {have}")]
     NoMatch {
         /// What was asked for.

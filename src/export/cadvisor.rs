@@ -412,7 +412,7 @@ pub struct Mapper {
 }
 
 impl Mapper {
-    /// Finds the rows of `version` among `columns`. `limit` (bytes) stands in where no limit row
+    /// Finds the rows of `version` among `columns`. `limit` (bytes) is used where no limit row
     /// is sampled.
     pub fn new<S: AsRef<str>>(version: CgroupVersion, columns: &[S], limit: Option<u64>) -> Self {
         let find = |name: &str| columns.iter().position(|c| c.as_ref() == name);

@@ -27,7 +27,7 @@ pub enum DressError {
     NoLabel(String),
 }
 
-/// Reads `label=value`. The value may be in quotes, as it stands in a rule.
+/// Reads `label=value`. The value may be in quotes, as in a rule.
 pub fn parse_label(text: &str) -> Result<(String, String), DressError> {
     let (name, value) = text
         .split_once('=')

@@ -41,7 +41,7 @@ pub struct Flat<'a> {
     pages: &'a Pages<'a>,
     views: Vec<ViewIndex>,
     rows: Vec<String>,
-    /// For each group, where each of `rows` stands in it.
+    /// For each group, the index of each of `rows` in it.
     indices: Vec<Vec<Option<usize>>>,
 }
 

@@ -116,7 +116,7 @@ impl<'a> Pages<'a> {
         let mut reading = self.mappers[group].read(|column| table.get(sample, column), started);
         self.as_the_kubelet_sets(group, t, &mut reading);
         // Seconds spent waiting are seconds of the clock that the reader goes by: all of a recorded
-        // second stalled is all of the detector's seconds that it stands for.
+        // second stalled is all of the detector's seconds that it represents.
         for metric in [Metric::PressureStalled, Metric::PressureWaiting] {
             reading.set(metric, reading.get(metric).map(|s| s * self.time_scale));
         }

@@ -32,7 +32,7 @@ pub const EXAMPLES: [(&str, &str); 3] = [
     ),
 ];
 
-/// No fleet is longer or larger: a mistyped number is told, not simulated.
+/// No fleet is longer or larger: a mistyped number is refused, not simulated.
 const DAYS_MAX: f64 = 366.0;
 const PODS_MAX: u64 = 10_000_000;
 /// Beyond it a floating-point number is no longer exact to one: 2^53.

@@ -6,7 +6,7 @@ use crate::rows::View;
 /// 2^63 - 1, v2 `max`. No machine has an exbibyte.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// Whether a limit file's number stands for "no limit".
+/// Whether a limit file's number means "no limit".
 pub fn is_unlimited(limit: u64) -> bool {
     limit >= NO_LIMIT
 }

@@ -20,7 +20,7 @@ pub struct Actor {
     pub page: std::sync::Arc<Page>,
     /// Whether it works outside of the container's cgroup.
     pub outside: bool,
-    /// Whether it told that it is ready.
+    /// Whether it reported that it is ready.
     pub ready: bool,
     /// Where a command's output goes, if it was asked for.
     pub output: Option<std::path::PathBuf>,
@@ -179,7 +179,7 @@ impl Actor {
         messages
     }
 
-    /// Its exit status, once it has ended; told only once.
+    /// Its exit status, once it has ended; reported only once.
     pub fn reap(&mut self) -> Option<ExitStatus> {
         if self.exit.is_some() {
             return None;

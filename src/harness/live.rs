@@ -52,7 +52,7 @@ pub(super) struct Parts<'a> {
     pub group_of: Vec<usize>,
     pub version: CgroupVersion,
     pub host: HostFacts,
-    /// What the run stands on; none when only looking on.
+    /// The run's cgroups and folder; none when only watching.
     pub stage: Option<Stage<'a>>,
     /// When it must be over, nanoseconds from the start.
     pub deadline: Option<u64>,
@@ -319,7 +319,7 @@ impl<'a> Live<'a> {
                 self.high_rose[group] = Some(t);
             }
             self.count(group, &rise);
-            if !rise.told {
+            if !rise.reported {
                 continue;
             }
             let kind = EventKind::Kernel {

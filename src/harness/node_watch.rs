@@ -47,7 +47,7 @@ pub struct NodeWatch<'a> {
 }
 
 /// Samples every container below a cgroup. Nothing in them is changed. Containers that come later
-/// are added, those that end are told (`group_end`).
+/// are added, those that end are reported (`group_end`).
 ///
 /// # Errors
 /// When the cgroup can't be read, or the recording not written.
@@ -105,7 +105,7 @@ fn turns(interval: Duration) -> usize {
 /// A container that is being sampled.
 struct Member {
     path: PathBuf,
-    /// Whether its name may still be told.
+    /// Whether its name may still be found.
     provisional: bool,
     group: Group,
     verdicts: Verdicts,
@@ -371,7 +371,7 @@ impl Watch<'_> {
             return Ok(());
         }
         let name = member.group.name.clone();
-        for rise in rises.into_iter().filter(|rise| rise.told) {
+        for rise in rises.into_iter().filter(|rise| rise.reported) {
             let kind = EventKind::Kernel {
                 group: name.clone(),
                 what: rise.what.to_string(),

@@ -1,4 +1,4 @@
-//! What a run stands on: its cgroups, its folder and how its workers are started; so that a
+//! A run's ground: its cgroups, its folder and how its workers are started; so that a
 //! container can be made anew in the middle of it.
 
 use std::os::fd::AsFd;
@@ -17,7 +17,7 @@ use crate::worker::protocol::{Plan, PlannedStep};
 use crate::workload::{CgroupChurn, Exec, Workload};
 use crate::{seed, worker};
 
-/// The ground a run stands on. Dropped, all of it is gone.
+/// The ground of a run. Dropped, all of it is gone.
 pub struct Stage<'a> {
     scenario: &'a Scenario,
     sites: Sites,

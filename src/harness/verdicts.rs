@@ -10,8 +10,8 @@ pub(super) const FAILCNT: &str = "memory.failcnt";
 /// The end of the counter's name on v1 and v2: how many processes the OOM killer has killed.
 pub(super) const OOM_KILL: &str = ":oom_kill";
 
-/// By column, and whether every rise is told. `failcnt` and `max` rise by thousands at the limit,
-/// so only their first rise is told; their final values are in the footer.
+/// By column, and whether every rise is reported. `failcnt` and `max` rise by thousands at the limit,
+/// so only their first rise is reported; their final values are in the footer.
 const COUNTERS: [(&str, bool); 7] = [
     ("memory.oom_control:oom_kill", true),
     ("memory.events:oom_kill", true),
@@ -44,7 +44,7 @@ pub(super) struct Rise {
     /// By how much.
     pub by: u64,
     /// Whether it is worth an event.
-    pub told: bool,
+    pub reported: bool,
 }
 
 impl Verdicts {
@@ -89,7 +89,7 @@ impl Verdicts {
                 what: counter.name,
                 value,
                 by: value - counter.last,
-                told: counter.every || counter.last == 0,
+                reported: counter.every || counter.last == 0,
             });
             counter.last = value;
         }
@@ -122,18 +122,18 @@ mod tests {
         let columns = ["memory.failcnt", "memory.oom_control:oom_kill"].map(String::from);
         let mut verdicts = Verdicts::default();
         verdicts.find(&columns);
-        let mut told = |values: [u64; 2]| -> Vec<(&str, u64)> {
+        let mut reported = |values: [u64; 2]| -> Vec<(&str, u64)> {
             let rises = verdicts.rises(&values).into_iter();
             rises
-                .filter(|r| r.told)
+                .filter(|r| r.reported)
                 .map(|r| (r.what, r.value))
                 .collect()
         };
-        assert_eq!(told([0, 0]), []);
-        assert_eq!(told([5, MISSING]), [("memory.failcnt", 5)]);
-        assert_eq!(told([9, 1]), [("memory.oom_control:oom_kill", 1)]);
-        assert_eq!(told([MISSING, MISSING]), []);
-        assert_eq!(told([9, 2]), [("memory.oom_control:oom_kill", 2)]);
+        assert_eq!(reported([0, 0]), []);
+        assert_eq!(reported([5, MISSING]), [("memory.failcnt", 5)]);
+        assert_eq!(reported([9, 1]), [("memory.oom_control:oom_kill", 1)]);
+        assert_eq!(reported([MISSING, MISSING]), []);
+        assert_eq!(reported([9, 2]), [("memory.oom_control:oom_kill", 2)]);
         assert_eq!(verdicts.last(":oom_kill"), Some(2));
         verdicts.find(&columns[1..]);
         assert!(verdicts.rises(&[2]).is_empty());

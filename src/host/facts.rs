@@ -57,7 +57,7 @@ pub struct HostFacts {
     pub block_size: Option<u64>,
     /// `managed` or `ambient`.
     pub placement: String,
-    /// The set-up's name where the run was told one (`6.1-v2-mglru`), from MEMTIDE_SETUP.
+    /// The set-up's name where the run was given one (`6.1-v2-mglru`), from MEMTIDE_SETUP.
     #[serde(default)]
     pub setup: Option<String>,
 }

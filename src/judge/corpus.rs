@@ -196,7 +196,7 @@ fn beside(file: &Path, recording: &Recording) -> Result<Truth, TruthError> {
     }
 }
 
-/// The set-up's name as the run was told it, else the folder's.
+/// The set-up's name as the run was given it, else the folder's.
 pub fn setup_of(recording: &Recording, file: &Path) -> String {
     let folder = file.parent().and_then(Path::file_name);
     let host = &recording.header.host;

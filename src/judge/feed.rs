@@ -178,7 +178,7 @@ pub fn write(out: &mut impl Write, feed: &Feed) -> io::Result<()> {
 }
 
 /// What kube-state-metrics says of each group's container or pod, under its names: the line has their
-/// labels, so only what is beside them stands in the key.
+/// labels, so only what is beside them is in the key.
 fn beside(pages: &Pages) -> Vec<Vec<(String, orchestrator::Series)>> {
     const OWN: [&str; 5] = ["container", "instance", "job", "namespace", "pod"];
     const INFO: [&str; 2] = ["kube_pod_info", "kube_pod_container_info"];

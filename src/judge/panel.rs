@@ -63,11 +63,11 @@ pub struct Manner<'a> {
     pub threads: usize,
     /// Ask on, however often a detector hangs.
     pub keep_going: bool,
-    /// Is told how far each detector is.
+    /// Is called with how far each detector is.
     pub progress: &'a (dyn Fn(&Progress) + Sync),
 }
 
-/// Judges all candidates on all cases. `progress` is told each finished detector.
+/// Judges all candidates on all cases. `progress` is called with each finished detector.
 pub fn judge(
     candidates: &[Candidate],
     corpus: &Corpus,

@@ -26,7 +26,7 @@ pub struct Program {
     pub command: String,
     /// Its bounds.
     pub limits: Limits,
-    /// The memtide binary that stands between it and us.
+    /// The memtide binary between it and us.
     pub supervisor: PathBuf,
     /// Whether this process is a child subreaper and has no children but supervisors: what a
     /// killed supervisor leaves can then be found and ended.

@@ -34,7 +34,7 @@ pub struct Rules {
 /// promtool's check of a file may take this long.
 const CHECK_TIME: Duration = Duration::from_secs(60);
 
-/// So many errors of a file are told.
+/// So many errors of a file are printed.
 const ERRORS_SHOWN: usize = 5;
 
 impl Rules {
@@ -147,7 +147,7 @@ pub(super) fn written(text: &str) -> Result<File, RulesError> {
     })
 }
 
-/// Lets promtool check groups; what it refuses is told with file and line.
+/// Lets promtool check groups; what it refuses is reported with file and line.
 fn check(file: &RuleFile, groups: &[Group]) -> Result<(), RulesError> {
     let scratch = written(&rulefile::promtool_text(groups))?;
     let path = scratch::path(&scratch);
@@ -179,7 +179,7 @@ fn check(file: &RuleFile, groups: &[Group]) -> Result<(), RulesError> {
 }
 
 /// One of promtool's errors, `: 1:2: group "g0", rule 1, "X": could not parse ...: 1:6: parse error: ...`,
-/// with the place in the file that was given.
+/// with the line in the file that was given.
 fn refused(file: &RuleFile, groups: &[Group], said: &str) -> Option<String> {
     let (_, after) = said.split_once("group \"g")?;
     let (group, after) = after.split_once("\", rule ")?;

@@ -168,7 +168,7 @@ fn watch(
         let wait = PollTimeout::from(wait.as_millis().max(1) as u16);
         let mut fds = [
             PollFd::new(signal_fd.as_fd(), PollFlags::POLLIN),
-            // No event is asked for: an error is always told, and means that no reader is left.
+            // No event is asked for: an error is always reported, and means that no reader is left.
             PollFd::new(listener.as_fd(), PollFlags::empty()),
         ];
         match poll(&mut fds, wait) {

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_sidecar_is_told_with_its_place() {
+    fn a_wrong_sidecar_is_an_error_with_its_line() {
         let error = |text: &str| {
             let found = from_toml(text, Path::new("x.truth.toml"), &empty());
             found.unwrap_err().to_string()

@@ -28,7 +28,7 @@ pub(super) struct Shown {
     /// None before the columns are known.
     mapper: Option<Mapper>,
     view: ViewIndex,
-    /// Where each counter of [`COUNTERS`] stands.
+    /// The index of each counter of [`COUNTERS`].
     truth: [Option<usize>; COUNTERS.len()],
     values: Vec<u64>,
     /// Seconds since 1970.

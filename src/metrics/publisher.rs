@@ -22,13 +22,13 @@ impl Shared {
 #[derive(Debug, Clone, Default)]
 pub struct Publisher {
     board: Shared,
-    /// The pod that the run is in and its namespace, where it was told them.
+    /// The pod that the run is in and its namespace, where the environment gives them.
     pod: Option<String>,
     namespace: Option<String>,
 }
 
 impl Publisher {
-    /// Puts what it is told on `board`.
+    /// Puts what is reported to it on `board`.
     pub fn new(board: Shared) -> Self {
         Publisher {
             board,
@@ -82,7 +82,7 @@ impl Observer for Publisher {
     }
 }
 
-/// Seconds since 1970; 0 on a machine whose clock stands before that.
+/// Seconds since 1970; 0 on a machine whose clock is before that.
 fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

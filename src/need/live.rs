@@ -209,7 +209,7 @@ mod tests {
             prop_assert!(above < need && need <= most + step, "{} {} {}", above, need, most);
             prop_assert!(most - above <= 2 * step);
             prop_assert!(targets.is_sorted_by(|a, b| a > b));
-            // Whatever it is told after the end, it does not go on.
+            // Whatever it is asked after the end, it does not go on.
             let calm = Seen { target: None, usage, stalled: None, read_again: None, killed: 0 };
             prop_assert_eq!(descent.next(calm), Next::End(sign));
         }

@@ -24,7 +24,7 @@ pub struct Search {
     fits: u64,
     /// The smallest at which every run fits.
     surely_fits: u64,
-    /// Where the bisection stands: above this.
+    /// The bisection's bounds: above this.
     low: u64,
     resolution: u64,
 }

@@ -80,7 +80,7 @@ impl Recorded {
     /// As it is written.
     ///
     /// # Errors
-    /// None that can be met: all its values have a place in TOML.
+    /// None that can be met: all its values can be written as TOML.
     pub fn to_toml(&self, scenario: &str) -> Result<String, toml::ser::Error> {
         let text = toml::to_string(self)?;
         Ok(format!(

@@ -18,7 +18,7 @@ pub struct Label {
     pub is_line: bool,
     /// Where the series ends, in points from the top.
     pub wanted: f64,
-    /// Where the label stands.
+    /// The label's position.
     pub placed: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Colours that colour-blind people can tell apart (Okabe and Ito, 2008), and what each stands for.
+//! Colours that colour-blind people can tell apart (Okabe and Ito, 2008), and what each means.
 
 /// A colour as red, green, blue.
 pub type Rgb = (u8, u8, u8);

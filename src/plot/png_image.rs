@@ -45,7 +45,7 @@ fn latin1(text: &str) -> String {
         .collect()
 }
 
-/// DejaVu Sans as build.rs packed it. One style: it stands for bold, too.
+/// DejaVu Sans as build.rs packed it. One style: it is used for bold, too.
 const FONT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/font.ttf.zlib"));
 
 fn register_font() -> Result<(), PlotError> {

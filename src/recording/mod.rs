@@ -96,7 +96,7 @@ pub struct ModelFacts {
 pub struct Group {
     /// `pod`, or the container's name.
     pub name: String,
-    /// What it stands for.
+    /// What it is.
     pub kind: GroupKind,
     /// Its own memory limit, bytes; none where it has none.
     pub limit: Option<u64>,
@@ -106,7 +106,7 @@ pub struct Group {
     pub columns: Vec<String>,
 }
 
-/// What a sampled cgroup stands for.
+/// What a sampled cgroup is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupKind {
@@ -146,7 +146,7 @@ impl Table {
         (value != MISSING).then_some(value)
     }
 
-    /// Where a column stands.
+    /// A column's index.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c == name)
     }
@@ -255,7 +255,7 @@ pub enum EventKind {
         /// The reason, in words.
         reason: String,
     },
-    /// A moment that the load or the command told (`memtide mark`).
+    /// A moment that the load or the command marked (`memtide mark`).
     Mark {
         /// What it said.
         text: String,

@@ -2,7 +2,7 @@
 //!
 //! Strict in the middle, tolerant at the end: a run that was killed leaves a cut last line, which
 //! is left out (`complete` is false then); a broken line with whole ones after it is damage, and
-//! an error that names the place.
+//! an error that names file and line.
 
 use std::fs::File;
 use std::io::Read;
@@ -36,7 +36,7 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Recording, ReadError> {
     read_named(bytes, "the recording")
 }
 
-/// Reads a recording from memory; `name` stands for its path in messages.
+/// Reads a recording from memory; `name` is its path in messages.
 pub fn read_named(bytes: &[u8], name: &str) -> Result<Recording, ReadError> {
     let (text, cut) = decoded(bytes, name)?;
     let end = text.iter().position(|c| *c == b'\n').unwrap_or(text.len());
@@ -276,7 +276,7 @@ fn line_length(text: &[u8]) -> usize {
     text.iter().position(|c| *c == b'\n').unwrap_or(text.len())
 }
 
-/// serde_json's message without its place, which counts from the line it was given.
+/// serde_json's message without its line and column, which counts from the line it was given.
 fn json_message(e: &serde_json::Error) -> String {
     let text = e.to_string();
     match text.rfind(" at line ") {

@@ -18,7 +18,7 @@ pub(super) struct Prefix {
     pub cost: u64,
 }
 
-/// A place in the text of a sample.
+/// An offset into the text of a sample.
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
     pub at: usize,
@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Digits from a place where there is one at least.
+    /// Digits from an offset where there is one at least.
     #[inline]
     fn digits(&mut self) -> Result<u64, Fault> {
         let start = self.at;

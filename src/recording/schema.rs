@@ -44,7 +44,7 @@ impl JsonSchema for Sample {
     }
 }
 
-/// The schema, as it stands in `docs/schema/recording.schema.json`.
+/// The schema, as in `docs/schema/recording.schema.json`.
 pub fn schema() -> String {
     let mut text = format!("{:#}", schemars::schema_for!(Line).to_value());
     text.push('\n');

@@ -48,7 +48,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// Where each column stands in the union, which takes up the new ones.
+    /// The index of each column in the union, which takes up the new ones.
     fn indices(&mut self, columns: &[String]) -> Vec<usize> {
         let mut layout = Vec::with_capacity(columns.len());
         for name in columns {

@@ -315,7 +315,7 @@ fn a_gzip_file_cut_at_any_byte_keeps_what_decodes() {
 }
 
 #[test]
-fn damage_in_the_middle_is_an_error_with_its_place() {
+fn damage_in_the_middle_is_an_error_with_its_line() {
     let text = String::from_utf8(small()).unwrap();
     for (from, to, place, what) in [
         ("[1,70,8,3,4,5]", "[1,70,8,3,x,5]", "14:11", "`x`"),

@@ -30,10 +30,10 @@ const COMMON: [&str; 5] = [
     "kubectl_top",
 ];
 
-/// How much of a result is told.
+/// How much of a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// One line. A result that fell short is told whole all the same.
+    /// One line. A result that fell short is printed whole all the same.
     Line,
     /// Tables, with the formulas that people look at first.
     Common,

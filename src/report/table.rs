@@ -1,6 +1,6 @@
 //! Text tables: aligned columns that stay aligned with colour, and without.
 
-/// Which side a column's text stands on.
+/// Which side a column's text is aligned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Words stand at the left of their column.
@@ -9,7 +9,7 @@ pub enum Align {
     Right,
 }
 
-/// How a cell is told from the others. Every style also has a mark in plain text, so that nothing
+/// How a cell is marked among the others. Every style also has a mark in plain text, so that nothing
 /// is said by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {

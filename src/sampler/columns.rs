@@ -10,7 +10,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Where the column stands; a new one is put at the end.
+    /// The column's index; a new one is put at the end.
     pub fn index(&mut self, name: &str) -> usize {
         self.find(name).unwrap_or_else(|| {
             self.names.push(name.into());
@@ -19,7 +19,7 @@ impl Columns {
         })
     }
 
-    /// Where the column stands, if there is one.
+    /// The column's index, if there is one.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|n| n == name)
     }

@@ -24,7 +24,7 @@ pub(super) struct GroupReader {
     files: Option<Files>,
     usage: Option<usize>,
     inactive_file: Option<usize>,
-    /// What is told from outside: a column's index and its latest value.
+    /// Values from outside: a column's index and its latest value.
     told: Vec<(usize, u64)>,
 }
 
@@ -126,7 +126,7 @@ impl GroupReader {
     }
 
     /// Whether `inactive_file` exceeds usage: pages moved between the two reads, or lazily freed
-    /// memory stands on that list.
+    /// memory is on that list.
     pub fn is_inconsistent(&self) -> bool {
         let values = (
             self.columns.value(self.inactive_file),

@@ -58,7 +58,7 @@ use worker::Worker;
 pub struct GroupSource {
     /// `pod`, or the container's name.
     pub name: String,
-    /// What it stands for.
+    /// What it is.
     pub kind: GroupKind,
     /// The cgroup's folder.
     pub path: PathBuf,

@@ -1,4 +1,4 @@
-//! Which steps write across pages, told from the scenario alone.
+//! Which steps write across pages, derived from the scenario alone.
 //!
 //! A write of whole pages that begins inside a page touches each page twice. Before 4.7 every write
 //! marks its page as accessed (mark_page_accessed, mm/swap.c), so the second one makes the page

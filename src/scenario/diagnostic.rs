@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// Where something stands in the file, in bytes.
+/// Where something is in the file, in bytes.
 pub type Span = Range<usize>;
 
 /// At most this many are shown: a file that is no scenario at all has an error in every line.
@@ -18,14 +18,14 @@ pub struct Diagnostic {
     pub message: String,
     /// Where; none where it is wrong as a whole (unreadable, empty, too large).
     pub span: Option<Span>,
-    /// What stands under the caret.
+    /// The words under the caret.
     pub label: String,
     /// What to write instead.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// At a place in the text.
+    /// At a span of the text.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Diagnostic {
             message: message.into(),

@@ -2,7 +2,7 @@
 
 use super::{Container, Scenario, StepRef};
 
-/// Where one actor stands.
+/// How far one actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Step `next` has not begun.

@@ -21,7 +21,7 @@ pub struct Scenario {
     pub seed: u64,
     /// Between samples.
     pub interval: Duration,
-    /// Seconds of a detector's time that one recorded second stands for.
+    /// Seconds of a detector's time that one recorded second represents.
     pub time_scale: f64,
     /// After this the run ends as `timed_out`; scaled by the machine's measured speed.
     pub deadline: Duration,
@@ -144,7 +144,7 @@ pub enum Source {
     Process(String),
 }
 
-/// A step by its place.
+/// A step by its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StepRef {
     /// Index into `containers`.
@@ -258,7 +258,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The name as it stands in files.
+    /// The name as it is written in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Survived => "survived",
@@ -272,7 +272,7 @@ impl Outcome {
 }
 
 impl Class {
-    /// The name as it stands in files.
+    /// The name as it is written in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Healthy => "healthy",

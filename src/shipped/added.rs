@@ -97,7 +97,7 @@ pub(super) fn entries() -> &'static [Shipped] {
     ADDED.get().map_or(&[], |added| &added.entries)
 }
 
-/// What is known of the set-ups, as it stands in the files.
+/// What is known of the set-ups, as written in the files.
 pub fn notes() -> Notes {
     Notes {
         shipped: include_str!("../../recordings/differences.toml"),

@@ -8,7 +8,7 @@ use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
 /// Nanoseconds on the monotonic clock.
 pub fn now() -> u64 {
-    // It can't fail for this clock; if it did, a clock that stands still makes no step wait.
+    // It can't fail for this clock; if it did, a clock that has stopped makes no step wait.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| Duration::from(time).as_nanos() as u64)
 }
 

@@ -16,7 +16,7 @@ pub struct Fadvise {
     pub advice: FileAdvice,
 }
 
-/// What posix_fadvise(2) is told.
+/// The advice given to posix_fadvise(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileAdvice {

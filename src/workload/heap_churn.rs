@@ -94,7 +94,7 @@ pub struct Heap {
     now: f64,
     /// Slots for one allocation of lifetime.
     scale: f64,
-    /// The longest lifetime that is told from longer ones.
+    /// The longest lifetime that is counted apart from longer ones.
     longest: u64,
     /// Slots that go by with one allocation.
     step: f64,

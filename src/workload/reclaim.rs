@@ -54,7 +54,7 @@ fn refused(reached: Reached, path: &Path, error: &io::Error) -> WorkError {
 mod tests {
     use super::*;
 
-    /// What the kernel answers on a machine that can't do it, with the path and what must be told.
+    /// What the kernel answers on a machine that can't do it, with the path and what the message must say.
     #[test]
     fn a_kernel_that_cannot_is_a_skip_in_words() {
         let nothing = Reached::new(1, 0, Unit::Ops);

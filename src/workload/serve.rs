@@ -86,9 +86,9 @@ struct Service {
     outputs: Outputs,
     /// When what has not stopped is killed, monotonic nanoseconds.
     stop_at: Option<u64>,
-    /// Whether it was told to stop.
+    /// Whether it was asked to stop.
     told: bool,
-    /// Whether what it left was told, too.
+    /// Whether what it left was asked to stop, too.
     told_orphans: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What each workload is told. All sizes are resolved to bytes: a plan that reaches a worker has no
+//! Each workload's parameters. All sizes are resolved to bytes: a plan that reaches a worker has no
 //! shares left in it.
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub enum Workload {
     Sleep(Sleep),
     /// Runs a command.
     Exec(Exec),
-    /// Runs a service until it is told to stop.
+    /// Runs a service until it is asked to stop.
     Serve(Serve),
     /// Kills the container's processes, makes its cgroup anew, and goes on in new ones.
     RestartContainer(RestartContainer),

@@ -308,7 +308,7 @@ pub fn contradiction(case: &Case) -> Option<Answer> {
             _ => String::new(),
         },
         _ if !worst.settled => " Nothing computed from them means anything.".into(),
-        // What is left is explained as usual, and the contradiction stands below it.
+        // What is left is explained as usual, and the contradiction comes below it.
         _ => return None,
     };
     let next = match worst.name {

@@ -87,7 +87,7 @@ fn oomd(text: &str) -> Option<Reading> {
     if let Some(line) = line {
         why(line, &mut killed);
     }
-    // The victim's size stands in the list of candidates, under its path.
+    // The victim's size is in the list of candidates, under its path.
     let victim = killed
         .victims
         .last()
@@ -253,7 +253,7 @@ fn ended(status: Terminated) -> Reading {
     }
 }
 
-/// The container whose block a state stands in: in a description the last line above that is a name
+/// The container whose block a state is in: in a description the last line above that is a name
 /// and a colon, in a pod's YAML or JSON the `name:` beside it, which comes after the state.
 fn container(text: &str, at: usize) -> Option<String> {
     let name = |line: &str| {

@@ -14,7 +14,7 @@ struct Names {
     container: Option<String>,
     pod: Option<String>,
     node: bool,
-    /// The limit that stands beside the samples, in cAdvisor's own API.
+    /// The limit beside the samples, in cAdvisor's own API.
     limit: Option<u64>,
 }
 

@@ -212,7 +212,7 @@ fn sample(line: &str) -> Option<Sample> {
     })
 }
 
-/// What stands between the braces, and what follows them.
+/// What is between the braces, and what follows them.
 fn labels(text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let mut labels = Vec::new();
     let mut rest = text;

@@ -66,7 +66,7 @@ pub fn read(lines: &[String]) -> Option<Reading> {
 }
 
 /// What a tool printed several times for the same thing becomes one series; the one that changed
-/// most comes first. Each reading stands with the number of the table it is from.
+/// most comes first. Each reading has the number of the table it is from.
 pub fn repeated(found: Vec<(Reading, usize)>) -> Vec<Reading> {
     let mut out: Vec<Reading> = Vec::with_capacity(found.len());
     let mut groups: HashMap<(&'static str, String), Vec<(Reading, usize)>> = HashMap::new();

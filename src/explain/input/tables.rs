@@ -51,7 +51,7 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         let one = one.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?);
         if let Some(mut reading) = one {
             reading.at = now;
-            // A row without a heading stands for itself.
+            // A row without a heading is one of its own.
             let of = if table.is_none() {
                 at + lines.len()
             } else {

@@ -90,7 +90,7 @@ pub struct Collector {
     directory: Option<String>,
     /// The processes of the current reading.
     processes: Vec<Process>,
-    /// Whether a process is told mapping by mapping.
+    /// Whether a process is listed mapping by mapping.
     mappings: bool,
 }
 

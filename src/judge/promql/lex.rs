@@ -1,6 +1,6 @@
 //! PromQL's words.
 
-/// One word and where it stands.
+/// One word and its offset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
     /// What it is.

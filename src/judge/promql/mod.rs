@@ -13,7 +13,7 @@ pub use parse::parse;
 
 use std::ops::Range;
 
-/// An expression and where it stands in its text.
+/// An expression and its offsets in its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
     /// What it is.
@@ -43,7 +43,7 @@ pub enum Kind {
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
 
-/// What stands between two expressions.
+/// The operator between two expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
     /// `or`.

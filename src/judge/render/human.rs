@@ -110,7 +110,7 @@ fn detector_table(detector: &DetectorCard) -> String {
     text
 }
 
-/// So many different errors are told.
+/// So many different errors are printed.
 const ERRORS_SHOWN: usize = 8;
 /// The most of an error's text that is shown; the JSON has all of it.
 const ERROR_MAX: usize = 400;
@@ -185,7 +185,7 @@ fn first_firings(detector: &DetectorCard, reasons: &[&str]) -> String {
     text
 }
 
-/// So many first firings are told.
+/// So many first firings are printed.
 const FIRINGS_SHOWN: usize = 40;
 
 fn setups(detector: &DetectorCard) -> String {

@@ -99,7 +99,7 @@ pub enum RuleFileError {
     },
 }
 
-/// Marks of templates: what stands in the text, whose it is, and what to do.
+/// Marks of templates: what is in the text, whose it is, and what to do.
 const TEMPLATES: [(&str, &str, &str); 14] = [
     ("{{ .Values", HELM, RENDER_HELM),
     ("{{ .Release", HELM, RENDER_HELM),

@@ -1,4 +1,4 @@
-//! Finds rules in whatever YAML stands around them.
+//! Finds rules in whatever YAML is around them.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Rules as they lie about in repositories: in groups, as a bare list, in a `PrometheusRule`, in a
 //! ConfigMap, in a Helm chart's values, in the code blocks of a page; several documents a file.
 //!
-//! Whatever the frame, the rules in it are taken, with the line each stands at, and written anew as
+//! Whatever the frame, the rules in it are taken, with the line of each, and written anew as
 //! the one form that promtool reads.
 
 mod error;

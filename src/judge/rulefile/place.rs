@@ -1,4 +1,4 @@
-//! Where each rule stands in its file: found by its name, so that it works in every frame.
+//! The line of each rule in its file: found by its name, so that it works in every frame.
 
 use super::{RuleFile, RuleFileError};
 

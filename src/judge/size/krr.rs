@@ -2,7 +2,7 @@
 //!
 //! robusta-dev/krr at 6cef9fa0 (robusta_krr/strategies/simple.py) and 0278b1ca
 //! (robusta_krr/core/models/config.py). That it says nothing of less than 100 points is left out: a
-//! recording stands for a whole history.
+//! recording is taken for a whole history.
 
 use super::sample::Sample;
 

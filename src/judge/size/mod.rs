@@ -1,7 +1,7 @@
 //! Numbers to size by, judged: formulas and right-sizers against the need that was measured.
 //!
 //! [`formulas`] scores what each formula says at its highest; [`sizers`] scores what a right-sizer
-//! makes of a recording's scrapes. Both take the need that stands beside a recording.
+//! makes of a recording's scrapes. Both take the need beside a recording.
 
 pub mod formulas;
 mod krr;

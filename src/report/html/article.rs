@@ -111,7 +111,7 @@ fn viewer(index: usize, entry: &Entry) -> Result<String, HtmlError> {
             });
         }
     };
-    // The SVG stands in HTML, where its XML heading would be a comment.
+    // The SVG is part of HTML, where its XML heading would be a comment.
     let svg = svg.find("<svg").map_or("", |at| &svg[at..]);
     Ok(format!(
         "<div class=viewer data-chart=\"data-{index}\">\n<div class=chart role=img aria-label=\"{}\">{svg}</div>\n</div>\n",

@@ -2,7 +2,7 @@
 //!
 //! The page works in three layers. Without its script it is text, tables and still figures. With it,
 //! each figure turns into an interactive chart when it scrolls into view; the chart library's script
-//! stands in the page once, packed. A content security policy forbids every request.
+//! is in the page once, packed. A content security policy forbids every request.
 
 mod article;
 mod compare;
@@ -120,7 +120,7 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// A page that no script stands in.
+/// A page without a script.
 fn plain_page(title: &str, body: &str) -> String {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
     frame(title, body, "", policy)

@@ -44,7 +44,7 @@ fn article(id: &str, part: &NeedPart) -> String {
     for sentence in &part.sentences {
         let _ = writeln!(out, "<p class=lead>{}</p>", escape(sentence));
     }
-    // The SVG stands in HTML, where its XML heading would be a comment.
+    // The SVG is part of HTML, where its XML heading would be a comment.
     let svg = part.svg.find("<svg").map_or("", |at| &part.svg[at..]);
     let _ = writeln!(
         out,

@@ -1,4 +1,4 @@
-//! What stands first on the page: every recording in one row, every detector in one row.
+//! The top of the page: every recording in one row, every detector in one row.
 
 use std::fmt::Write as _;
 

@@ -5,7 +5,7 @@ use crate::units;
 
 /// JSON for inside a script element: nothing in it can end the element.
 pub fn script_json(value: &serde_json::Value) -> String {
-    // Every `<` stands inside a string, where JSON has this other spelling for it.
+    // Every `<` is inside a string, where JSON has this other spelling for it.
     value.to_string().replace('<', "\\u003c")
 }
 

@@ -1,5 +1,5 @@
-//! From what was written to what is meant: sizes resolved, names bound, and all that is wrong told
-//! with its place.
+//! From what was written to what is meant: sizes resolved, names bound, and all that is wrong reported
+//! with its line and column.
 
 mod condition;
 mod expectation;

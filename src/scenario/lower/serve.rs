@@ -1,4 +1,4 @@
-//! Steps that serve: what the worker is told, and what the harness does about it.
+//! Steps that serve: the worker's orders, and what the harness does about them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

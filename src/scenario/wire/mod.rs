@@ -67,7 +67,7 @@ pub struct WireScenario {
     pub seed: Option<u64>,
     /// Between samples, 1ms to 1m. Default 100ms.
     pub interval: Option<At<WireTime>>,
-    /// Seconds of a detector's time that one recorded second stands for. Default 60.
+    /// Seconds of a detector's time that one recorded second represents. Default 60.
     pub time_scale: Option<At<f64>>,
     /// After this the run ends as `timed_out`; made longer on slow machines. Default 60s.
     pub deadline: Option<At<WireTime>>,

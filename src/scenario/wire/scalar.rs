@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use crate::scenario::diagnostic::Span;
 use crate::units::{self, Size, UnitError};
 
-/// A value and where it stands.
+/// A value and where it is in the file.
 #[derive(Debug, Clone)]
 pub struct At<T> {
     /// Bytes of the text it was written in.
@@ -28,7 +28,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     }
 }
 
-/// The place of a value is nothing a schema knows of.
+/// Where a value is written is nothing a schema knows of.
 impl<T: JsonSchema> JsonSchema for At<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
@@ -139,7 +139,7 @@ fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Err
     deserializer.deserialize_any(V)
 }
 
-/// A quantity as it is written. It is read where the error can be told with its place.
+/// A quantity as it is written. It is read where the error can be given with its line and column.
 macro_rules! quantities {
     ($($(#[doc = $doc:literal])+ $name:ident: $types:tt $pattern:literal, $read:path => $into:ty;)+) => {$(
         $(#[doc = $doc])+

@@ -1,4 +1,4 @@
-//! What each workload is told, as it is written. The key of the step names the workload.
+//! Each workload's parameters, as they are written. The key of the step names the workload.
 
 use std::collections::BTreeMap;
 
