@@ -138,7 +138,7 @@ impl<'a> Drive<'a> {
         self.memcg.counts.refaults
     }
 
-    /// The rows of cgroup v2's files for [`super::keep::COLUMNS`], bytes.
+    /// The rows of cgroup v2's files for `keep::COLUMNS`, bytes.
     pub fn rows(&self) -> [u64; 8] {
         let memcg = &self.memcg;
         [

@@ -84,7 +84,7 @@ fn truth_columns(
             let group = real.group(&container.name)?;
             let table = &real.tables[group];
             let column = |counter: &&str| table.column(&format!("truth:{counter}"));
-            Some((group, COUNTERS.iter().map(|c| column(&c)).collect()))
+            Some((group, COUNTERS.iter().map(column).collect()))
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use memtide::recording::{EventKind, Recording};
 use memtide::shipped::Shipped;
 use memtide::workload::Workload;
 
-use super::{Case, EXCEPTIONS, VALUES, cases, naive, share, view};
+use super::{Case, EXCEPTIONS, VALUES, cases, naive, share};
 
 /// How many values at samples are within 1 % of the limit, of how many.
 #[derive(Debug, Default, Clone, Copy)]
