@@ -479,7 +479,7 @@ fn a_recorded_service_that_misbehaves_comes_to_a_clear_end() {
     let cases: [(&str, &str, Outcome, &str); 6] = [
         (&sleep, "port:{port}", failed, "nothing listens"),
         ("exit 5", "port:{port}", failed, "exit code 5"),
-        ("kill -KILL $$", "line:up", failed, "SIGKILL"),
+        ("kill -KILL $$", "line:up", Outcome::Killed, "SIGKILL"),
         (full, "line:up", failed, "No space left"),
         (
             "echo up; sleep 0.2; exit 0",
