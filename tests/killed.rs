@@ -191,10 +191,12 @@ fn interrupted_a_run_ends_and_is_clean() {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
         let file = dir.path().join("out/short.jsonl");
         let mut child = start(dir.path());
-        let writing = || std::fs::metadata(&file).is_ok_and(|m| m.len() > 10_000);
+        let begun = |e: &recording::Event| matches!(e.kind, EventKind::StepStart(_));
+        // A recording that is being written can be read at any moment.
+        let working = || recording::read_path(&file).is_ok_and(|r| r.events.iter().any(begun));
         assert!(
-            wait_until(Duration::from_secs(60), writing),
-            "the run never began to record"
+            wait_until(Duration::from_secs(60), working),
+            "the run never began its first step"
         );
         signal(&child, sent);
         let status = child.wait().unwrap();
@@ -202,7 +204,6 @@ fn interrupted_a_run_ends_and_is_clean() {
         let recording = recording::read_path(&file).unwrap();
         assert!(recording.complete, "{sent}: the footer is missing");
         assert_eq!(recording.footer.unwrap().reason, "interrupted");
-        let begun = |e: &recording::Event| matches!(e.kind, EventKind::StepStart(_));
         assert!(recording.events.iter().any(begun));
         let left = common::left_by(child.id(), &dir.path().join("work"));
         assert!(left.is_empty(), "{sent}: left behind: {left:?}");
