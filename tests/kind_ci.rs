@@ -55,12 +55,15 @@ impl Tools {
     }
 }
 
-fn real_kubectl() -> String {
-    let found = Command::new("sh")
-        .args(["-c", "command -v kubectl"])
-        .output()
-        .unwrap();
-    String::from_utf8(found.stdout).unwrap().trim().to_string()
+/// A stand-in's script: options before the command are dropped, kustomize is the real one, and `script` is
+/// the rest.
+fn kubectl(script: &str) -> String {
+    format!(
+        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
+[ "$1" != kustomize ] || exec {} "$@"
+{script}"#,
+        common::real_kubectl()
+    )
 }
 
 #[test]
@@ -122,10 +125,8 @@ fn an_existing_cluster_is_used_judged_and_left_as_it_was() {
     if !common::has_program("kind-ci", "kubectl") {
         return;
     }
-    let kubectl = format!(
-        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
-case "$1 $2" in
-  "kustomize "*) exec {} "$@" ;;
+    let kubectl = kubectl(
+        r#"case "$1 $2" in
   "get namespace") exit 0 ;;
   "get nodes") echo "<none>" ;;
   "get job") cat "$ANSWERS/job.json" ;;
@@ -133,7 +134,6 @@ case "$1 $2" in
   "logs "*) cat "$ANSWERS/log" ;;
   "apply "*) cp "$3" "$ANSWERS/applied" ;;
 esac"#,
-        real_kubectl()
     );
     let tools = Tools::new(&[("kubectl", &kubectl)]);
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/kubectl");
@@ -230,17 +230,14 @@ fn with_a_job_of_somebody(job: &str, apply: &str) -> Option<Tools> {
     if !common::has_program("kind-ci", "kubectl") {
         return None;
     }
-    let kubectl = format!(
-        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
-case "$1 $2" in
-  "kustomize "*) exec {} "$@" ;;
+    let kubectl = kubectl(&format!(
+        r#"case "$1 $2" in
   "get namespace") exit 0 ;;
   "get nodes") echo "<none>" ;;
   "get jobs") echo job.batch/{job} ;;
   "apply "*) {apply} ;;
-esac"#,
-        real_kubectl()
-    );
+esac"#
+    ));
     Some(Tools::new(&[("kubectl", &kubectl)]))
 }
 
@@ -355,10 +352,8 @@ fn a_cluster_that_is_away_for_a_while_is_asked_again_at_each_step() {
     if !common::has_program("kind-ci", "kubectl") {
         return;
     }
-    let kubectl = format!(
-        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
-[ "$1" != kustomize ] || exec {} "$@"
-if [ "$1" != config ] && [ ! -e "$ANSWERS/heard-$1-$2" ]; then
+    let kubectl = kubectl(
+        r#"if [ "$1" != config ] && [ ! -e "$ANSWERS/heard-$1-$2" ]; then
   touch "$ANSWERS/heard-$1-$2"
   [ "$1" != apply ] || echo job.batch/memtide-each-node created
   [ "$1" != create ] || touch "$ANSWERS/made"
@@ -369,10 +364,9 @@ case "$1 $2" in
   "get namespace") echo 'Error from server (NotFound): namespaces "n1" not found' >&2; exit 1 ;;
   "get nodes") echo "<none>" ;;
   "create namespace") # It was made when nothing was heard of it.
-    [ ! -e "$ANSWERS/made" ] || {{ echo 'Error from server (AlreadyExists): namespaces "n1" already exists' >&2; exit 1; }} ;;
+    [ ! -e "$ANSWERS/made" ] || { echo 'Error from server (AlreadyExists): namespaces "n1" already exists' >&2; exit 1; } ;;
   "get job") echo 'Error from server (NotFound): jobs.batch "memtide-each-node" not found' >&2; exit 1 ;;
 esac"#,
-        real_kubectl()
     );
     let tools = Tools::new(&[("kubectl", &kubectl)]);
     let arguments = ["--existing-cluster", "--image", "x", "--namespace", "n1"];
@@ -461,10 +455,8 @@ fn each_node_is_for_every_node_that_takes_pods_or_for_each_kind_of_them() {
     if !common::has_program("kind-ci", "kubectl") {
         return;
     }
-    let kubectl = format!(
-        r#"while [[ "$1" == -* ]]; do case $1 in --*=*) shift ;; *) shift 2 ;; esac; done
-case "$*" in
-  "kustomize "*) exec {} "$@" ;;
+    let kubectl = kubectl(
+        r#"case "$*" in
   "get nodes"*memtide/kind*)
     printf '%s\n' "<none> v2-classic-6.1" "<none> v2-classic-6.1" "PreferNoSchedule v2-mglru-6.12" \
       "NoSchedule v1-classic-3.10" "<none> <none>" ;;
@@ -473,7 +465,6 @@ case "$*" in
   "get job "*) echo 'Error from server (NotFound): jobs.batch "memtide-each-node" not found' >&2; exit 1 ;;
   "apply "*) cp "$3" "$ANSWERS/applied" ;;
 esac"#,
-        real_kubectl()
     );
     for (more, counted, key) in [
         (&[][..], "completions: 3", "kubernetes.io/hostname"),

@@ -105,14 +105,6 @@ fn program(dir: &Path, name: &str, text: &str) {
     std::fs::set_permissions(&path, mode).unwrap();
 }
 
-fn real_kubectl() -> String {
-    let found = Command::new("sh")
-        .args(["-c", "command -v kubectl"])
-        .output()
-        .unwrap();
-    String::from_utf8(found.stdout).unwrap().trim().to_string()
-}
-
 /// The project, without what git does not have: the page's commands write into their folder.
 fn copy_of_the_project(to: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -163,7 +155,7 @@ fn the_page_runs_as_it_is_written() {
     let output = Command::new(project.join("scripts/kind/docs"))
         .env("PATH", format!("{}:{path}", tools.display()))
         .env("ANSWERS", dir.path())
-        .env("REAL_KUBECTL", real_kubectl())
+        .env("REAL_KUBECTL", common::real_kubectl())
         .env("MEMTIDE_STATIC", &program)
         .env("NO_COLOR", "1")
         .output()

@@ -2,12 +2,12 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::Exit;
+use super::pace::{self, Pace};
 use crate::detector::{BUILT_IN, BuiltIn, by_name};
 use crate::export::Metric;
 use crate::fleet::{self, Fleet, Plan, Progress, SHARDS_MAX, Shard, Tallies};
@@ -144,8 +144,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         shard,
         threads: args.threads.unwrap_or(cpus).clamp(1, 1024),
     };
-    let teller = Teller::default();
-    let tallies = fleet::run_told(&plan, &|progress| teller.tell(progress));
+    let pace = Pace::default();
+    let tallies = fleet::run_told(&plan, &|progress| tell(&pace, progress));
     if let Some(dir) = &args.keep {
         fleet::keep(&population, &tallies, dir)?;
     }
@@ -159,40 +159,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// Says on stderr how far a run is, from when that is worth saying.
-#[derive(Default)]
-struct Teller(Mutex<Option<Instant>>);
-
-impl Teller {
-    const EVERY: Duration = Duration::from_secs(5);
-
-    fn tell(&self, progress: &Progress) {
-        let Progress { done, of, elapsed } = *progress;
-        // Another thread that tells right now is enough.
-        let Ok(mut last) = self.0.try_lock() else {
-            return;
-        };
-        let lately = last.is_some_and(|at| at.elapsed() < Teller::EVERY);
-        if elapsed < Teller::EVERY || done == of || lately {
-            return;
-        }
-        *last = Some(Instant::now());
-        let left = progress.left().map_or(0, |left| left.as_secs().max(1));
-        let left = match left {
-            ..120 => format!("{left} s"),
-            _ => format!("{} min", left.div_ceil(60)),
-        };
-        let again = if std::io::stderr().is_terminal() {
-            "\r"
-        } else {
-            ""
-        };
-        let end = if again.is_empty() { "\n" } else { "" };
-        // Whoever closed stderr does not want to know.
-        let _ = write!(
-            std::io::stderr(),
-            "{again}fleet: {done} of {of} pods, about {left} left{end}"
-        );
+fn tell(pace: &Pace, progress: &Progress) {
+    let Progress { done, of, elapsed } = *progress;
+    if done == of || !pace.is_due(elapsed) {
+        return;
     }
+    let left = pace::left(progress.left());
+    let (again, end) = match std::io::stderr().is_terminal() {
+        true => ("\r", ""),
+        false => ("", "\n"),
+    };
+    // Whoever closed stderr does not want to know.
+    let _ = write!(
+        std::io::stderr(),
+        "{again}fleet: {done} of {of} pods{left}{end}"
+    );
 }
 
 /// The share of an Indexed Job's pod: its completion index, of as many as MEMTIDE_SHARDS says.

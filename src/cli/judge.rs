@@ -3,8 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -25,6 +24,7 @@ use crate::judge::supervise::Limits;
 use crate::{detector, scenario, shipped, units};
 
 use super::judge_size::{self, SizeArgs};
+use super::pace::{self, Pace};
 use super::{Exit, Failure, common};
 
 /// How to print the scorecard.
@@ -230,12 +230,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     // Should a detector kill its own supervisor, its orphans come to us.
     let subreaper = nix::sys::prctl::set_child_subreaper(true);
     log::debug!("child subreaper: {subreaper:?}");
-    let teller = Teller::default();
+    let pace = Pace::default();
     let manner = Manner {
         scraping: &scraping,
         threads,
         keep_going: args.keep_going,
-        progress: &|progress| teller.tell(progress),
+        progress: &|progress| tell(&pace, progress),
     };
     let card = panel::judge_so(&candidates, &corpus, &manner);
     let _ = crate::descendants::end_all(Duration::from_secs(5));
@@ -256,39 +256,19 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// Says on stderr how far a detector is, from when that is worth saying.
-#[derive(Default)]
-struct Teller(Mutex<Option<Instant>>);
-
-impl Teller {
-    /// The first words come after, and then at most every so often.
-    const EVERY: Duration = Duration::from_secs(5);
-
-    fn tell(&self, progress: &Progress) {
-        if progress.elapsed < Teller::EVERY || progress.done == progress.of {
-            return;
-        }
-        // What the lock guards is whole whatever its last user did.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < Teller::EVERY) {
-            return;
-        }
-        *last = Some(Instant::now());
-        let left = progress.left().map_or_else(String::new, |left| {
-            let left = left.as_secs().max(1);
-            match left {
-                ..120 => format!(", about {left} s left"),
-                _ => format!(", about {} min left", left.div_ceil(60)),
-            }
-        });
-        let Progress {
-            detector, done, of, ..
-        } = progress;
-        // Whoever closed stderr does not want to know.
-        let _ = writeln!(
-            io::stderr(),
-            "judge: {detector}: {done} of {of} recordings{left}"
-        );
+fn tell(pace: &Pace, progress: &Progress) {
+    if progress.done == progress.of || !pace.is_due(progress.elapsed) {
+        return;
     }
+    let left = pace::left(progress.left());
+    let Progress {
+        detector, done, of, ..
+    } = progress;
+    // Whoever closed stderr does not want to know.
+    let _ = writeln!(
+        io::stderr(),
+        "judge: {detector}: {done} of {of} recordings{left}"
+    );
 }
 
 /// Opens the file that is written at the end, so that a wrong path is known before the work is done.

@@ -20,6 +20,7 @@ mod logger;
 mod mark;
 mod metrics;
 mod need;
+mod pace;
 mod pack;
 mod plot;
 mod profile;

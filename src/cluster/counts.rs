@@ -83,13 +83,17 @@ fn another(index: usize, expected: Option<&str>, scenario: &str) -> Option<Strin
     ))
 }
 
+/// Why the pod of an index does not count though it succeeded.
+pub(super) fn given_up(job: &Job, index: usize) -> Option<String> {
+    job.failed
+        .contains(index)
+        .then(|| format!("the Job gave index {index} up, though this pod of it succeeded"))
+}
+
 /// A pod's end that does not go with a recording as expected.
 fn other_end(job: &Job, index: usize, fate: &Fate, recorded: Recorded<'_>) -> Option<String> {
     match fate {
-        Fate::Succeeded if job.failed.contains(index) => Some(format!(
-            "the Job gave index {index} up, though this pod of it succeeded"
-        )),
-        Fate::Succeeded => None,
+        Fate::Succeeded => given_up(job, index),
         Fate::OomKilled(_) if recorded.outcome == Some(Outcome::OomKilled) => None,
         // It is memtide's own word that something fell short: the collector is another version.
         Fate::Exited(code) => Some(format!(

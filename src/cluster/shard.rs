@@ -1,6 +1,7 @@
 //! The shards of a fleet that an Indexed Job ran: each in its pod's log, joined into what one machine
 //! would have said.
 
+use super::counts::given_up;
 use super::evaluate::{Collected, PodLog};
 use super::fate::Fate;
 use super::job::Job;
@@ -27,12 +28,8 @@ pub(super) fn of(
         Err(error) => return Some((None, said(Verdict::Fail, error.to_string()))),
     };
     let (this, of) = (shard.shard.index, shard.shard.of);
-    let given_up = job.failed.contains(index);
     let wrong = match fate {
-        Fate::Succeeded if given_up => Some(format!(
-            "the Job gave index {index} up, though this pod of it succeeded"
-        )),
-        Fate::Succeeded => None,
+        Fate::Succeeded => given_up(job, index),
         _ => Some(format!("the shard is there, but its pod {fate}")),
     };
     let wrong = wrong.or_else(|| {

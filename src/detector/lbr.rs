@@ -9,14 +9,12 @@
 //! minutes; R² of at least 0.75; at least half an hour of points; a critical time of four hours, as
 //! `predict-linear` has it, where machines that live for weeks are asked about days.
 
+use super::BuiltIn;
+use super::leak::{OfFives, POINT_S, SeesFives};
 use super::line::{Line, Sums, Wanted};
 use super::newest::Newest;
-use super::resample::{Resample, utilization};
-use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
-/// Seconds that a point covers.
-pub(super) const POINT_S: f64 = 300.0;
 /// What a line must explain to count.
 pub(super) const R2_MIN: f64 = 0.75;
 /// All memory is in use within this time at the line's slope, seconds.
@@ -33,18 +31,14 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     summary: "linear backward regression: a line that ends now reaches the limit within 4 hours (arXiv 2106.08938)",
     reads: &[Metric::WorkingSet, Metric::SpecLimit],
     new: || {
-        Box::new(Lbr {
-            means: Resample::new(POINT_S),
+        Box::new(OfFives::new(Lbr {
             points: Newest::new(POINTS_MAX),
-            firing: false,
-        })
+        }))
     },
 };
 
 struct Lbr {
-    means: Resample,
     points: Newest<(f64, f64)>,
-    firing: bool,
 }
 
 /// Whether a line through these points is a leak's by the paper's three conditions.
@@ -125,27 +119,10 @@ fn any_leaks(points: &[(f64, f64)]) -> bool {
     false
 }
 
-impl Lbr {
-    fn add(&mut self, point: (f64, f64)) {
+impl SeesFives for Lbr {
+    fn take(&mut self, point: (f64, f64)) -> bool {
         self.points.push(point);
-        self.firing = any_leaks(&self.points);
-    }
-}
-
-impl Detector for Lbr {
-    fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        let point = utilization(scrape).and_then(|used| self.means.push(scrape.t, used));
-        if let Some(point) = point {
-            self.add(point);
-        }
-        Verdict::leak_if(self.firing)
-    }
-
-    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
-        for mean in &run.fives {
-            self.add(mean.point);
-            changes.set(mean.index, self.firing);
-        }
+        any_leaks(&self.points)
     }
 }
 

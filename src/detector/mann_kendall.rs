@@ -6,9 +6,10 @@
 //! 5 % of error on one side; and, since what rises is not always worth a look, at Sen's slope the limit is
 //! reached within four hours.
 
+use super::BuiltIn;
+use super::leak::{OfRss, SeesRss};
 use super::newest::Newest;
 use super::trend::{BUCKETS, Keep, Trend};
-use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 const WINDOW_S: f64 = 3600.0;
@@ -23,18 +24,16 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     summary: "rss rises by the Mann-Kendall test (5 %), and by Sen's slope reaches the limit within 4 hours",
     reads: &[Metric::Rss, Metric::SpecLimit],
     new: || {
-        Box::new(MannKendall {
+        Box::new(OfRss::new(MannKendall {
             trend: Trend::new(WINDOW_S, Keep::Median),
             pairs: Pairs::default(),
-            firing: false,
-        })
+        }))
     },
 };
 
 struct MannKendall {
     trend: Trend,
     pairs: Pairs,
-    firing: bool,
 }
 
 /// The pairs of the newest values, kept up to date: a value that comes or goes is compared with the
@@ -99,34 +98,18 @@ impl Pairs {
     }
 }
 
-impl MannKendall {
-    fn take(&mut self, t: f64, rss: f64, limit: f64) {
-        if rss.is_finite() && self.trend.push(t, rss) {
+impl SeesRss for MannKendall {
+    fn take(&mut self, t: f64, rss: f64, limit: f64) -> Option<bool> {
+        (rss.is_finite() && self.trend.push(t, rss)).then(|| {
             if let Some((_, value)) = self.trend.buckets().next_back() {
                 self.pairs.push(value);
             }
             let rises = self.pairs.values.len() >= BUCKETS_MIN && self.pairs.z() > Z;
-            self.firing = rises
+            rises
                 && self.trend.reaches(BUCKETS, rss, AHEAD_S, limit)
                 // Above the limit already, a slope that is none reaches it, too.
-                && (rss <= limit || self.trend.slope(BUCKETS).is_some_and(|slope| slope > 0.0));
-        }
-    }
-}
-
-impl Detector for MannKendall {
-    fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        if let Some((rss, limit)) = scrape.reading.get(Metric::Rss).zip(scrape.reading.limit()) {
-            self.take(scrape.t, rss, limit);
-        }
-        Verdict::leak_if(self.firing)
-    }
-
-    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
-        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
-            self.take(*t, row.rss, run.limit);
-            changes.set(index, self.firing);
-        }
+                && (rss <= limit || self.trend.slope(BUCKETS).is_some_and(|slope| slope > 0.0))
+        })
     }
 }
 

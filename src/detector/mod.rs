@@ -28,6 +28,7 @@ mod cusum;
 mod held;
 mod holt_winters;
 mod lbr;
+mod leak;
 mod line;
 mod mann_kendall;
 mod max_ws_rss;
@@ -148,19 +149,24 @@ pub fn by_name(name: &str) -> Option<&'static BuiltIn> {
 pub(crate) mod testing {
     use super::*;
 
-    /// Feeds `(t, values)` to a detector; gives the time of its first fire.
-    pub fn first_fire(
-        detector: &mut dyn Detector,
-        scrapes: impl IntoIterator<Item = (f64, Vec<(Metric, f64)>)>,
-    ) -> Option<f64> {
-        let labels = Labels {
+    /// Some container's.
+    pub fn labels() -> Labels {
+        Labels {
             container: "c1".into(),
             pod: "app-0".into(),
             namespace: "default".into(),
             id: "/c1".into(),
             image: "app:1".into(),
             name: "c1".into(),
-        };
+        }
+    }
+
+    /// Feeds `(t, values)` to a detector; gives the time of its first fire.
+    pub fn first_fire(
+        detector: &mut dyn Detector,
+        scrapes: impl IntoIterator<Item = (f64, Vec<(Metric, f64)>)>,
+    ) -> Option<f64> {
+        let labels = labels();
         scrapes.into_iter().find_map(|(t, values)| {
             let mut reading = Reading::default();
             for (metric, value) in values {

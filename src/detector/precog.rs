@@ -12,11 +12,11 @@
 
 use std::collections::VecDeque;
 
-use super::lbr::{CRITICAL_S, LATEST_S, POINT_S, POINTS_MAX, POINTS_MIN, R2_MIN, leaks, wanted};
+use super::BuiltIn;
+use super::lbr::{CRITICAL_S, LATEST_S, POINTS_MAX, POINTS_MIN, R2_MIN, leaks, wanted};
+use super::leak::{OfFives, SeesFives};
 use super::line::{Line, Sums};
 use super::newest::Newest;
-use super::resample::{Resample, utilization};
-use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// A difference so many standard deviations from the mean is a change, if it is one of 1 % of the limit.
@@ -29,18 +29,16 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     name: "precog",
     summary: "a line since the last change point, beyond the container's own past, reaches the limit within 4 hours (arXiv 2101.09799)",
     reads: &[Metric::WorkingSet, Metric::SpecLimit],
-    new: || Box::new(Precog::new(1)),
+    new: || Box::new(OfFives::new(Precog::new(1))),
 };
 
 /// The detector, after a maximum filter of so many points.
 pub(super) struct Precog {
-    means: Resample,
     /// How many of the newest means a point is the maximum of.
     width: usize,
     raw: Vec<f64>,
     points: Newest<(f64, f64)>,
     known: Known,
-    firing: bool,
 }
 
 /// Sums over the points, kept up to date, so that most points need no look at all the others.
@@ -143,12 +141,10 @@ impl Precog {
     /// A filter of width 1 changes nothing.
     pub(super) fn new(width: usize) -> Self {
         Precog {
-            means: Resample::new(POINT_S),
             width,
             raw: Vec::new(),
             points: Newest::new(POINTS_MAX),
             known: Known::default(),
-            firing: false,
         }
     }
 
@@ -160,11 +156,6 @@ impl Precog {
         let most = self.raw.iter().copied().fold(used, f64::max);
         let dropped = self.points.push((t, most));
         self.known.add(&self.points, dropped);
-    }
-
-    fn look(&mut self, point: (f64, f64)) {
-        self.add(point);
-        self.firing = self.known.may_leak(&self.points) && self.is_leak();
     }
 
     /// Where the pieces begin, the newest last.
@@ -209,26 +200,17 @@ fn lasted(piece: &[(f64, f64)]) -> f64 {
     ends.map_or(0.0, |(first, last)| last.0 - first.0)
 }
 
-impl Detector for Precog {
-    fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        let point = utilization(scrape).and_then(|used| self.means.push(scrape.t, used));
-        if let Some(point) = point {
-            self.look(point);
-        }
-        Verdict::leak_if(self.firing)
-    }
-
-    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
-        for mean in &run.fives {
-            self.look(mean.point);
-            changes.set(mean.index, self.firing);
-        }
+impl SeesFives for Precog {
+    fn take(&mut self, point: (f64, f64)) -> bool {
+        self.add(point);
+        self.known.may_leak(&self.points) && self.is_leak()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detector::leak::POINT_S;
 
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig {

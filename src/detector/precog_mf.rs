@@ -6,6 +6,7 @@
 //! hide a rise. Chosen here: its width of three points (a quarter of an hour), and what `precog` chooses.
 
 use super::BuiltIn;
+use super::leak::OfFives;
 use super::precog::Precog;
 use crate::export::Metric;
 
@@ -16,5 +17,5 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     name: "precog-mf",
     summary: "precog after a maximum filter (arXiv 2106.08938)",
     reads: &[Metric::WorkingSet, Metric::SpecLimit],
-    new: || Box::new(Precog::new(WIDTH)),
+    new: || Box::new(OfFives::new(Precog::new(WIDTH))),
 };

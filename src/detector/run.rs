@@ -4,6 +4,7 @@
 //! overrides [`Detector::observe_run`](super::Detector::observe_run) says the same, faster; a test holds it to that.
 
 use super::Scrape;
+use super::leak::POINT_S;
 use super::resample::Resample;
 use crate::export::{Labels, Metric, Reading};
 
@@ -53,7 +54,7 @@ pub struct Run {
     pub most: (f64, f64),
     /// Means of working_set / limit over a minute.
     pub minutes: Vec<Mean>,
-    /// Means over five minutes.
+    /// Means over five minutes (`leak::POINT_S`).
     pub fives: Vec<Mean>,
     resample: (Resample, Resample),
 }
@@ -70,7 +71,7 @@ impl Run {
             most: (0.0, 0.0),
             minutes: Vec::new(),
             fives: Vec::new(),
-            resample: (Resample::new(60.0), Resample::new(300.0)),
+            resample: (Resample::new(60.0), Resample::new(POINT_S)),
         }
     }
 
@@ -104,7 +105,7 @@ impl Run {
     /// Forgets everything: another container begins.
     pub fn restart(&mut self) {
         self.clear();
-        self.resample = (Resample::new(60.0), Resample::new(300.0));
+        self.resample = (Resample::new(60.0), Resample::new(POINT_S));
     }
 
     /// A scrape as any detector takes it.

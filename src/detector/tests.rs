@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::testing::first_fire;
+use super::testing::{first_fire, labels};
 use super::{BUILT_IN, BuiltIn, Changes, Row, Run, Verdict};
-use crate::export::{Labels, Metric};
+use crate::export::Metric;
 
 const LIMIT: f64 = 1e9;
 
@@ -109,15 +109,7 @@ proptest! {
 
 /// A container's life: pieces of so many scrapes, each with a kind of growth and how much of it.
 fn life(pieces: &[(usize, u8, f64)], gap: f64) -> Run {
-    let labels = Labels {
-        container: "c1".into(),
-        pod: "app-0".into(),
-        namespace: "default".into(),
-        id: "/c1".into(),
-        image: "app:1".into(),
-        name: "c1".into(),
-    };
-    let mut run = Run::new(labels, LIMIT);
+    let mut run = Run::new(labels(), LIMIT);
     let (mut anon, mut file, mut lazy, mut high) = (0.2, 0.1, 0.0, 0.0);
     let mut n = 0;
     for (scrapes, kind, by) in pieces {

@@ -1,7 +1,8 @@
 //! `theil-sen`: a steady rise of rss, whatever its level: the classic slope-based leak detector.
 
+use super::BuiltIn;
+use super::leak::{OfRss, SeesRss};
 use super::trend::{BUCKETS, Keep, Trend};
-use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
 /// The window over which a rise must be seen, seconds.
@@ -16,40 +17,22 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     summary: "the median slope of rss over 30 minutes reaches the limit within 4 hours",
     reads: &[Metric::Rss, Metric::SpecLimit],
     new: || {
-        Box::new(TheilSen {
+        Box::new(OfRss::new(TheilSen {
             trend: Trend::new(WINDOW_S, Keep::Median),
-            firing: false,
-        })
+        }))
     },
 };
 
 struct TheilSen {
     trend: Trend,
-    firing: bool,
 }
 
-impl TheilSen {
-    fn take(&mut self, t: f64, rss: f64, limit: f64) {
-        if self.trend.push(t, rss) {
+impl SeesRss for TheilSen {
+    fn take(&mut self, t: f64, rss: f64, limit: f64) -> Option<bool> {
+        self.trend.push(t, rss).then(|| {
             let enough = self.trend.buckets().len() >= BUCKETS_MIN;
-            self.firing = enough && self.trend.reaches(BUCKETS, rss, AHEAD_S, limit);
-        }
-    }
-}
-
-impl Detector for TheilSen {
-    fn observe(&mut self, scrape: &Scrape) -> Verdict {
-        if let Some((rss, limit)) = scrape.reading.get(Metric::Rss).zip(scrape.reading.limit()) {
-            self.take(scrape.t, rss, limit);
-        }
-        Verdict::leak_if(self.firing)
-    }
-
-    fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
-        for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
-            self.take(*t, row.rss, run.limit);
-            changes.set(index, self.firing);
-        }
+            enough && self.trend.reaches(BUCKETS, rss, AHEAD_S, limit)
+        })
     }
 }
 

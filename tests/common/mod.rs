@@ -71,6 +71,15 @@ pub fn has_program(what: &str, program: &str) -> bool {
     found
 }
 
+/// Where the real kubectl is, for stand-ins that pass some of their questions on.
+pub fn real_kubectl() -> String {
+    let found = Command::new("sh")
+        .args(["-c", "command -v kubectl"])
+        .output()
+        .unwrap();
+    String::from_utf8(found.stdout).unwrap().trim().to_string()
+}
+
 /// Podman for one test alone, whichever process it runs in: two at once fight over its store, and
 /// each would see the other's images.
 pub fn podman_alone() -> std::fs::File {
