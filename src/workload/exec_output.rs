@@ -14,12 +14,18 @@ use crate::sys::fd::set_nonblocking;
 /// Bytes kept for a failure's message.
 const TAIL_BYTES: usize = 4096;
 
-/// The stdout and stderr of a command, in the order in which they are read.
+/// The stdout and stderr of a command. Each keeps an end of its own: a flood on one can't push
+/// the reason on the other away, whichever is read first.
 pub struct Outputs {
-    pipes: Vec<File>,
-    tail: VecDeque<u8>,
+    pipes: Vec<Pipe>,
     buffer: Vec<u8>,
     awaited: Option<Awaited>,
+}
+
+/// One of them until it is closed, and the end of what it said.
+struct Pipe {
+    file: Option<File>,
+    tail: VecDeque<u8>,
 }
 
 /// A text that is looked for, also where two reads cut it.
@@ -36,13 +42,16 @@ impl Outputs {
     pub fn take(child: &mut Child) -> io::Result<Outputs> {
         let out = child.stdout.take().map(OwnedFd::from);
         let err = child.stderr.take().map(OwnedFd::from);
-        let pipes: Vec<File> = out.into_iter().chain(err).map(File::from).collect();
-        for pipe in &pipes {
-            set_nonblocking(pipe)?;
+        let mut pipes = Vec::with_capacity(2);
+        for file in out.into_iter().chain(err).map(File::from) {
+            set_nonblocking(&file)?;
+            pipes.push(Pipe {
+                file: Some(file),
+                tail: VecDeque::with_capacity(TAIL_BYTES),
+            });
         }
         Ok(Outputs {
             pipes,
-            tail: VecDeque::with_capacity(TAIL_BYTES),
             buffer: vec![0; 16 << 10],
             awaited: None,
         })
@@ -64,7 +73,7 @@ impl Outputs {
 
     /// Whether more may come.
     pub fn are_open(&self) -> bool {
-        !self.pipes.is_empty()
+        self.pipes.iter().any(|pipe| pipe.file.is_some())
     }
 
     /// Waits up to `ns` for output and reads what is there.
@@ -77,57 +86,65 @@ impl Outputs {
         let mut fds: Vec<PollFd> = self
             .pipes
             .iter()
-            .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN))
+            .filter_map(|pipe| pipe.file.as_ref())
+            .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN))
             .collect();
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut open = Vec::with_capacity(2);
-        for mut pipe in std::mem::take(&mut self.pipes) {
-            if self.drain(&mut pipe)? {
-                open.push(pipe);
-            }
+        for pipe in &mut self.pipes {
+            pipe.drain(&mut self.buffer, &mut self.awaited)?;
         }
-        self.pipes = open;
         Ok(())
     }
 
-    /// Reads a pipe empty, at most a few buffers at a time so that a flood can't hold up the
-    /// deadline; says whether it is still open.
-    fn drain(&mut self, pipe: &mut File) -> io::Result<bool> {
+    /// The end of what was printed, as the end of a message; empty if nothing was.
+    pub fn tail(self) -> String {
+        let share = match self.pipes.iter().all(|pipe| !pipe.tail.is_empty()) {
+            true => TAIL_BYTES / 2,
+            false => TAIL_BYTES,
+        };
+        let ends = self.pipes.into_iter().map(|mut pipe| {
+            let bytes = pipe.tail.make_contiguous();
+            let end = &bytes[bytes.len().saturating_sub(share)..];
+            String::from_utf8_lossy(end).trim().to_owned()
+        });
+        let ends: Vec<String> = ends.filter(|end| !end.is_empty()).collect();
+        match ends.is_empty() {
+            true => String::new(),
+            false => format!("; the end of its output: {}", ends.join("\n")),
+        }
+    }
+}
+
+impl Pipe {
+    /// Reads it empty, at most a few buffers at a time so that a flood can't hold up the deadline.
+    fn drain(&mut self, buffer: &mut [u8], awaited: &mut Option<Awaited>) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
         for _ in 0..16 {
-            match pipe.read(&mut self.buffer) {
-                Ok(0) => return Ok(false),
+            match file.read(buffer) {
+                Ok(0) => {
+                    self.file = None;
+                    return Ok(());
+                }
                 Ok(n) => {
-                    if self
-                        .awaited
-                        .as_mut()
-                        .is_some_and(|a| a.is_in(&self.buffer[..n]))
-                    {
-                        self.awaited = None;
+                    if awaited.as_mut().is_some_and(|a| a.is_in(&buffer[..n])) {
+                        *awaited = None;
                     }
-                    let new = &self.buffer[n.saturating_sub(TAIL_BYTES)..n];
+                    let new = &buffer[n.saturating_sub(TAIL_BYTES)..n];
                     let surplus = (self.tail.len() + new.len()).saturating_sub(TAIL_BYTES);
                     self.tail.drain(..surplus);
                     self.tail.extend(new);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
-    }
-
-    /// The end of what was printed, as the end of a message; empty if nothing was.
-    pub fn tail(mut self) -> String {
-        let bytes = self.tail.make_contiguous();
-        let text = String::from_utf8_lossy(bytes);
-        match text.trim() {
-            "" => String::new(),
-            text => format!("; the end of its output: {text}"),
-        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use memtide::workload::{Exec, Workload};
+use memtide::workload::{End, Exec, Workload};
 
 use crate::support::Worker;
 
@@ -35,14 +35,21 @@ fn it_runs_in_the_work_directory_with_its_variables() {
 fn a_flood_of_output_does_not_stop_it_and_a_failure_shows_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let flood = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo out of luck >&2; exit 3";
-    let mut worker = Worker::start(dir.path(), &[sh(flood), sh("kill -9 $$")]);
-    let (report, reason) = worker.fails();
+    let first = "echo out of luck >&2; i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; exit 3";
+    let mut worker = Worker::start(dir.path(), &[sh(flood), sh(first), sh("kill -9 $$")]);
+    let (report, reason) = worker.ends(End::Code(3));
     assert_eq!((report.achieved, report.unit.as_str()), (0, "ops"));
     for part in ["\"sh\"", "exit code 3", "line 19999", "out of luck"] {
         assert!(reason.contains(part), "{reason}");
     }
     assert!(reason.len() < 4500, "{} bytes", reason.len());
-    assert!(worker.fails().1.contains("OOM killer"));
+    // The reason is said first and a flood on the other output comes after it.
+    let (_, reason) = worker.ends(End::Code(3));
+    for part in ["line 1999", "out of luck"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let (_, reason) = worker.ends(End::Signal(9));
+    assert!(reason.contains("SIGKILL"), "{reason}");
     worker.finish();
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use memtide::truth::{Counter, Page};
 use memtide::worker;
 use memtide::worker::protocol::{Message, Order, Plan, PlannedStep, Report, Status};
-use memtide::workload::{Dist, Fsync, LogWrite, Unlink, Workload};
+use memtide::workload::{Dist, End, Fsync, LogWrite, Unlink, Workload};
 
 pub const MIB: u64 = 1 << 20;
 
@@ -154,6 +154,15 @@ impl Worker {
         match report.status.clone() {
             Status::Failed(reason) => (report, reason),
             other => panic!("expected a failure, not {other:?}"),
+        }
+    }
+
+    /// Does the next step, whose command must end like this by itself, and gives the words for it.
+    pub fn ends(&mut self, wanted: End) -> (Report, String) {
+        let report = self.step();
+        match report.status.clone() {
+            Status::Ended { end, why } if end == wanted => (report, why),
+            other => panic!("expected {wanted:?}, not {other:?}"),
         }
     }
 

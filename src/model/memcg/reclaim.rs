@@ -36,7 +36,8 @@ impl Memcg {
             let part = room.min(left);
             add(self, part);
             left -= part;
-            if left > 0 {
+            // What fitted of a file is on the lists now, and can go for what comes after it.
+            if left > 0 && self.lists.pages() == 0 {
                 return Err(Full { missing: left });
             }
         }
