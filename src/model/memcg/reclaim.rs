@@ -36,8 +36,7 @@ impl Memcg {
             let part = room.min(left);
             add(self, part);
             left -= part;
-            // What fitted of a file is on the lists now, and can go for what comes after it.
-            if left > 0 && self.lists.pages() == 0 {
+            if left > 0 {
                 return Err(Full { missing: left });
             }
         }
