@@ -264,6 +264,9 @@ fn rules_come_from_standard_input_and_from_folders() {
     )
     .unwrap();
     std::fs::write(dir.path().join("values.yaml"), "replicas: 2\n").unwrap();
+    // What can't be read is named, and the others are judged all the same.
+    let template = "- alert: T\n  expr: x > {{ .Values.most }}\n";
+    std::fs::write(dir.path().join("t.yaml"), template).unwrap();
     let output = judge(
         &[
             &TWO[..],
@@ -271,6 +274,10 @@ fn rules_come_from_standard_input_and_from_folders() {
         ]
         .concat(),
     );
+    let said = String::from_utf8_lossy(&output.stderr);
+    for part in ["t.yaml:2", "Helm", "left out"] {
+        assert!(said.contains(part), "{said}");
+    }
     let card: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(card["detectors"].as_array().unwrap().len(), 1);
     assert_eq!(

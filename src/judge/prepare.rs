@@ -158,12 +158,7 @@ impl<'a> Prepared<'a> {
             };
             format!("{place}: {name}: {reason}{on}")
         });
-        let known = self
-            .rules
-            .notes
-            .iter()
-            .map(|note| format!("{}: {note}", self.rules.shown));
-        known.chain(told).collect()
+        self.rules.notes.iter().cloned().chain(told).collect()
     }
 
     /// Judges the recordings `from` on, as many as `feeds` has. What hangs is an answer, too.

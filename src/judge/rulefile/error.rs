@@ -199,6 +199,13 @@ fn other_form(text: &str) -> Option<(usize, &'static str)> {
             "Jsonnet: make YAML of it first (`jsonnet -S`, `mixtool generate alerts`)",
         ));
     }
+    if text.contains("\"query alert\"") || text.contains("\"metric alert\"") {
+        return Some((
+            first + 1,
+            "a Datadog monitor, whose queries are not PromQL: write what it compares as a rule \
+             (`alert` and `expr`)",
+        ));
+    }
     let terraform = ["resource \"", "module \"", "locals {", "variable \""];
     terraform
         .iter()

@@ -20,6 +20,9 @@ pub struct Found {
 /// Values nested deeper than this are not looked into.
 const DEPTH_MAX: usize = 24;
 
+/// The alert of a query that has no name.
+const QUERY: &str = "Query";
+
 /// All rules in a text.
 pub fn rules(text: &str, shown: &str) -> Result<Found, RuleFileError> {
     let mut found = Found::default();
@@ -36,10 +39,14 @@ pub fn rules(text: &str, shown: &str) -> Result<Found, RuleFileError> {
                     look(&document, &mut found, 0, shown)?;
                 }
             }
+            found.groups.extend(query(text));
             if found.groups.is_empty() {
                 return Err(error::not_yaml(text, shown, &problem));
             }
         }
+    }
+    if found.groups.is_empty() {
+        found.groups.extend(query(text));
     }
     Ok(found)
 }
@@ -102,7 +109,9 @@ fn look(value: &Value, found: &mut Found, depth: usize, shown: &str) -> Result<(
             }
         }
         // A file within a file: a ConfigMap's, a chart's.
-        Value::String(text) if text.contains("expr") && text.contains('\n') => {
+        Value::String(text)
+            if text.contains("expr") && (text.contains('\n') || text.starts_with(['{', '['])) =>
+        {
             for document in documents(text).unwrap_or_default() {
                 look(&document, found, depth + 1, shown)?;
             }
@@ -110,6 +119,24 @@ fn look(value: &Value, found: &mut Found, depth: usize, shown: &str) -> Result<(
         _ => {}
     }
     Ok(())
+}
+
+/// A query as it is copied out of a dashboard or a page, with nothing around it. What compares nothing
+/// would fire always, and a word alone is a metric's name, too.
+fn query(text: &str) -> Option<Group> {
+    let compares = text.contains(['<', '>']) || text.contains("==") || text.contains("!=");
+    promql::parse(text).filter(|_| compares)?;
+    let rule = Rule {
+        alert: Some(QUERY.to_owned()),
+        expr: text.trim().to_owned(),
+        line: 1,
+        expr_line: 1,
+        ..Rule::default()
+    };
+    Some(Group {
+        name: String::new(),
+        rules: vec![rule],
+    })
 }
 
 /// Has it what makes a rule?

@@ -28,7 +28,7 @@ pub struct RuleFile {
     pub shown: String,
     /// Groups in the file's order.
     pub groups: Vec<Group>,
-    /// What was left out, in words.
+    /// What was left out, in words, and of which file.
     pub notes: Vec<String>,
 }
 
@@ -93,7 +93,8 @@ impl RuleFile {
         let mut paths = Vec::new();
         yaml_files(path, &mut paths)?;
         paths.sort();
-        let mut all = Vec::new();
+        let mut all: Vec<RuleFile> = Vec::new();
+        let mut faults = Vec::new();
         for path in paths {
             let shown = path.display().to_string();
             let io = |source| RuleFileError::Io {
@@ -104,12 +105,22 @@ impl RuleFile {
             match RuleFile::parse(&text, &shown) {
                 // A folder has other files, too: values, kustomizations, tests.
                 Err(RuleFileError::NoRules { .. }) => {}
-                other => all.push(other?),
+                Err(fault) => faults.push(fault),
+                Ok(file) => all.push(file),
             }
         }
-        if all.is_empty() {
-            return Err(RuleFileError::EmptyFolder { path: shown });
-        }
+        // One template among them is no reason to judge none; what can't be read is said.
+        let at = all.iter().position(RuleFile::has_alerts).unwrap_or(0);
+        let Some(first) = all.get_mut(at) else {
+            return Err(match faults.into_iter().next() {
+                Some(fault) => fault,
+                None => RuleFileError::EmptyFolder { path: shown },
+            });
+        };
+        let left_out = faults
+            .into_iter()
+            .map(|fault| format!("{fault}; it is left out"));
+        first.notes.extend(left_out);
         Ok(all)
     }
 
@@ -120,7 +131,11 @@ impl RuleFile {
         let mut file = RuleFile {
             shown: shown.to_owned(),
             groups: found.groups,
-            notes: found.notes,
+            notes: found
+                .notes
+                .iter()
+                .map(|n| format!("{shown}: {n}"))
+                .collect(),
         };
         place::place(&mut file, text);
         if file.rules().next().is_none() {

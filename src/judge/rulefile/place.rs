@@ -47,17 +47,25 @@ fn is_named(line: &str, name: &str) -> bool {
     match key(line) {
         Some(("alert" | "record", rest)) if value(rest) => true,
         // All of a rule on one line.
-        _ => ["alert:", "record:", "alert\":", "record\":"]
-            .iter()
-            .any(|mark| {
-                let after = line
-                    .split_once(mark)
-                    .map(|(_, after)| after.trim_start_matches([' ', '"', '\'']));
-                let rest = after.and_then(|after| after.strip_prefix(name));
-                rest.is_some_and(|rest| {
-                    !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-'))
-                })
-            }),
+        _ => [
+            "alert:",
+            "record:",
+            "alert\":",
+            "record\":",
+            // JSON as a string.
+            "alert\\\":",
+            "record\\\":",
+        ]
+        .iter()
+        .any(|mark| {
+            let after = line
+                .split_once(mark)
+                .map(|(_, after)| after.trim_start_matches([' ', '"', '\'', '\\']));
+            let rest = after.and_then(|after| after.strip_prefix(name));
+            rest.is_some_and(|rest| {
+                !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-'))
+            })
+        }),
     }
 }
 

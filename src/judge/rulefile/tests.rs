@@ -52,6 +52,8 @@ fn every_frame_gives_the_same_rules() {
             indent("    ", &groups)
         ),
         serde_json::to_string_pretty(&json).unwrap(),
+        serde_json::json!({"kind": "ConfigMap", "data": {"a.json": json.to_string(), "b": "c\nd"}})
+            .to_string(),
         format!("# A page\n\nText: with {{braces.\n\n```yaml\n{groups}```\n"),
     ];
     let want = parse(&groups);
@@ -139,6 +141,11 @@ fn what_is_not_rendered_is_called_what_it_is() {
             vec!["no rule in it, it is a manifest of kind ConfigMap"],
         ),
         ("", vec!["no rule in it"]),
+        ("hello there", vec!["no rule in it"]),
+        (
+            r#"{"type": "query alert", "query": "avg(last_5m):avg:kubernetes.memory.usage_pct{*} > 0.9"}"#,
+            vec!["r.yaml:1", "Datadog", "PromQL"],
+        ),
         (
             "groups:\n- rules:\n  - uid: a\n    title: x\n    condition: C\n    data: []\n",
             vec!["Grafana"],
@@ -148,6 +155,19 @@ fn what_is_not_rendered_is_called_what_it_is() {
         for word in words {
             assert!(said.contains(word), "{text}\n-> {said}");
         }
+    }
+}
+
+#[test]
+fn a_query_alone_is_an_alert() {
+    for query in [
+        "container_memory_rss{container!=\"\"} / container_spec_memory_limit_bytes > 0.9",
+        "sum by (pod) (\n  container_memory_rss\n) # of all\n > 5\n",
+    ] {
+        let file = parse(query);
+        let rules: Vec<&Rule> = file.rules().collect();
+        assert_eq!((rules.len(), rules[0].line), (1, 1), "{query}");
+        assert!(rules[0].alert.is_some() && rules[0].expr.contains("container_memory_rss"));
     }
 }
 
