@@ -77,6 +77,42 @@ fn a_wrong_name_is_told_with_the_right_one() {
     );
 }
 
+/// Whatever takes a recording takes one that comes with memtide by its name, and says once what is wrong
+/// with any other.
+#[test]
+fn a_recording_is_a_file_or_one_that_comes_with_memtide() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.svg");
+    let out = out.to_str().unwrap();
+    let commands: [&dyn Fn(&str) -> Vec<String>; 4] = [
+        &|name| vec!["compare".into(), name.into(), "6.12-v2/leak".into()],
+        &|name| vec!["plot".into(), name.into(), "-o".into(), out.into()],
+        &|name| vec!["report".into(), name.into(), "-o".into(), out.into()],
+        &|name| {
+            let listen = ["--speed", "1e9", "--metrics-listen", "127.0.0.1:0"];
+            let mut all = vec!["replay".to_owned(), name.into()];
+            all.extend(listen.map(String::from));
+            all
+        },
+    ];
+    for command in commands {
+        let output = |name: &str| {
+            let arguments = command(name);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run(&arguments)
+        };
+        let known = output("6.1-v2/leak");
+        assert!(known.status.success(), "{}", stderr(&known));
+        for (name, word) in [("nosuch.jsonl", "no file"), ("leak", "6.1-v2/leak")] {
+            let unknown = output(name);
+            let said = stderr(&unknown);
+            assert_eq!(unknown.status.code(), Some(2), "{said}");
+            assert!(said.contains(word), "{said}");
+            assert_eq!(said.matches("failed to read").count(), 0, "{said}");
+        }
+    }
+}
+
 #[test]
 fn files_that_are_no_scenarios_are_told_apart() {
     assert!(refused("a.toml", b"").contains("the file is empty"));

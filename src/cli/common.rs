@@ -9,7 +9,9 @@ use super::Failure;
 use crate::cgroup::Placement;
 use crate::harness::Environment;
 use crate::judge::corpus::Skipped;
+use crate::recording::{self, Recording};
 use crate::scenario::{self, Overrides, Scenario};
+use crate::shipped;
 
 /// Where scenarios run and write.
 #[derive(Debug, Clone, clap::Args)]
@@ -82,6 +84,32 @@ pub fn load_scenario(name: &str, overrides: Overrides) -> anyhow::Result<Scenari
         None => String::new(),
     };
     anyhow::bail!("no scenario is called `{name}`: {hint}`memtide list` shows them all")
+}
+
+/// A recording by its file, or one that comes with memtide by its name (`6.1-v1/log-write`).
+pub fn load_recording(name: &Path) -> anyhow::Result<Recording> {
+    if name.exists() {
+        return Ok(recording::read_path(name)?);
+    }
+    let text = name.to_string_lossy();
+    // As `memtide recordings` lists them, too.
+    let text = text.trim_end_matches(".jsonl.gz");
+    if let Some(shipped) = text.split_once('/').and_then(|(s, n)| shipped::find(s, n)) {
+        return Ok(shipped.read()?);
+    }
+    let of_scenario: Vec<String> = shipped::of_scenario(text)
+        .map(|one| format!("{}/{}", one.setup, one.scenario))
+        .collect();
+    match of_scenario.is_empty() {
+        true => anyhow::bail!(
+            "{text} is no file, and no recording called so comes with memtide; `memtide recordings` \
+             lists those that do"
+        ),
+        false => anyhow::bail!(
+            "{text} is a scenario: name one of its recordings ({}), or a file",
+            of_scenario.join(", ")
+        ),
+    }
 }
 
 /// Whether to colour: on a terminal, unless the user said no (no-color.org).

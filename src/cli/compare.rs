@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::common::load_recording;
 use super::{Exit, common};
 use crate::compare::{self, Comparison, Run, Show};
-use crate::recording::{self, Recording};
+use crate::recording::Recording;
 use crate::scenario::Overrides;
 use crate::{model, scenario, shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
 pub struct Args {
-    /// Recordings to put side by side, of one or several scenarios. A column is called after the
-    /// recording's set-up or its file, or as it is told.
+    /// Recordings to put side by side, of one or several scenarios: files, or those that come
+    /// with memtide by name (`6.1-v1/log-write`). A column is called after the recording's set-up or its
+    /// file, or as LABEL says.
     #[arg(value_name = "[LABEL=]RECORDING")]
     recordings: Vec<PathBuf>,
     /// Add the shipped recordings of this scenario (again for more).
@@ -101,8 +103,7 @@ fn read_all(args: &Args) -> anyhow::Result<Vec<Run>> {
     let mut paths = Vec::new();
     for argument in &args.recordings {
         let (told, path) = told_label(argument);
-        let recording = recording::read_path(&path)
-            .with_context(|| format!("failed to read the recording {}", path.display()))?;
+        let recording = load_recording(&path)?;
         let label = told.clone().unwrap_or_else(|| label(&path, &recording));
         runs.push(reduce(args, &label, &recording)?);
         paths.push((path, told.is_some()));

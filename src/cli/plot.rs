@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The recording.
+    /// The recording: a file, or one that comes with memtide (`6.1-v1/log-write`).
     recording: PathBuf,
     /// Where to write the picture: the name ends in `.svg` or `.png`.
     #[arg(short, long, value_name = "FILE")]
@@ -31,9 +31,9 @@ mod with_figures {
     use anyhow::{Context, bail};
 
     use super::super::Exit;
+    use super::super::common::load_recording;
     use super::Args;
     use crate::plot::Figure;
-    use crate::recording;
     use crate::scenario;
 
     /// Draws and writes.
@@ -50,8 +50,7 @@ mod with_figures {
                 args.output.display()
             );
         }
-        // The error names the file.
-        let recording = recording::read_path(path)?;
+        let recording = load_recording(path)?;
         let group = match &args.group {
             None => recording.main_group(),
             Some(name) => recording.group(name).with_context(|| {

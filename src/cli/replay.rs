@@ -1,23 +1,24 @@
 //! `memtide replay`: a recording as if it happened now, for Prometheus and dashboards.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::Exit;
+use super::common::load_recording;
 use super::metrics::Listen;
 use crate::harness::Observer;
 use crate::metrics::Publisher;
-use crate::recording::{self, Event, Recording};
-use crate::{shipped, units};
+use crate::recording::{Event, Recording};
+use crate::units;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A recording's file, or one that comes with memtide (`6.1-v1/log-write`).
     #[arg(value_name = "RECORDING")]
-    recording: String,
+    recording: PathBuf,
     /// Times faster than a detector's clock, which is the recorded clock times the scenario's
     /// `time_scale`.
     #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
@@ -38,7 +39,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 /// Plays it and ends.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let recording = load(&args.recording)?;
+    let recording = load_recording(&args.recording)?;
     let Some(publisher) = args.listen.start()? else {
         bail!("nobody could see the replay: give --metrics-listen 127.0.0.1:9123");
     };
@@ -55,19 +56,6 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     tape.play(publisher);
     std::thread::sleep(args.hold);
     Ok(Exit::Ok)
-}
-
-fn load(name: &str) -> anyhow::Result<Recording> {
-    let path = PathBuf::from(name);
-    let shipped = name.split_once('/').and_then(|(s, n)| shipped::find(s, n));
-    match shipped {
-        Some(shipped) if !path.exists() => Ok(shipped.read()?),
-        _ if !path.exists() => bail!(
-            "{name} is no file, and no recording called so comes with memtide; `memtide \
-             recordings` lists those that do"
-        ),
-        _ => recording::read_path(Path::new(name)).with_context(|| format!("can't replay {name}")),
-    }
 }
 
 /// What happens next on a tape.

@@ -40,8 +40,9 @@ mod with_charts {
     use anyhow::{Context, bail};
 
     use super::super::Exit;
+    use super::super::common::load_recording;
     use super::Args;
-    use crate::recording::{self, Recording};
+    use crate::recording::Recording;
     use crate::report::html::{self, Answer, Entry};
     use crate::{expect, judge, scenario, shipped};
 
@@ -49,8 +50,7 @@ mod with_charts {
     pub fn run(args: Args) -> anyhow::Result<Exit> {
         let mut entries = Vec::new();
         for path in files(&args.paths)? {
-            let recording = recording::read_path(&path)
-                .with_context(|| format!("failed to read the recording {}", path.display()))?;
+            let recording = load_recording(&path)?;
             entries.push(entry(path.display().to_string(), recording));
         }
         entries.extend(shipped(&args)?);
