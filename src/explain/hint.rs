@@ -19,148 +19,45 @@ const FILES: &str = "the output of `cd /sys/fs/cgroup; head -n 99 memory.*` insi
 const SUMMARY: &str = "the output of `kubectl get --raw /api/v1/nodes/NODE/proxy/stats/summary`";
 
 /// A kind: every word of one of its groups is in the text.
-struct Kind {
+type Kind = (&'static [&'static [&'static str]], Hint);
+
+const fn kind(
     words: &'static [&'static [&'static str]],
-    hint: Hint,
+    looks: &'static str,
+    why: &'static str,
+    instead: &'static str,
+) -> Kind {
+    let hint = Hint {
+        looks,
+        why,
+        instead,
+    };
+    (words, hint)
 }
 
+/// One line a kind; the first that fits is it.
+#[rustfmt::skip]
 const KINDS: &[Kind] = &[
-    Kind {
-        words: &[
-            &["PID", "RES", "COMMAND"],
-            &["PID", "%MEM", "RSS"],
-            &["PID", "TTY", "CMD"],
-        ],
-        hint: Hint {
-            looks: "a list of processes (top or ps)",
-            why: "it shows what processes have mapped, shared pages in each of them, and no page cache",
-            instead: FILES,
-        },
-    },
-    Kind {
-        words: &[&["expr:"], &["alert:"], &["sum(container_memory"]],
-        hint: Hint {
-            looks: "an alert rule or a query",
-            why: "it says what to compare, not what the values were",
-            instead: "the values it reads; to test the rule itself: memtide judge --rules FILE",
-        },
-    },
-    Kind {
-        words: &[
-            &["container_memory_", ","],
-            &["container_memory_", "HELP"],
-            &["container_memory_", "{"],
-        ],
-        hint: Hint {
-            looks: "container metrics in a form memtide does not read (a CSV?), or without their values",
-            why: "there is no line of the form `name{labels} value` with a number of bytes",
-            instead: "the metrics page itself, or the JSON of Prometheus' /api/v1/query",
-        },
-    },
-    Kind {
-        words: &[
-            &["\"resultType\""],
-            &["{", "pod=\"", "namespace=\""],
-            &["{", "container=\""],
-        ],
-        hint: Hint {
-            looks: "Prometheus values without the metric's name",
-            why: "the numbers could be of anything",
-            instead: "the answer to a query of bare metrics, such as \
-                      {__name__=~\"container_memory_.*\",pod=\"POD\"}, as a table or as the API's JSON",
-        },
-    },
-    Kind {
-        words: &[
-            &["Last State:"],
-            &["Reason:", "OOMKilled"],
-            &["Limits:", "Requests:"],
-            &["Allocated resources:"],
-            &["kind: Pod"],
-        ],
-        hint: Hint {
-            looks: "`kubectl describe` or a manifest",
-            why: "it has limits and events, but not what is in use",
-            instead: SUMMARY,
-        },
-    },
-    Kind {
-        words: &[&["HostConfig"]],
-        hint: Hint {
-            looks: "`docker inspect`",
-            why: "it says that there is no limit, and nothing of what is in use",
-            instead: "the output of `docker stats --no-stream`, or better the kernel's files it is made from",
-        },
-    },
-    Kind {
-        words: &[
-            &["READY", "STATUS", "RESTARTS"],
-            &["SystemOOM"],
-            &["OOMKilled"],
-            &["exit code 137"],
-        ],
-        hint: Hint {
-            looks: "Kubernetes' list of pods or events",
-            why: "it says that something was killed, not what its memory was",
-            instead: "the kernel's report of the kill: `dmesg -T | grep -B 60 -A 5 oom-kill` on that node",
-        },
-    },
-    Kind {
-        words: &[&["nr_free_pages"], &["nr_inactive_file"]],
-        hint: Hint {
-            looks: "/proc/vmstat",
-            why: "it counts pages and events of the whole machine",
-            instead: "/proc/meminfo for the machine, memory.stat for a container",
-        },
-    },
-    Kind {
-        words: &[
-            &["HeapInuse"],
-            &["go_memstats_"],
-            &["Native Memory Tracking"],
-            &["garbage-first heap"],
-            &["heapUsed"],
-            &["GC", "Pause"],
-            &["jvm_memory_"],
-        ],
-        hint: Hint {
-            looks: "a runtime's own account of its heap (Go, the JVM, Node)",
-            why: "it is what one program believes it holds, not what the kernel charges to the container",
-            instead: FILES,
-        },
-    },
-    Kind {
-        words: &[&["OBJS", "ACTIVE", "SLABS"], &["slabinfo"]],
-        hint: Hint {
-            looks: "slabtop",
-            why: "it shows the kernel's objects of the whole machine",
-            instead: FILES,
-        },
-    },
-    Kind {
-        words: &[&[" N0="]],
-        hint: Hint {
-            looks: "memory.numa_stat",
-            why: "it repeats some rows by NUMA node, on cgroup v1 in pages",
-            instead: "memory.stat and memory.current (v1: memory.usage_in_bytes) of the same cgroup",
-        },
-    },
-    Kind {
-        words: &[&["due to memory pressure for"], &["systemd-oomd", "Killed"]],
-        hint: Hint {
-            looks: "a kill by systemd-oomd",
-            why: "it killed for pressure (waiting for memory), which no limit and no row shows afterwards",
-            instead: "memory.pressure, memory.stat and memory.current of the cgroup it names, if it still runs",
-        },
-    },
-    Kind {
-        words: &[&["IMAGE", "COMMAND", "CREATED"]],
-        hint: Hint {
-            looks: "`docker ps`",
-            why: "it says nothing of memory",
-            instead: "the output of `docker stats --no-stream`, or better the kernel's files it is made from",
-        },
-    },
+    kind(&[&["Showing nodes accounting for"], &["flat%", "cum%"], &["heap_v2/"], &["heap profile:"]], "a heap profile (pprof, jemalloc, tcmalloc)", "it says who allocated, of what was sampled, not what the process holds or the container is charged", "/proc/PID/status (VmRSS, RssAnon) and memory.stat beside it"),
+    kind(&[&["Mem usage", "Increment", "Line Contents"], &["size=", "count=", "average="]], "a Python profile (memory_profiler, tracemalloc)", "it says which lines allocated, not what the process holds or the container is charged", "/proc/PID/status (VmRSS, RssAnon) and memory.stat beside it"),
+    kind(&[&["rw---", "[ anon ]"], &["rw-p ", "[heap]"]], "pmap without -x, or /proc/PID/maps", "it lists address space, reserved or used: a glibc arena is 64 MiB of it and mostly empty", "the output of `pmap -x PID`, or of `cat /proc/PID/smaps_rollup`"),
+    kind(&[&["Image Name", "Mem Usage"], &["Mach Virtual Memory"], &["PhysMem:", "wired"], &["Pages wired down"]], "a report of Windows or macOS", "memtide reads what Linux counts; Docker Desktop's containers run in a Linux machine of their own", "`docker stats --no-stream`, or from inside the container memory.stat and memory.current"),
+    kind(&[&["pagetypeinfo"], &["Free pages count per migrate type"]], "/proc/pagetypeinfo", "it tells how free memory is split up, not who holds the rest", "the output of `cat /proc/buddyinfo` for how split up it is, /proc/meminfo for how short"),
+    kind(&[&["nr_zone_inactive_file"]], "/proc/zoneinfo", "it counts pages of zones, whose watermarks matter for the kernel's own allocations only", "the output of `cat /proc/meminfo`, or the kernel's report: `dmesg -T | grep -A 60 Mem-Info`"),
+    kind(&[&["Per-node process memory usage"]], "`numastat -p`", "it says on which nodes a process lies, not what the nodes have left", "the output of `numastat -m`"),
+    kind(&[&["Mem:", "-/+", " -"], &["Mem:              0"]], "`free` with a total of 0 or numbers below it", "this is lxcfs that could not read the container's cgroup (lxcfs before 4.0.3 on cgroup v2)", FILES),
+    kind(&[&["PID", "RES", "COMMAND"], &["PID", "%MEM", "RSS"], &["PID", "TTY", "CMD"]], "a list of processes (top or ps)", "it shows what processes have mapped, shared pages in each of them, and no page cache", FILES),
+    kind(&[&["expr:"], &["alert:"], &["sum(container_memory"]], "an alert rule or a query", "it says what to compare, not what the values were", "the values it reads; to test the rule itself: memtide judge --rules FILE"),
+    kind(&[&["container_memory_", ","], &["container_memory_", "HELP"], &["container_memory_", "{"]], "container metrics in a form memtide does not read (a CSV?), or without their values", "there is no line of the form `name{labels} value` with a number of bytes", "the metrics page itself, or the JSON of Prometheus' /api/v1/query"),
+    kind(&[&["\"resultType\""], &["{", "pod=\"", "namespace=\""], &["{", "container=\""]], "Prometheus values without the metric's name", "the numbers could be of anything", "the answer to a query of bare metrics, such as {__name__=~\"container_memory_.*\",pod=\"POD\"}, as a table or as the API's JSON"),
+    kind(&[&["Last State:"], &["Restart Count:"], &["Reason:", "OOMKilled"], &["Limits:", "Requests:"], &["Allocated resources:"], &["kind: Pod"]], "`kubectl describe` or a manifest", "it has limits and events, but not what is in use", SUMMARY),
+    kind(&[&["HostConfig"], &["MemorySwap", "OomKillDisable"]], "`docker inspect`", "it says that there is no limit, and nothing of what is in use", "the output of `docker stats --no-stream`, or better the kernel's files it is made from"),
+    kind(&[&["READY", "STATUS", "RESTARTS"], &["SystemOOM"], &["OOMKilled"]], "Kubernetes' list of pods or events", "it says that something was killed, not what its memory was", "the kernel's report of the kill: `dmesg -T | grep -B 60 -A 5 oom-kill` on that node"),
+    kind(&[&["nr_free_pages"], &["nr_inactive_file"]], "/proc/vmstat", "it counts pages and events of the whole machine", "/proc/meminfo for the machine, memory.stat for a container"),
+    kind(&[&["HeapInuse"], &["go_memstats_"], &["Native Memory Tracking"], &["garbage-first heap"], &["heapUsed"], &["GC", "Pause"], &["jvm_memory_"]], "a runtime's own account of its heap (Go, the JVM, Node)", "it is what one program believes it holds, not what the kernel charges to the container", FILES),
+    kind(&[&[" N0="]], "memory.numa_stat", "it repeats some rows by NUMA node, on cgroup v1 in pages", "memory.stat and memory.current (v1: memory.usage_in_bytes) of the same cgroup"),
+    kind(&[&["due to memory pressure for"], &["systemd-oomd", "Killed"]], "a kill by systemd-oomd", "it killed for pressure (waiting for memory), which no limit and no row shows afterwards", "memory.pressure, memory.stat and memory.current of the cgroup it names, if it still runs"),
+    kind(&[&["IMAGE", "COMMAND", "CREATED"]], "`docker ps`", "it says nothing of memory", "the output of `docker stats --no-stream`, or better the kernel's files it is made from"),
 ];
 
 /// What the text looks like, if it is a kind that gets mistaken for memory numbers.
@@ -189,8 +86,8 @@ pub fn of(text: &str) -> Option<Hint> {
     // Enough for any heading; a long log would match everything.
     let head: String = text.chars().take(64 << 10).collect();
     let fits = |group: &&[&str]| group.iter().all(|word| head.contains(word));
-    let kind = KINDS.iter().find(|kind| kind.words.iter().any(fits))?;
-    Some(kind.hint)
+    let known = KINDS.iter().find(|(words, _)| words.iter().any(fits))?;
+    Some(known.1)
 }
 
 #[cfg(test)]
@@ -220,10 +117,32 @@ mod tests {
             ),
             ("Warning SystemOOM victim process: java", "events"),
             ("go_memstats_heap_alloc_bytes 5", "runtime"),
+            (
+                "Image Name  PID  Mem Usage\nnode.exe 1 412,220 K\n",
+                "Windows",
+            ),
+            ("Mach Virtual Memory Statistics: (page size)", "macOS"),
+            ("Showing nodes accounting for 412.55MB", "heap profile"),
+            ("heap_v2/524288\n  t*: 30: 79763360", "heap profile"),
+            ("a.py:3: size=412 MiB, count=5, average=86 B", "Python"),
+            (
+                "00007fcae0000000    132K rw---   [ anon ]",
+                "pmap without -x",
+            ),
+            ("nr_zone_inactive_file 5", "zoneinfo"),
+            (
+                "Free pages count per migrate type at order 0",
+                "pagetypeinfo",
+            ),
+            ("Mem:              0       68244     -766260", "lxcfs"),
             ("", "empty"),
             ("a\0b", "binary"),
         ] {
-            assert!(of(text).unwrap().looks.contains(looks), "{text}");
+            let hint = of(text).unwrap();
+            assert!(
+                hint.looks.contains(looks) || hint.why.contains(looks),
+                "{text}"
+            );
         }
         assert_eq!(of("Our container uses 800 MB, please help."), None);
     }

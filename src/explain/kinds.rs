@@ -57,6 +57,8 @@ pub struct Oom {
     pub largest: Option<(String, u64)>,
     /// Whether it is of the machine, not of a cgroup.
     pub machine: bool,
+    /// Whether the text itself says that the machine was out of memory.
+    pub told: bool,
 }
 
 /// The kubelet's message about a pod it threw out.
@@ -103,7 +105,7 @@ pub struct ByDaemon {
     pub processes: Option<u64>,
 }
 
-/// A container that ended as `OOMKilled`, by its pod's or docker's status.
+/// A container or service that was killed, by its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terminated {
     /// Its name, or its pod's.
@@ -112,6 +114,8 @@ pub struct Terminated {
     pub limit: Option<u64>,
     /// How often it was restarted.
     pub restarts: Option<u64>,
+    /// Whether the status knows no more than the signal: SIGKILL, exit code 137.
+    pub signal: bool,
 }
 
 /// What is said of a kind of message.
@@ -192,6 +196,8 @@ pub struct Series {
     pub points: Vec<(f64, u64)>,
     /// Whether there are no times.
     pub untimed: bool,
+    /// Of a process, the first and the last of its heap by its own account, bytes.
+    pub heap: Option<(u64, u64)>,
 }
 
 /// What a reading is about, beside its rows.
@@ -222,4 +228,6 @@ pub enum What {
     Series(Series),
     /// A machine by its NUMA nodes.
     Nodes(Vec<Zone>),
+    /// Free blocks of a machine's zones: how many of each order.
+    Blocks(Vec<(String, Vec<u64>)>),
 }

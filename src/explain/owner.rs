@@ -57,7 +57,7 @@ impl Owner {
 pub fn of(reading: &Reading) -> Owner {
     match &reading.what {
         What::Processes(_) | What::Runtime(_) => return Owner::Processes,
-        What::Slab(_) => return Owner::Machine,
+        What::Slab(_) | What::Blocks(_) => return Owner::Machine,
         _ => {}
     }
     if reading.scope == Scope::Node {
@@ -98,6 +98,14 @@ pub fn of_path(path: &str) -> Owner {
         "" => Owner::Machine,
         _ if runtime(last) => Owner::Container,
         _ if in_pods && is_pod(last) => Owner::Pod,
+        // systemd's names repeat those above: this one was cut off.
+        _ if in_pods
+            && last.starts_with("kubepods")
+            && !last.ends_with(".slice")
+            && above.ends_with(".slice") =>
+        {
+            Owner::Cgroup
+        }
         _ if in_pods
             && (matches!(last, "kubepods" | "burstable" | "besteffort" | "guaranteed")
                 || (last.starts_with("kubepods") && last.ends_with(".slice"))) =>
@@ -148,6 +156,10 @@ mod tests {
                 Owner::Container,
             ),
             ("/system.slice/docker-01ab.scope", Owner::Container),
+            (
+                "/kubepods.slice/kubepods-burstable.slice/kubepods",
+                Owner::Cgroup,
+            ),
             ("/podruntime.slice", Owner::Slice),
             ("/podruntime.slice/kubelet.service", Owner::Service),
             ("/foo/bar", Owner::Cgroup),

@@ -7,14 +7,14 @@ use crate::rows::View;
 ///
 /// cAdvisor's `setMemoryStats` (container/libcontainer/handler.go) since 2016: `total_inactive_file`
 /// on cgroup v1, `inactive_file` on v2; where that exceeds usage the result is 0. The kubelet, the
-/// CRI runtimes and podman on v2 compute the same. The clamp is real: memory.stat and usage are
+/// CRI runtimes and podman since 5.6 compute the same. The clamp is real: memory.stat and usage are
 /// read one after the other, and inactive_file can be read larger than usage during fast writing.
 /// 0 therefore says "these two numbers did not fit together" as often as "nothing is used".
 pub const WORKING_SET: Formula = Formula {
     name: "cadvisor_working_set",
     expression: "usage - inactive_file, not below 0",
     kind: Kind::Used,
-    used_by: "cAdvisor, kubelet, CRI stats, podman stats on v2",
+    used_by: "cAdvisor, kubelet, CRI stats, podman 5.6 and later",
     eval: working_set,
     tools: &[
         Tool {
@@ -30,7 +30,7 @@ pub const WORKING_SET: Formula = Formula {
             print: display::human_si,
         },
         Tool {
-            name: "podman stats (cgroup v2)",
+            name: "podman stats (5.6 and later)",
             print: display::human_si_of_limit,
         },
     ],

@@ -2,6 +2,7 @@
 
 use super::{Answer, Case, special};
 use crate::explain::{Reading, Scope, What};
+use crate::formula::plain::PODMAN_COUNTS;
 use crate::units::bytes;
 
 /// The kubelet's working set of a node against the kernel's own account of it.
@@ -156,7 +157,7 @@ pub fn processes(case: &Case) -> Option<Answer> {
         return Answer::new(
             "tools_differ",
             format!(
-                "{} says {}{about}, {many} {} by {source}: podman 4.0 to 5.5 counts only anonymous memory on cgroup v2, so files that are mapped \
+                "{} says {}{about}, {many} {} by {source}: this podman counts only anonymous memory ({PODMAN_COUNTS}), so files that are mapped \
                  ({} here at most) and all page cache are missing from it, though the limit counts them.",
                 called(charged),
                 bytes(value),
@@ -217,9 +218,7 @@ impl Counts {
             Counts::Usage => "usage, cache included",
             Counts::WorkingSet => "usage without inactive cache",
             Counts::Docker => "usage without inactive cache, before 20.10 without any cache",
-            Counts::Podman => {
-                "usage without inactive cache; 4.0 to 5.5 only anonymous memory on cgroup v2"
-            }
+            Counts::Podman => PODMAN_COUNTS,
         }
     }
 }

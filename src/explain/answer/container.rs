@@ -175,7 +175,12 @@ pub fn made_of(case: &Case) -> Option<Answer> {
         .unwrap_or(0)
         .saturating_add(parts.unexplained.unwrap_or(0))
         .saturating_add(parts.sock.unwrap_or(0));
-    let cache = parts.file_cache();
+    let lists = parts.cache_inactive.is_some() || parts.cache_active.is_some();
+    // Without the lists page cache is what is no tmpfs of the files.
+    let all_files = case.facts.view.cache.filter(|_| !lists);
+    let cache = all_files.map_or(parts.file_cache(), |all| {
+        all.saturating_sub(parts.shmem.unwrap_or(0))
+    });
     let all = [
         (
             "heap",
@@ -185,7 +190,11 @@ pub fn made_of(case: &Case) -> Option<Answer> {
         (
             "cache",
             cache,
-            "page cache, which the kernel takes back before it kills",
+            if all_files.is_some() && parts.shmem.is_none() {
+                "page cache, which the kernel takes back before it kills, but for tmpfs in it, which these numbers don't tell apart"
+            } else {
+                "page cache, which the kernel takes back before it kills"
+            },
         ),
         (
             "tmpfs",

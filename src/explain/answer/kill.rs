@@ -4,7 +4,7 @@ use super::{Answer, Case, share};
 use crate::explain::kinds::{Killed, Oom};
 use crate::explain::owner::{self, Owner};
 use crate::explain::parts::Parts;
-use crate::explain::{Reading, Scope};
+use crate::explain::{Reading, Scope, What};
 use crate::formula::display;
 use crate::units::bytes;
 
@@ -53,12 +53,26 @@ pub fn one(case: &Case) -> Option<Answer> {
         String::new()
     };
     let back = taken_back(reading, parts);
-    let times = times(reading);
+    let times = times(reading) + &account(case);
     Answer::new(
         code,
         format!("{victim} was killed by {whose}{swap}: {holder}{back}{times}."),
         next,
     )
+}
+
+/// What a runtime said of itself in the same text.
+fn account(case: &Case) -> String {
+    let runtime = case
+        .others()
+        .iter()
+        .find_map(|reading| match &reading.what {
+            What::Runtime(runtime) => Some(runtime),
+            _ => None,
+        });
+    runtime.map_or(String::new(), |runtime| {
+        format!("; {} itself counts {}", runtime.name, bytes(runtime.total))
+    })
 }
 
 /// `envoy (pid 4242)`.
@@ -76,7 +90,11 @@ fn victim(reading: &Reading, oom: &Oom) -> String {
         0 => String::new(),
         n => format!(" and {n} more with it"),
     };
-    format!("{} (pid {}){more}", killed.name, killed.pid)
+    let pid = match killed.pid {
+        0 => String::new(),
+        pid => format!(" (pid {pid})"),
+    };
+    format!("{}{pid}{more}", killed.name)
 }
 
 /// A cgroup's path, its middle left out where it is long.

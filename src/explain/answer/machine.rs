@@ -273,6 +273,49 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     )
 }
 
+/// Free blocks by size: from where on there are none.
+pub fn blocks(case: &Case) -> Option<Answer> {
+    let What::Blocks(zones) = &case.reading().what else {
+        return None;
+    };
+    let size = |order: usize| 4096u64 << order.min(40);
+    let free = |zone: &[u64]| {
+        let sizes = zone
+            .iter()
+            .enumerate()
+            .map(|(order, n)| n.saturating_mul(size(order)));
+        sizes.fold(0u64, u64::saturating_add)
+    };
+    let largest = |zone: &[u64]| zone.iter().rposition(|n| *n > 0);
+    // The machine's own zone is the one with most free: small zones are held back.
+    let (name, zone) = zones.iter().max_by_key(|(_, zone)| free(zone))?;
+    let all = zones
+        .iter()
+        .fold(0u64, |sum, (_, zone)| sum.saturating_add(free(zone)));
+    let top = largest(zone).map_or("none at all".into(), |order| bytes(size(order)));
+    let head = format!(
+        "{} is free, {} of it in {name}, where the largest block is {top}",
+        bytes(all),
+        bytes(free(zone))
+    );
+    if largest(zone).is_some_and(|order| order + 2 >= zone.len()) {
+        return Answer::new(
+            "machine_not_short",
+            format!(
+                "Free memory is not in pieces: {head}. Free memory is no measure of what can be had: page cache comes to it."
+            ),
+            "cat /proc/meminfo: MemAvailable is what can still be had",
+        );
+    }
+    Answer::new(
+        "fragmented",
+        format!(
+            "Free memory is in pieces: {head}: a larger block (huge pages, drivers, network rings) is refused or waits for compaction, without any memory being short."
+        ),
+        "echo 1 > /proc/sys/vm/compact_memory and look again; grep -E 'compact_(stall|fail|success)' /proc/vmstat; a larger vm.min_free_kbytes for drivers",
+    )
+}
+
 /// Who was killed, as a clause.
 fn who(reading: &Reading) -> String {
     match &reading.killed {

@@ -48,155 +48,65 @@ impl Answer {
 }
 
 /// Every code, and when it is given. Codes are API: one may be added, none changes its meaning.
+#[rustfmt::skip]
 pub const CODES: &[(&str, &str)] = &[
-    (
-        "evicted_memory",
-        "the kubelet evicted the pod since the node's memory ran short: no limit was hit",
-    ),
-    (
-        "evicted_storage",
-        "the kubelet evicted the pod for disk space, inodes or pids, not for memory",
-    ),
-    (
-        "not_admitted",
-        "the node refused the pod: its request did not fit",
-    ),
-    (
-        "node_evicting",
-        "the kubelet's log or event: the node evicts to win memory back, whom is not said",
-    ),
-    (
-        "preempted",
-        "ended for a pod of higher priority, not for what it used",
-    ),
-    (
-        "oom_daemon",
-        "killed by systemd-oomd or earlyoom, not by the kernel and by no limit",
-    ),
-    (
-        "oom_status",
-        "a status says OOMKilled: not by whose limit, nor what held the memory",
-    ),
-    (
-        "platform_limit",
-        "a platform (Cloud Run, Lambda, Heroku, YARN) ended the instance at its limit",
-    ),
-    (
-        "runtime_limit",
-        "a runtime ended itself at its own maximum: no limit of the container or the kernel",
-    ),
-    (
-        "allocation_refused",
-        "the kernel refused an allocation: no kill, and no container's limit",
-    ),
+    ("evicted_memory", "the kubelet evicted the pod since the node's memory ran short: no limit was hit"),
+    ("evicted_storage", "the kubelet evicted the pod for disk space, inodes or pids, not for memory"),
+    ("not_admitted", "the node refused the pod: its request did not fit"),
+    ("node_evicting", "the kubelet's log or event: the node evicts to win memory back, whom is not said"),
+    ("preempted", "ended for a pod of higher priority, not for what it used"),
+    ("oom_daemon", "killed by systemd-oomd or earlyoom, not by the kernel and by no limit"),
+    ("oom_status", "a status says OOMKilled: not by whose limit, nor what held the memory"),
+    ("sigkill", "a status says SIGKILL or 137 and names no OOM kill: by whom is not known"),
+    ("fragmented", "free memory is in pieces: large blocks can't be had"),
+    ("platform_limit", "a platform (Cloud Run, Lambda, Heroku, YARN) ended the instance at its limit"),
+    ("runtime_limit", "a runtime ended itself at its own maximum: no limit of the container or the kernel"),
+    ("allocation_refused", "the kernel refused an allocation: no kill, and no container's limit"),
     ("oom_container_limit", "killed by the container's own limit"),
-    (
-        "oom_pod_limit",
-        "killed by the pod's limit: another container of it may hold the memory",
-    ),
-    (
-        "oom_slice_limit",
-        "killed by the limit of a slice, a service or all pods together",
-    ),
-    (
-        "oom_cgroup_limit",
-        "killed by a cgroup's limit, whose it is not known",
-    ),
-    (
-        "oom_swap_limit",
-        "killed by the limit of memory and swap together",
-    ),
-    (
-        "oom_machine",
-        "the machine ran out of memory: no container's limit",
-    ),
-    (
-        "oom_machine_not_short",
-        "the kernel killed although the machine had memory to take back",
-    ),
-    (
-        "oom_numa",
-        "the NUMA nodes that the task may use were full, the machine was not",
-    ),
+    ("oom_pod_limit", "killed by the pod's limit: another container of it may hold the memory"),
+    ("oom_slice_limit", "killed by the limit of a slice, a service or all pods together"),
+    ("oom_cgroup_limit", "killed by a cgroup's limit, whose it is not known"),
+    ("oom_swap_limit", "killed by the limit of memory and swap together"),
+    ("oom_machine", "the machine ran out of memory: no container's limit"),
+    ("oom_machine_not_short", "the kernel killed although the machine had memory to take back"),
+    ("oom_numa", "the NUMA nodes that the task may use were full, the machine was not"),
     ("oom_several", "several kills"),
     ("oom_counted", "counters say that the OOM killer was here"),
     ("contradiction", "two readings cannot both be of one owner"),
-    (
-        "memory_uncounted",
-        "two tools differ in the dangerous direction: memory that no cgroup counts",
-    ),
-    (
-        "tools_differ",
-        "two tools differ, and which rows lie between them",
-    ),
-    (
-        "tools_agree",
-        "two tools give the same within their rounding",
-    ),
-    (
-        "outside_processes",
-        "most of what is charged is in no process",
-    ),
+    ("memory_uncounted", "two tools differ in the dangerous direction: memory that no cgroup counts"),
+    ("tools_differ", "two tools differ, and which rows lie between them"),
+    ("tools_agree", "two tools give the same within their rounding"),
+    ("outside_processes", "most of what is charged is in no process"),
     ("grows", "a series that grows"),
     ("falls", "a series that falls"),
     ("steady", "a series that stays within one percent"),
     ("difference", "before and after, row by row"),
     ("machine_short", "the machine has little left to give"),
     ("machine_not_short", "the machine has memory to give"),
-    (
-        "numa_uneven",
-        "one NUMA node is full while another has memory",
-    ),
-    (
-        "huge_pages_reserved",
-        "much of the machine is reserved as huge pages",
-    ),
-    (
-        "kernel_leak",
-        "one kind of kernel object holds most of the machine's slab",
-    ),
+    ("numa_uneven", "one NUMA node is full while another has memory"),
+    ("huge_pages_reserved", "much of the machine is reserved as huge pages"),
+    ("kernel_leak", "one kind of kernel object holds most of the machine's slab"),
     ("slab_mixed", "kernel objects, none of which stands out"),
-    (
-        "processes",
-        "what processes hold together, shared pages counted once where that is known",
-    ),
-    (
-        "runtime_account",
-        "a runtime's own account, and what of rss lies outside it",
-    ),
+    ("processes", "what processes hold together, shared pages counted once where that is known"),
+    ("runtime_account", "a runtime's own account, and what of rss lies outside it"),
     ("pressure", "processes wait for memory"),
     ("stalled", "pushed back at memory.high until nothing moves"),
     ("cgroups_kept", "how many cgroups the kernel keeps"),
     ("near_limit", "little of the limit could be won back"),
-    (
-        "near_limit_cache",
-        "at the limit, but with page cache that the kernel takes first",
-    ),
-    (
-        "near_limit_unknown",
-        "near the limit, and what it is made of is not known",
-    ),
-    (
-        "not_heap",
-        "most of the working set is not the programs' own memory",
-    ),
+    ("near_limit_cache", "at the limit, but with page cache that the kernel takes first"),
+    ("near_limit_unknown", "near the limit, and what it is made of is not known"),
+    ("not_heap", "most of the working set is not the programs' own memory"),
     ("heap", "mostly the programs' own memory"),
     ("cache", "mostly page cache"),
     ("tmpfs", "mostly tmpfs or shared memory"),
     ("kernel_memory", "mostly kernel memory, or memory in no row"),
-    (
-        "lazily_freed",
-        "released with MADV_FREE: working_set does not see it",
-    ),
+    ("lazily_freed", "released with MADV_FREE: working_set does not see it"),
     ("mixed", "no part stands out"),
     ("only_working_set", "a working set and nothing else"),
     ("only_usage", "a usage and nothing else"),
     ("limit_only", "a limit without what is in use"),
     ("empty", "nothing is charged"),
-    (
-        "recording",
-        "a whole recording: its peak, what was made of it, what a dashboard showed",
-    ),
+    ("recording", "a whole recording: its peak, what was made of it, what a dashboard showed"),
 ];
 
 /// Everything the rules look at.
@@ -250,6 +160,7 @@ const RULES: &[Rule] = &[
     runtime::alone,
     special::by_finding,
     machine::nodes,
+    machine::blocks,
     compare::machine_and_processes,
     machine::machine,
     container::killed_before,

@@ -1,6 +1,6 @@
 //! Several readings of one thing: a series, or before and after.
 
-use super::{Answer, Case};
+use super::{Answer, Case, share};
 use crate::explain::kinds::Series;
 use crate::explain::{Reading, What};
 use crate::units::{bytes, signed_bytes};
@@ -14,7 +14,7 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     let seconds = last.0 - first.0;
     let change = i128::from(last.1) - i128::from(first.1);
     let hours = seconds / 3600.0;
-    let per_hour = (hours > 0.0 && !series.untimed).then(|| change as f64 / hours);
+    let per_hour = (seconds >= 60.0 && !series.untimed).then(|| change as f64 / hours);
     let over = if series.untimed {
         format!("{} readings without times", series.points.len())
     } else {
@@ -40,6 +40,7 @@ pub fn over_time(case: &Case) -> Option<Answer> {
                     span((limit - last.1) as f64 / rate * 3600.0)
                 )
             });
+    let heap = heap(series, change) + &full(case, last.1);
     let label = &case.reading().label;
     let of = if label.starts_with(&series.row) {
         " over time".to_string()
@@ -55,6 +56,9 @@ pub fn over_time(case: &Case) -> Option<Answer> {
         "rss" | "anon" | "VmRSS" | "RssAnon" => {
             "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
         }
+        "The JVM's heap after a collection" => {
+            "what stays after a full collection is live: jcmd PID GC.class_histogram twice tells who grew; at its maximum raise -Xmx, below memory.max"
+        }
         "Go's live heap" => {
             "go tool pprof -inuse_space on /debug/pprof/heap twice, with -base: who grew; GOMEMLIMIT below memory.max bounds the rest"
         }
@@ -68,13 +72,46 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     Answer::new(
         code,
         format!(
-            "{}{of}: {} to {} in {}{rate}{steadiness}{time}{few}.",
+            "{}{of}: {} to {} in {}{rate}{steadiness}{heap}{time}{few}.",
             series.row,
             bytes(first.1),
             bytes(last.1),
             over
         ),
         next,
+    )
+}
+
+/// Whether next to nothing is left below the limit.
+fn full(case: &Case, last: u64) -> String {
+    let limit = case
+        .facts
+        .limit
+        .filter(|limit| last <= *limit && last >= limit / 20 * 19);
+    limit.map_or(String::new(), |limit| {
+        format!("; that is {}: full", share(last, limit))
+    })
+}
+
+/// What a process' heap did by its own account while its rss moved.
+fn heap(series: &Series, change: i128) -> String {
+    let Some((first, last)) = series.heap else {
+        return String::new();
+    };
+    let own = i128::from(last) - i128::from(first);
+    let lies = if change > 0 && own * 2 < change {
+        ": what grew lies outside of it (native memory, the allocator's reserve, files)"
+    } else if change > 0 {
+        ": the heap is what grew"
+    } else if series.points.last().is_some_and(|(_, rss)| *rss < last) {
+        ": rss below the heap means that pages went to swap, not that memory was freed"
+    } else {
+        ""
+    };
+    format!(
+        "; its heap went from {} to {}{lies}",
+        bytes(first),
+        bytes(last)
     )
 }
 
@@ -158,7 +195,7 @@ pub fn difference(case: &Case) -> Option<Answer> {
         told.join(", ")
     };
     let label = |r: &Reading, plain: &str| {
-        if r.label.is_empty() {
+        if ["", "standard input", "a paste"].contains(&r.label.as_str()) {
             plain.to_string()
         } else {
             r.label.chars().take(40).collect()

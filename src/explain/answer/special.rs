@@ -161,6 +161,17 @@ fn terminated(ended: &Terminated) -> Option<Answer> {
         Some(n) if n > 1 => format!(", restarted {n} times"),
         _ => String::new(),
     };
+    if ended.signal {
+        return Answer::new(
+            "sigkill",
+            format!(
+                "{}{limit} was ended by SIGKILL (exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
+                 out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe.",
+                ended.name
+            ),
+            "dmesg -T | grep -iE 'killed process|oom' on that machine at that time; nothing there: kubectl describe (Events: Liveness, Preempted), docker events",
+        );
+    }
     Answer::new(
         "oom_status",
         format!(
@@ -433,6 +444,15 @@ pub fn processes(case: &Case) -> Option<Answer> {
             bytes(rss)
         ),
         None => format!("{count} {} resident{parts}{private}.", bytes(rss)),
+    };
+    let swap = sum(all, |p| p.swap).filter(|swap| *swap >= 1 << 20);
+    let sentence = match swap {
+        Some(swap) => format!(
+            "{}; {} more in swap.",
+            sentence.trim_end_matches('.'),
+            bytes(swap)
+        ),
+        None => sentence,
     };
     Answer::new(
         "processes",

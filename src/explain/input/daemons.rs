@@ -151,7 +151,8 @@ fn earlyoom(text: &str) -> Option<Reading> {
         return None;
     }
     let name = between(line, "\"", "\"")
-        .or_else(|| between(line, "'", "'"))?
+        .or_else(|| between(line, "'", "'"))
+        .or_else(|| between(line, "process: ", ","))?
         .to_string();
     let size = |mark: &str| {
         let words: Vec<&str> = line
@@ -202,7 +203,7 @@ pub fn terminated(text: &str) -> Option<Reading> {
         return Some(ended(Terminated {
             name: field("\"name\"").unwrap_or("The container").to_string(),
             limit,
-            restarts: None,
+            ..Terminated::default()
         }));
     }
     let inspected = text.contains("\"OOMKilled\": true") || text.contains("\"OOMKilled\":true");
@@ -217,7 +218,7 @@ pub fn terminated(text: &str) -> Option<Reading> {
         .lines()
         .find(|line| line.split_whitespace().any(|word| word == "OOMKilled"));
     if !inspected && !described && listed.is_none() {
-        return None;
+        return unit(text).or_else(|| signalled(text));
     }
     let at = text.find("OOMKilled").unwrap_or(0);
     let name = match (described, listed) {
@@ -241,13 +242,77 @@ pub fn terminated(text: &str) -> Option<Reading> {
         name: name.unwrap_or_else(|| "a container".into()),
         limit,
         restarts: count("Restart Count:").or_else(|| count("restartCount:")),
+        signal: false,
+    }))
+}
+
+/// systemd's `Failed with result 'oom-kill'`.
+fn unit(text: &str) -> Option<Reading> {
+    const MARKS: [&str; 3] = [
+        "result 'oom-kill'",
+        "Result: oom-kill",
+        "has been killed by the OOM killer",
+    ];
+    let line = text
+        .lines()
+        .find(|line| MARKS.iter().any(|mark| line.contains(mark)))?;
+    let named = |line: &str| {
+        let words = line
+            .split_whitespace()
+            .map(|word| word.trim_end_matches(':'));
+        let kinds = [".service", ".scope", ".slice"];
+        let mut units = words.filter(|word| kinds.iter().any(|kind| word.ends_with(kind)));
+        units.next().map(str::to_string)
+    };
+    Some(ended(Terminated {
+        name: named(line)
+            .or_else(|| text.lines().find_map(named))
+            .unwrap_or_else(|| "a service".into()),
+        ..Terminated::default()
+    }))
+}
+
+/// Exit code 137 and nothing of the OOM killer.
+fn signalled(text: &str) -> Option<Reading> {
+    const MARKS: [&str; 8] = [
+        "Exit Code:    137",
+        "Exit Code: 137",
+        "exitCode: 137",
+        "\"ExitCode\": 137",
+        "\"exitCode\": 137",
+        "exit code 137",
+        "exited with code 137",
+        "status=9/KILL",
+    ];
+    let folded = text
+        .split("Exit Code:")
+        .nth(1)
+        .filter(|rest| rest.trim_start().starts_with("137"));
+    let at = MARKS.iter().filter_map(|mark| text.find(mark)).min();
+    let at = at.or_else(|| folded.map(|rest| text.len() - rest.len()))?;
+    let count = text[at..]
+        .split_once("Restart Count:")
+        .map(|(_, rest)| rest.split_whitespace().next());
+    Some(ended(Terminated {
+        name: container(text, at).unwrap_or_else(|| "It".into()),
+        limit: limit_below(&text[at..]),
+        restarts: count.flatten().and_then(|word| word.parse().ok()),
+        signal: true,
     }))
 }
 
 fn ended(status: Terminated) -> Reading {
     Reading {
         source: "a pod's status",
-        label: format!("{}, OOMKilled", status.name),
+        label: format!(
+            "{}, {}",
+            status.name,
+            if status.signal {
+                "SIGKILL"
+            } else {
+                "OOMKilled"
+            }
+        ),
         what: What::Terminated(status),
         ..Reading::default()
     }

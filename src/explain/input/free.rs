@@ -64,10 +64,26 @@ pub fn top(lines: &[String]) -> Option<Reading> {
 /// The readings of all tables of `free` among the lines, in any language.
 pub fn read(lines: &[String]) -> Vec<Reading> {
     // Bold marks of an issue's text.
-    let lines: Vec<String> = lines.iter().map(|line| line.replace("**", "")).collect();
+    let lines: Vec<String> = lines
+        .iter()
+        .flat_map(|line| broken(&line.replace("**", "")))
+        .collect();
     (0..lines.len())
         .filter_map(|at| table(&lines, at).or_else(|| in_one_line(&lines, at)))
         .collect()
+}
+
+/// A table that a web page ran together into one line, as lines.
+fn broken(line: &str) -> Vec<String> {
+    if !line.contains("total used free") || !line.contains(" Mem:") {
+        return vec![line.to_string()];
+    }
+    let marks = [" Mem:", " -/+ buffers", " Swap:"];
+    let mut line = line.to_string();
+    for mark in marks {
+        line = line.replace(mark, &format!("\n{}", mark.trim_start()));
+    }
+    line.lines().map(str::to_string).collect()
 }
 
 /// `free -L`: `SwapUse 126936 CachUse 9812284 MemUse 6340120 MemFree 16124932`.

@@ -5,10 +5,16 @@ use crate::explain::{Reading, What, number};
 
 /// The lists among the lines.
 pub fn read(lines: &[String]) -> Vec<Reading> {
-    [processes(lines), mapped(lines), slabs(lines)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        processes(lines),
+        mapped(lines),
+        slabs(lines),
+        programs(lines),
+        counted(lines),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn reading(source: &'static str, label: &str, what: What) -> Reading {
@@ -35,7 +41,10 @@ fn processes(lines: &[String]) -> Option<Reading> {
         let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
         // `ps -o rss,cmd` has no pid.
         named(&["RES", "RSS"])
-            && (named(&["PID"]) || named(&["CMD", "COMMAND"]) && words.len() <= 4)
+            && (named(&["PID"])
+                || named(&["CMD", "COMMAND"]) && words.len() <= 4
+                // `smem -u` sums up by user.
+                || named(&["User"]) && named(&["Count"]))
     })?;
     let head: Vec<&str> = lines[at].split_whitespace().collect();
     // smem's sizes stand last, top's and ps's command does.
@@ -44,7 +53,9 @@ fn processes(lines: &[String]) -> Option<Reading> {
         .is_some_and(|last| matches!(*last, "RSS" | "PSS" | "Swap"));
     let column = |names: &[&str]| head.iter().position(|word| names.contains(word));
     let pid = column(&["PID"]);
-    let command = column(&["COMMAND", "Command", "CMD"]).unwrap_or(head.len() - 1);
+    let command = column(&["COMMAND", "Command", "CMD"])
+        .or(column(&["User"]))
+        .unwrap_or(head.len() - 1);
     let cell = |words: &[&str], column: Option<usize>| {
         let column = column?;
         let at = if from_right {
@@ -73,6 +84,57 @@ fn processes(lines: &[String]) -> Option<Reading> {
     }
     let source = if from_right { "smem" } else { "top or ps" };
     (!found.is_empty()).then(|| reading(source, "processes", What::Processes(found)))
+}
+
+/// ps_mem: `512.8 MiB +   8.2 MiB = 521.0 MiB	java (2)`.
+fn programs(lines: &[String]) -> Option<Reading> {
+    let heading = |line: &String| line.contains("RAM used") && line.contains("Program");
+    let at = lines.iter().position(heading)?;
+    let row = |line: &String| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [private, a, "+", shared, b, "=", ram, c, name, ..] = words[..] else {
+            return None;
+        };
+        let size = |digits, unit| number::scale(digits, number::unit(unit)?);
+        let (private, shared, ram) = (size(private, a)?, size(shared, b)?, size(ram, c)?);
+        Some(Process {
+            name: name.to_string(),
+            rss: private.saturating_add(shared),
+            pss: Some(ram),
+            private: Some(private),
+            ..Process::default()
+        })
+    };
+    let found: Vec<Process> = lines[at + 1..].iter().filter_map(row).collect();
+    (!found.is_empty()).then(|| reading("ps_mem", "programs", What::Processes(found)))
+}
+
+/// psutil's `pfullmem(rss=1304870912, ..., uss=1274175488, pss=1275800576, swap=0)`.
+fn counted(lines: &[String]) -> Option<Reading> {
+    let rest = lines.iter().find_map(|line| {
+        let (_, rest) = line
+            .split_once("pfullmem(")
+            .or_else(|| line.split_once("pmem("))?;
+        Some(rest)
+    })?;
+    let of = |key: &str| {
+        let fields = rest.split([',', ')']);
+        fields
+            .filter_map(|field| field.trim().strip_prefix(key)?.parse().ok())
+            .next()
+    };
+    let process = Process {
+        rss: of("rss=")?,
+        pss: of("pss="),
+        private: of("uss="),
+        swap: of("swap="),
+        ..Process::default()
+    };
+    Some(reading(
+        "psutil",
+        "a process",
+        What::Processes(vec![process]),
+    ))
 }
 
 /// pmap -x: `total kB  1234  567  89`.
@@ -231,6 +293,43 @@ mod tests {
             panic!("{slab:?}")
         };
         assert_eq!((list[0].bytes, list[0].used), (40_960, 50));
+    }
+
+    #[test]
+    fn programs_and_users() {
+        for (text, source, rss, pss, private) in [
+            (
+                " Private  +   Shared  =  RAM used\tProgram\n\n14.0 MiB + 10.0 MiB = 20.0 MiB\tsshd (4)\n---\n 20.0 MiB\n",
+                "ps_mem",
+                24 << 20,
+                Some(20 << 20),
+                Some(14 << 20),
+            ),
+            (
+                "pfullmem(rss=9000, vms=2051538944, shared=3, uss=7000, pss=8000, swap=0)",
+                "psutil",
+                9000,
+                Some(8000),
+                Some(7000),
+            ),
+            (
+                "User Count Swap USS PSS RSS\npostgres 14 0 5 6 7\n",
+                "smem",
+                7 << 10,
+                Some(6 << 10),
+                Some(5 << 10),
+            ),
+        ] {
+            let found = &of(text)[0];
+            let What::Processes(list) = &found.what else {
+                panic!("{text}")
+            };
+            assert_eq!(
+                (found.source, list[0].rss, list[0].pss, list[0].private),
+                (source, rss, pss, private),
+                "{text}"
+            );
+        }
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 //! /proc/vmstat. Pages are 4 KiB but on some ARM and POWER machines; the reading says so.
 
 use crate::explain::kinds::Zone;
-use crate::explain::{Reading, Scope, number};
+use crate::explain::{Reading, Scope, clean, number};
 
 const PAGE: u64 = 4096;
 
@@ -164,6 +164,47 @@ fn buddies(words: &[String]) -> Option<u64> {
     blocks.chain(flagged).reduce(u64::saturating_add)
 }
 
+/// The kernel's clock at each line of a kill, seconds.
+pub fn kill_times(text: &str) -> Vec<f64> {
+    let lines = text.lines().filter(|line| line.contains("Killed process"));
+    lines
+        .filter_map(|line| {
+            line.split('[').skip(1).find_map(|part| {
+                let inside = part.split(']').next()?.trim();
+                inside.contains('.').then(|| inside.parse().ok())?
+            })
+        })
+        .collect()
+}
+
+/// The largest process of the report's table, which counts pages of 4 KiB.
+pub fn largest_task(lines: &[String]) -> Option<(String, u64)> {
+    let mut column = None;
+    let mut largest: Option<(String, u64)> = None;
+    for line in lines {
+        let line = clean::without_log_prefix(line).0.replace(['[', ']'], " ");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.first() == Some(&"pid") && words.contains(&"total_vm") {
+            column = words.iter().position(|word| *word == "rss");
+            continue;
+        }
+        let Some(column) = column else { continue };
+        let pages = words.get(column).and_then(|word| word.parse::<u64>().ok());
+        let is_row = words.len() >= 7
+            && words[..4]
+                .iter()
+                .all(|w| w.bytes().all(|b| b.is_ascii_digit()));
+        if let Some(bytes) = pages
+            .filter(|_| is_row)
+            .and_then(|pages| pages.checked_mul(4096))
+            && largest.as_ref().is_none_or(|(_, most)| bytes > *most)
+        {
+            largest = words.last().map(|name| ((*name).to_string(), bytes));
+        }
+    }
+    largest
+}
+
 /// The command `vmstat`: a line each second, the first of them since boot; with `-s` a count a line.
 pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
     let mut reading = Reading {
@@ -178,11 +219,17 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
         return Some(reading);
     }
     let at = lines.iter().position(|line| {
-        ["swpd", "free", "si", "so"]
+        ["swpd", "si", "so"]
             .iter()
             .all(|name| line.split_whitespace().any(|word| word == *name))
     })?;
-    let head: Vec<&str> = lines[at].split_whitespace().collect();
+    let mut head: Vec<&str> = lines[at].split_whitespace().collect();
+    // In other languages the columns have other names in the same places.
+    if let ["r", "b", "swpd", free, buffers, cache, ..] = &mut head[..]
+        && *free != "free"
+    {
+        (*free, *buffers, *cache) = ("free", "buff", "cache");
+    }
     let column = |name: &str| head.iter().position(|word| *word == name);
     let rows: Vec<Vec<u64>> = lines[at + 1..]
         .iter()

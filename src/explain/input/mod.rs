@@ -1,5 +1,6 @@
 //! The kinds of input, and which reading of one is meant.
 
+mod accounts;
 mod columns;
 mod daemons;
 mod directory;
@@ -16,6 +17,7 @@ mod oom;
 mod prometheus;
 mod recording;
 mod series;
+mod status;
 mod tables;
 mod text;
 mod told;
@@ -135,19 +137,23 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         return readings;
     }
     let first = readings.len();
-    if readings.iter().all(|reading| reading.oom().is_none()) {
+    if readings.iter().any(|reading| reading.oom().is_some()) {
+        // The victim's own account, where it stands beside the report.
+        readings.extend(accounts::read(text, lines).filter(|_| readings.len() == 1));
+    } else {
         let known: Vec<&str> = readings.iter().map(|reading| reading.source).collect();
         let beside = tables::read(text, lines).into_iter();
         readings.extend(beside.filter(|reading| !known.contains(&reading.source)));
         readings.extend(lists::read(lines));
         // A metrics page has cAdvisor's own account among the containers' numbers.
         if known_page(&readings).is_none() {
-            readings.extend(told::runtime(text));
+            readings.extend(accounts::read(text, lines));
         }
         if first == 0 {
             readings.extend(numa::read(lines));
             readings.extend(machine::vmstat(lines));
             readings.extend(machine::vmstat_command(lines));
+            readings.extend(status::read(text, lines));
             readings.extend(series::read(lines));
         }
     }
@@ -200,7 +206,16 @@ fn of_kernel_or_api(text: &str, lines: &[String], file: Option<&'static str>) ->
             return readings;
         }
     }
-    if file.is_none() && (tables::is_unit(text) || series::is_table(lines) || is_runtime(text)) {
+    if file.is_none()
+        && (tables::is_unit(text)
+            || series::is_table(lines)
+            || status::read(text, lines).is_some()
+            || is_runtime(text, lines)
+            // /proc/zoneinfo has its names, in pages.
+            || text.contains("nr_zone_inactive_file")
+            || text.contains("pfullmem(")
+            || text.contains("pmem("))
+    {
         return Vec::new();
     }
     let mut readings = text::read(text, lines, file);
@@ -212,8 +227,10 @@ fn of_kernel_or_api(text: &str, lines: &[String], file: Option<&'static str>) ->
 }
 
 /// A runtime's account with nothing of a cgroup beside it: its `rss:` is no row.
-fn is_runtime(text: &str) -> bool {
-    told::runtime(text).is_some() && !text.contains("memory.") && !text.contains("inactive_file")
+fn is_runtime(text: &str, lines: &[String]) -> bool {
+    accounts::read(text, lines).is_some()
+        && !text.contains("memory.")
+        && !text.contains("inactive_file")
 }
 
 fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, ExplainError> {
@@ -324,8 +341,10 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     };
     let depth = |index: &usize| depth(&all[*index]);
     let told = |index: &usize| !matches!(all[*index].what, What::Memory | What::Processes(_));
+    let killed = all[left[0]].oom().is_some();
     if let Some(first) = left
         .iter()
+        .filter(|_| !killed)
         .find(|index| told(index) && all[**index].oom().is_none())
     {
         return *first;

@@ -30,7 +30,6 @@ pub fn is_report(text: &str) -> bool {
 pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
     let words = words(lines);
     let starts = starts(&words);
-    let tasks = largest_task(lines);
     let mut readings = Vec::new();
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(words.len());
@@ -40,7 +39,7 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
                 merge_rows(&mut reading, text, lines);
             }
             if let What::Kill(oom) = &mut reading.what {
-                oom.largest = tasks.clone();
+                oom.largest = machine::largest_task(lines);
             }
         }
         if reading.is_empty() {
@@ -57,7 +56,17 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
     {
         readings.retain(|reading| reading.killed.is_some() || !reading.rows.is_empty());
     }
-    let times = kill_times(text);
+    as_the_others(&mut readings);
+    // A refused allocation prints the machine's account too: nobody was killed for it.
+    if text.contains("page allocation failure")
+        && !text.contains("oom-killer")
+        && !text.contains("Killed process")
+    {
+        for reading in &mut readings {
+            reading.what = What::Memory;
+        }
+    }
+    let times = machine::kill_times(text);
     let count = readings.len();
     for (index, reading) in readings.iter_mut().enumerate() {
         let who = reading
@@ -72,6 +81,24 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         reading.at = times.get(index).copied().filter(|_| times.len() == count);
     }
     readings
+}
+
+/// A bare `Killed process`, cut off above, is of the same kind as the kills below it.
+fn as_the_others(readings: &mut [Reading]) {
+    let of_cgroup = |reading: &Reading| reading.oom().is_some_and(|oom| !oom.machine);
+    if !readings.iter().skip(1).any(of_cgroup) {
+        return;
+    }
+    for reading in readings.iter_mut().take(1) {
+        if let What::Kill(oom) = &mut reading.what
+            && !oom.told
+            && oom.constraint.is_none()
+            && reading.rows.is_empty()
+        {
+            oom.machine = false;
+            reading.scope = Scope::Cgroup;
+        }
+    }
 }
 
 /// Where each report begins: at a mark that the report before it already has.
@@ -153,47 +180,6 @@ fn kill_words(words: &[String], at: usize) -> usize {
     }
 }
 
-/// The kernel's clock at each line of a kill, seconds.
-fn kill_times(text: &str) -> Vec<f64> {
-    let lines = text.lines().filter(|line| line.contains("Killed process"));
-    lines
-        .filter_map(|line| {
-            line.split('[').skip(1).find_map(|part| {
-                let inside = part.split(']').next()?.trim();
-                inside.contains('.').then(|| inside.parse().ok())?
-            })
-        })
-        .collect()
-}
-
-/// The largest process of the report's table, which counts pages of 4 KiB.
-fn largest_task(lines: &[String]) -> Option<(String, u64)> {
-    let mut column = None;
-    let mut largest: Option<(String, u64)> = None;
-    for line in lines {
-        let line = clean::without_log_prefix(line).0.replace(['[', ']'], " ");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if words.first() == Some(&"pid") && words.contains(&"total_vm") {
-            column = words.iter().position(|word| *word == "rss");
-            continue;
-        }
-        let Some(column) = column else { continue };
-        let pages = words.get(column).and_then(|word| word.parse::<u64>().ok());
-        let is_row = words.len() >= 7
-            && words[..4]
-                .iter()
-                .all(|w| w.bytes().all(|b| b.is_ascii_digit()));
-        if let Some(bytes) = pages
-            .filter(|_| is_row)
-            .and_then(|pages| pages.checked_mul(4096))
-            && largest.as_ref().is_none_or(|(_, most)| bytes > *most)
-        {
-            largest = words.last().map(|name| ((*name).to_string(), bytes));
-        }
-    }
-    largest
-}
-
 /// Whether rows of memory.stat are there, beside the usage line's numbers.
 fn has_stats(reading: &Reading) -> bool {
     let beside = ["usage", "limit", "failcnt"];
@@ -262,9 +248,27 @@ fn words(lines: &[String]) -> Vec<String> {
                 _ => words.push(next),
             }
         }
-        words.extend(parts);
+        for part in parts {
+            // `anon-rss:   4152300 kB`, as people lay it out.
+            match words.last_mut() {
+                Some(last) if is_spread(last, &part) => last.push_str(&part),
+                _ => words.push(part),
+            }
+        }
     }
     words
+}
+
+/// Whether a size of the victim's stands apart from its name, or its unit from its digits.
+fn is_spread(last: &str, part: &str) -> bool {
+    let sized = |key: &str| key.ends_with("-rss") || key == "total-vm";
+    match last.split_once(':') {
+        Some((key, "")) => sized(key) && part.starts_with(|c: char| c.is_ascii_digit()),
+        Some((key, value)) => {
+            sized(key) && part.starts_with("kB") && value.bytes().all(|b| b.is_ascii_digit())
+        }
+        None => false,
+    }
 }
 
 /// Whether a line break went through the middle of a word.
@@ -290,7 +294,11 @@ fn belong_together(last: &str, next: &str) -> bool {
         None => {
             let whole = format!("{last}{next}");
             let key = whole.split(':').next().unwrap_or("");
-            !is_word(last) && (is_word(key) || key.ends_with("-rss"))
+            // `anon-rss:` that is whole by itself is no rest of the word before it.
+            let begins = next.starts_with("anon-")
+                || next.starts_with("file-")
+                || next.starts_with("shmem-");
+            !is_word(last) && (is_word(key) || key.ends_with("-rss") && !begins)
         }
     }
 }
@@ -326,6 +334,7 @@ fn report(words: &[String]) -> Reading {
         of_choice(words, "constraint=").or_else(|| by_trace(words).map(str::to_string));
     let memcg = reading.path.is_some()
         || words_after(words, &["Memory", "cgroup"]).is_some()
+        || words_after(words, &["group", "out", "of"]).is_some()
         || constraint.as_deref() == Some("CONSTRAINT_MEMCG")
         || reading.rows.get("usage").is_some();
     let zones = if memcg {
@@ -354,6 +363,7 @@ fn report(words: &[String]) -> Reading {
         zones,
         largest: None,
         machine: !memcg,
+        told: words_after(words, &["Out", "of", "memory:"]).is_some(),
         nodes: allowed(words, constraint.as_deref()),
         constraint,
     };
@@ -436,7 +446,14 @@ fn by_trace(words: &[String]) -> Option<&'static str> {
             .iter()
             .any(|word| marks.iter().any(|mark| word.starts_with(mark)))
     };
-    if any(&["mem_cgroup_out_of_memory", "mem_cgroup_oom", "try_charge"]) {
+    const CHARGE: [&str; 5] = [
+        "mem_cgroup_out_of_memory",
+        "mem_cgroup_oom",
+        "try_charge",
+        "__mem_cgroup_try_charge",
+        "mem_cgroup_charge",
+    ];
+    if any(&CHARGE) {
         return Some("CONSTRAINT_MEMCG");
     }
     // Only the allocator names nodes, and only it calls from its slow path.
@@ -484,10 +501,8 @@ fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
         .iter()
         .take(8)
         .position(|word| word.trim_end_matches(',').ends_with(')'))?;
-    // `Killed process 1, UID 503, (java)`, before 3.4.
-    let from = 1 + rest[1..=end]
-        .iter()
-        .position(|word| word.starts_with('('))?;
+    // `Killed process 1, UID 503, (java)`, before 3.4; people leave the pid out.
+    let from = rest[..=end].iter().position(|word| word.starts_with('('))?;
     let name = rest.get(from..=end)?.join(" ");
     let name = name.trim_end_matches(',');
     let name = name
@@ -500,7 +515,10 @@ fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
     };
     Some(Killed {
         name: name.to_string(),
-        pid: rest.first()?.trim_end_matches(',').parse().ok()?,
+        pid: match from {
+            0 => 0,
+            _ => rest.first()?.trim_end_matches(',').parse().ok()?,
+        },
         anon_rss: of("anon-rss:").and_then(number::parse),
         file_rss: of("file-rss:").and_then(number::parse),
         shmem_rss: of("shmem-rss:").and_then(number::parse),

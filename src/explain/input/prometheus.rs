@@ -51,7 +51,7 @@ pub fn series(text: &str, readings: &mut [Reading]) {
             reading.what = What::Series(Series {
                 row: row.into(),
                 points,
-                untimed: false,
+                ..Series::default()
             });
         }
     }

@@ -17,9 +17,18 @@ pub fn is_table(lines: &[String]) -> bool {
 /// The series of such a text.
 pub fn read(lines: &[String]) -> Option<Reading> {
     if !is_table(lines) {
-        return None;
+        return columns(lines);
     }
     let head = lines.iter().take_while(|line| point(line).is_none()).last();
+    let metric = head.and_then(|line| {
+        let rest = line.split_once("container_memory_")?.1;
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        Some(
+            rest[..end.unwrap_or(rest.len())]
+                .trim_end_matches("_bytes")
+                .to_string(),
+        )
+    });
     let row = head.and_then(|line| {
         let mut words = line
             .split([' ', ',', ';', '|'])
@@ -30,7 +39,8 @@ pub fn read(lines: &[String]) -> Option<Reading> {
                 .to_string()
         })
     });
-    let row = row
+    let row = metric
+        .or(row)
         .filter(|row| names::is_stat(row) || names::file_in(row).is_some() || row.contains("set"));
     // `10:00:00 VmRSS: 512000 kB` names it in each line.
     let named = || {
@@ -51,7 +61,7 @@ pub fn read(lines: &[String]) -> Option<Reading> {
         what: What::Series(Series {
             row: row.clone(),
             points,
-            untimed: false,
+            ..Series::default()
         }),
         ..Reading::default()
     };
@@ -63,6 +73,112 @@ pub fn read(lines: &[String]) -> Option<Reading> {
         _ => {}
     }
     Some(reading)
+}
+
+/// The cells of a line of a table: between bars, commas, semicolons or spaces.
+fn cells(line: &str) -> Vec<&str> {
+    let sign = ['|', ';', ',']
+        .into_iter()
+        .find(|sign| line.contains(*sign));
+    let parts: Vec<&str> = match sign {
+        Some(sign) => line.trim_matches([sign, ' ']).split(sign).collect(),
+        None => line.split_whitespace().collect(),
+    };
+    let bare = |cell: &&str| cell.trim().trim_matches(['"', '*', '`']).len();
+    parts
+        .iter()
+        .filter(|cell| bare(cell) > 0)
+        .map(|cell| cell.trim().trim_matches(['"', '*', '`']))
+        .collect()
+}
+
+/// Seconds of a cell: a clock or date, or a number under a heading that names a unit of time.
+fn instant(cell: &str, heading: &str) -> Option<f64> {
+    let words: Vec<&str> = cell.split(' ').collect();
+    if let Some(at) = time(&words) {
+        return Some(at);
+    }
+    let heading = heading.to_lowercase();
+    let units = [
+        ("sec", 1.0),
+        ("min", 60.0),
+        ("hour", 3600.0),
+        ("day", DAY),
+        ("week", 7.0 * DAY),
+    ];
+    let (_, unit) = units.iter().find(|(name, _)| heading.contains(name))?;
+    let number: f64 = cell
+        .trim_end_matches(|c: char| c.is_alphabetic())
+        .trim()
+        .parse()
+        .ok()?;
+    number.is_finite().then_some(number * unit)
+}
+
+/// Bytes of a cell: with a unit, or under a heading that has one (`RSS (MB)`, `rss_mb`).
+fn sized(cell: &str, heading: &str) -> Option<u64> {
+    let plain = cell.parse::<f64>().is_ok();
+    let mut names = heading
+        .split([' ', '(', ')', '[', ']', '_', '/', ','])
+        .rev();
+    match names.find_map(number::unit).filter(|_| plain) {
+        Some(unit) => number::scale(cell, unit),
+        None => super::told::size(cell).filter(|_| !plain),
+    }
+}
+
+/// A table with a heading, a column of times and columns of sizes: the column that changed most.
+fn columns(lines: &[String]) -> Option<Reading> {
+    // The heading is the last line of as many cells before the first row.
+    for at in 0..lines.len().min(40) {
+        let head = cells(&lines[at]);
+        if !(2..=12).contains(&head.len()) || instant(head[0], "").is_some() {
+            continue;
+        }
+        let rule = |line: &&String| line.chars().all(|c| "|-: +=".contains(c));
+        let rows = lines[at + 1..]
+            .iter()
+            .skip_while(rule)
+            .map(|line| cells(line));
+        let rows: Vec<Vec<&str>> = rows
+            .take_while(|row| row.len() == head.len() && instant(row[0], head[0]).is_some())
+            .collect();
+        if rows.len() < LEAST {
+            continue;
+        }
+        let series = (1..head.len()).filter_map(|column| {
+            let point = |row: &Vec<&str>| {
+                Some((instant(row[0], head[0])?, sized(row[column], head[column])?))
+            };
+            Some((
+                head[column],
+                rows.iter().map(point).collect::<Option<Vec<_>>>()?,
+            ))
+        });
+        let change = |points: &[(f64, u64)]| points[0].1.abs_diff(points[points.len() - 1].1);
+        let Some((name, mut points)) = series.max_by_key(|(_, points)| change(points)) else {
+            continue;
+        };
+        past_midnight(&mut points);
+        let unit = |word: &&str| number::unit(word.trim_matches(['(', ')', '[', ']'])).is_none();
+        let row = name.split(' ').filter(unit).collect::<Vec<_>>().join(" ");
+        let row = if row.is_empty() {
+            "memory".to_string()
+        } else {
+            row
+        };
+        return Some(Reading {
+            source: "a table of times",
+            label: format!("{row} over time"),
+            what: What::Series(Series {
+                row,
+                points,
+                ..Series::default()
+            }),
+            ..Reading::default()
+        });
+    }
+    None
 }
 
 /// What a tool printed several times for the same thing becomes one series; the one that changed
@@ -125,6 +241,7 @@ fn joined(group: &[(Reading, usize)]) -> Option<Reading> {
         row: row.into(),
         points,
         untimed,
+        heap: None,
     });
     Some(last)
 }
@@ -167,6 +284,16 @@ pub fn stamped(line: &str) -> (Option<f64>, &str) {
         Some(at) => (Some(at), ""),
         None => (None, line),
     }
+}
+
+/// The instant inside of a record: `"time":"2026-05-10T09:34:24.214Z"`.
+pub fn inside(line: &str) -> Option<f64> {
+    line.match_indices('T').find_map(|(at, _)| {
+        let from = at.checked_sub(10)?;
+        let rest = line.get(from..)?;
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | 'T')));
+        time(&[&rest[..end.unwrap_or(rest.len())]])
+    })
 }
 
 /// The line of `date`, or of the head of `watch`: `Mon Apr  4 16:06:47 UTC 2022`.
@@ -331,6 +458,41 @@ mod tests {
         );
         assert_eq!(stamped("web-1 5m 512Mi"), (None, "web-1 5m 512Mi"));
         assert!(read("anon 5000000\nfile 6000000\nslab 7000000\n").is_none());
+    }
+
+    #[test]
+    fn a_heading_names_the_units() {
+        for (text, row, hours, last) in [
+            (
+                "Hours  MB\n0      12\n24     58\n48     103\n72     151\n",
+                "memory",
+                72.0,
+                151_000_000,
+            ),
+            (
+                "\"Time\",\"api\",\"worker\"\n2024-05-01 10:00:00,412 MiB,98.1 MiB\n2024-05-01 11:00:00,455 MiB,98.3 MiB\n2024-05-01 12:00:00,501 MiB,98.2 MiB\n",
+                "api",
+                2.0,
+                501 << 20,
+            ),
+            (
+                "| day | RSS (GiB) | cpu |\n|---|---|---|\n| 1 | 1.5 | 3 |\n| 2 | 2.0 | 5 |\n| 3 | 2.5 | 4 |\n",
+                "RSS",
+                48.0,
+                5 << 29,
+            ),
+        ] {
+            let What::Series(series) = read(text).unwrap_or_else(|| panic!("{text}")).what else {
+                panic!("{text}")
+            };
+            let (first, end) = (series.points[0], series.points[series.points.len() - 1]);
+            assert_eq!(
+                (series.row.as_str(), (end.0 - first.0) / 3600.0, end.1),
+                (row, hours, last),
+                "{text}"
+            );
+        }
+        assert!(read("Name MB\nweb 12\ndb 58\ncache 103\n").is_none());
     }
 
     proptest! {

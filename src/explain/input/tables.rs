@@ -6,6 +6,7 @@
 
 use super::{READINGS_MAX, free, series};
 use crate::explain::{Reading, number};
+use crate::formula::plain::PODMAN_COUNTS;
 
 /// The kind of table the lines that follow belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         }
     }
     found.extend(unit_properties(lines).map(|reading| (reading, 0)));
+    found.extend(lxc(lines).map(|reading| (reading, 0)));
     let frees = free::read(lines);
     found.extend(
         frees
@@ -147,10 +149,15 @@ fn bare(words: &[String]) -> Option<Reading> {
     {
         return top(words, false, false, false);
     }
-    let share = |word: Option<&String>| word.is_some_and(|word| word.ends_with('%'));
+    let share = |word: Option<&String>| {
+        word.is_some_and(|word| word.trim_matches(['(', ')', ',']).ends_with('%'))
+    };
     let slash = words.iter().position(|word| word == "/")?;
     let (used, percent) = (words.get(slash.checked_sub(1)?)?, words.get(slash + 2));
-    if !share(percent) || !share(words.get(slash.checked_sub(2)?)) || !used.ends_with('B') {
+    // `web: 412MiB / 512MiB (80.53%)` of a format of one's own has no share of CPU before it.
+    let before = words.get(slash.checked_sub(2)?);
+    let named = slash == 2 && before.is_some_and(|name| name.ends_with(':'));
+    if !share(percent) || !(share(before) || named) || !used.ends_with('B') {
         return None;
     }
     // Decimal units are of docker before 1.13, or of podman: usage in most of them.
@@ -182,7 +189,7 @@ fn stats(table: Table, words: &[String]) -> Option<Reading> {
         .position(|w| w[1] == "/" && size(&w[0]).is_some())?;
     let name = match &words[..at] {
         [id, name, ..] if !name.ends_with('%') && !id.ends_with('%') => name,
-        [id, ..] if !id.ends_with('%') => id,
+        [id, ..] if !id.ends_with('%') => id.trim_end_matches(':'),
         _ => "a container",
     };
     usage_of_limit(table, name, &words[at], words.get(at + 2))
@@ -201,12 +208,10 @@ pub fn stats_cell(cell: &str, name: &str, podman: bool) -> Option<Reading> {
 
 fn usage_of_limit(table: Table, name: &str, used: &str, limit: Option<&String>) -> Option<Reading> {
     let bytes = size(used)?;
+    let podman =
+        format!("none of what podman counts ({PODMAN_COUNTS}), since it does not say which");
     let (source, formula) = match table {
-        Table::Podman => (
-            "podman stats",
-            "usage up to podman 3, only anon on cgroup v2 from 4.0 to 5.5, and usage - inactive_file \
-             (cadvisor_working_set) after it: for none of them, since it does not say which",
-        ),
+        Table::Podman => ("podman stats", podman.as_str()),
         Table::OldDocker => (
             "docker stats",
             "usage, cache included, as docker did before 17.06",
@@ -381,6 +386,37 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
         }
     }
     (!reading.rows.is_empty()).then_some(reading)
+}
+
+/// `lxc info` and `lxc-info`.
+fn lxc(lines: &[String]) -> Option<Reading> {
+    const ROWS: [(&str, &str); 5] = [
+        ("Memory (current):", "usage"),
+        ("Memory (peak):", "max_usage"),
+        ("Swap (current):", "swap"),
+        ("Memory use:", "usage"),
+        ("KMem use:", "kernel"),
+    ];
+    let cell = |key: &str| {
+        lines
+            .iter()
+            .find_map(|line| Some(line.strip_prefix(key)?.trim()))
+    };
+    let used = cell("Memory (current):").or_else(|| cell("Memory use:"))?;
+    let formula = "usage (memory.current or memory.usage_in_bytes), page cache included";
+    let mut reading = shown(
+        "lxc info",
+        cell("Name:").unwrap_or("the container"),
+        used,
+        formula,
+    );
+    for (key, row) in ROWS {
+        let words = cell(key).map(words).unwrap_or_default();
+        if let Some(bytes) = words.first().and_then(|word| size(word)) {
+            reading.rows.set(row, bytes);
+        }
+    }
+    reading.rows.get("usage").is_some().then_some(reading)
 }
 
 /// A number with a unit, in bytes; a bare `0B` too.

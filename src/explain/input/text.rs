@@ -4,6 +4,7 @@
 //! `==> memory.current <==` of head and tail, `memory.stat:`. A key that comes again begins a new
 //! reading, so that the same files pasted twice (before and after) stay apart.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{READINGS_MAX, columns};
@@ -117,6 +118,7 @@ impl Collector {
                 return;
             }
         }
+        let line = &braces(line)[..];
         let files: Vec<&str> = line.split_whitespace().filter_map(names::file_in).collect();
         if !files.is_empty() && !is_comment(line) {
             self.heading_files(&files);
@@ -299,7 +301,13 @@ impl Collector {
             return known;
         }
         if matches!(key, "Rss" | "VmRSS") && (!self.mappings || self.processes.is_empty()) {
-            let name = self.title.take().unwrap_or_default();
+            // `Name:` of /proc/PID/status; another line of a file is no name.
+            let title = self.title.take().unwrap_or_default();
+            let name = match title.split_once(':') {
+                Some(("Name", name)) => name.trim().to_string(),
+                Some((key, _)) if key.starts_with("Vm") || key == "Size" => String::new(),
+                _ => title,
+            };
             self.processes.push(Process {
                 name,
                 ..Process::default()
@@ -474,7 +482,22 @@ fn is_comment(line: &str) -> bool {
         || line.starts_with("//")
 }
 
+/// A shell's `memory.{stat,usage_in_bytes}` as the names it stands for.
+fn braces(line: &str) -> Cow<'_, str> {
+    let open = line.split_once("memory.{").and_then(|(before, rest)| {
+        let (inside, after) = rest.split_once('}')?;
+        let names: Vec<String> = inside
+            .split(',')
+            .map(|name| format!("memory.{name}"))
+            .collect();
+        Some(format!("{before}{}{after}", names.join(" ")))
+    });
+    open.map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
 fn title(line: &str) -> String {
+    // What a log puts before the message is no name: `Dec 16 13:38:01 host app[14870]: `.
+    let line = line.split_once("]: ").map_or(line, |(_, message)| message);
     let text = line.trim_matches(|c: char| !c.is_alphanumeric() && c != ')');
     text.trim().to_string()
 }

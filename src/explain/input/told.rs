@@ -1,6 +1,6 @@
-//! Messages: the kubelet's evictions, a platform's limit, a runtime's own account.
+//! Messages: the kubelet's evictions and a platform's limit.
 
-use crate::explain::kinds::{Eviction, Killed, Oom, Runtime, Series};
+use crate::explain::kinds::{Eviction, Killed, Oom};
 use crate::explain::{Reading, Scope, What, number};
 
 /// All messages in the text.
@@ -38,7 +38,10 @@ pub fn size(text: &str) -> Option<u64> {
         .next()?
         .trim_end_matches(['.', ',', ';', ')', '"', '\'', '}', ']']);
     let first = first.split(['"', ',', ')', '(']).next()?;
-    let unit = words.next().and_then(number::unit);
+    // `'152.31 MB',` and `"154.4 MB","heapUsed"` end behind the unit.
+    let unit = words
+        .next()
+        .and_then(|word| number::unit(word.split(|c: char| !c.is_ascii_alphabetic()).next()?));
     match unit.filter(|_| first.bytes().all(|b| b.is_ascii_digit() || b == b'.')) {
         Some(unit) => number::scale(first, unit),
         None => number::parse(first),
@@ -200,146 +203,6 @@ fn system_oom(text: &str) -> Option<Reading> {
     Some(told)
 }
 
-/// What a runtime says of itself.
-pub fn runtime(text: &str) -> Option<Reading> {
-    // Redis ends its lines with a carriage return, which terminals show as `^M`.
-    let text = text.replace("^M", "");
-    let text = text.as_str();
-    let rss = [
-        "process_resident_memory_bytes ",
-        "used_memory_rss:",
-        "VmRSS:",
-        "\nRss:",
-    ]
-    .iter()
-    .find_map(|word| after(text, word));
-    let of = |name, total, live| Runtime {
-        name,
-        total,
-        live,
-        rss,
-    };
-    if let Some(traced) = traced(text) {
-        return Some(traced);
-    }
-    let runtime = if let Some((name, total, live)) = of_jvm(text) {
-        of(name, total, live)
-    } else if let Some(total) = tracked(text) {
-        let heap = text
-            .split_once("Java Heap")
-            .and_then(|(_, rest)| after(rest, "committed="));
-        of("the JVM (Native Memory Tracking)", total, heap)
-    } else if let Some(total) = after(text, "go_memstats_sys_bytes ") {
-        of("Go", total, after(text, "go_memstats_heap_inuse_bytes "))
-    } else if let Some(total) = go_sys(text) {
-        let live = ["HeapInuse", "HeapAlloc", "\"Alloc\"", "Alloc"];
-        of("Go", total, live.iter().find_map(|word| after(text, word)))
-    } else if text.contains("heapTotal") {
-        let outside = after(text, "external").unwrap_or(0);
-        let total = after(text, "heapTotal")?.saturating_add(outside);
-        let rss = ["rss:", "\"rss\"", "'rss'"]
-            .iter()
-            .find_map(|word| after(text, word));
-        Runtime {
-            rss: rss.or(of("", 0, None).rss),
-            ..of("Node.js (V8)", total, after(text, "heapUsed"))
-        }
-    } else if text.contains("used_memory:") {
-        let total = after(text, "used_memory:")?;
-        of("Redis", total, after(text, "used_memory_dataset:"))
-    } else {
-        return None;
-    };
-    Some(reading(
-        "runtime's account",
-        runtime.name.into(),
-        What::Runtime(runtime),
-    ))
-}
-
-/// `gc 9 @3.059s 0%: ... ms cpu, 719->721->633 MB, 738 MB goal, 40 P`, as GODEBUG=gctrace=1 prints it: the
-/// heap when a collection began, when it ended, and what was live after it.
-fn traced(text: &str) -> Option<Reading> {
-    let points: Vec<(f64, u64, u64)> = text
-        .lines()
-        .filter_map(|line| {
-            let line = &line[line.find("gc ")?..];
-            let sizes = line.split_once(" ms cpu, ")?.1.split_once(" MB, ")?.0;
-            let mut sizes = sizes.split("->").skip(1);
-            let mib = |size: &str| size.parse::<u64>().ok()?.checked_mul(1 << 20);
-            let (end, live) = (mib(sizes.next()?)?, mib(sizes.next()?)?);
-            let at = line.split_once('@')?.1.split_once('s')?.0;
-            Some((at.parse().ok()?, end, live))
-        })
-        .collect();
-    let (_, end, live) = *points.last()?;
-    let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
-    let what = if points.len() > 1 && rising {
-        What::Series(Series {
-            row: "Go's live heap".into(),
-            points: points.into_iter().map(|(at, _, live)| (at, live)).collect(),
-            untimed: false,
-        })
-    } else {
-        What::Runtime(Runtime {
-            name: "Go",
-            total: end,
-            live: Some(live),
-            rss: None,
-        })
-    };
-    Some(reading("runtime's account", "Go's live heap".into(), what))
-}
-
-/// OpenJ9's javacore, and what MemoryMXBean prints: name, bytes taken, bytes of heap in use.
-fn of_jvm(text: &str) -> Option<(&'static str, u64, Option<u64>)> {
-    let count = |mark: &str| {
-        let word = text.split_once(mark)?.1.split_whitespace().next()?;
-        word.replace(',', "").parse::<u64>().ok()
-    };
-    if text.contains("MEMUSER") {
-        return Some((
-            "the JVM (OpenJ9)",
-            count("JRE: ")?,
-            count("Memory Manager (GC): "),
-        ));
-    }
-    let sizes = |key: &str| {
-        let found = text
-            .match_indices(key)
-            .map(|(at, _)| after(&text[at..], key));
-        found
-            .collect::<Option<Vec<u64>>>()
-            .filter(|all| !all.is_empty())
-    };
-    if !text.contains("init = ") {
-        return None;
-    }
-    let (used, committed) = (sizes("used = ")?, sizes("committed = ")?);
-    let total = committed
-        .iter()
-        .fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
-    Some(("the JVM (MemoryMXBean)", total, used.first().copied()))
-}
-
-/// The total of `jcmd VM.native_memory`, also where its heading is cut off.
-fn tracked(text: &str) -> Option<u64> {
-    let of_jvm = text.contains("Native Memory Tracking") || text.contains("Java Heap (reserved=");
-    let total = text.split_once("Total:").map_or(text, |(_, rest)| rest);
-    of_jvm.then(|| after(total, "committed="))?
-}
-
-/// Go's runtime.MemStats as JSON, as pprof's `# Sys = N`, or printed by hand: `Sys = 150 MiB`.
-fn go_sys(text: &str) -> Option<u64> {
-    let known = ["HeapInuse", "HeapAlloc", "TotalAlloc", "NumGC"];
-    if !known.iter().any(|word| text.contains(word)) {
-        return None;
-    }
-    ["\"Sys\"", "# Sys", " Sys", "\tSys", "\nSys"]
-        .iter()
-        .find_map(|word| after(text, word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -407,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn platforms_and_runtimes() {
+    fn platforms() {
         for (text, limit, used) in [
             (
                 "Memory limit of 512 MiB exceeded with 516 MiB used.",
@@ -436,46 +299,6 @@ mod tests {
                 "{text}"
             );
         }
-        for (text, total, live, rss) in [
-            (
-                "Native Memory Tracking:\nTotal: reserved=664192KB, committed=253120KB\n- Java Heap (reserved=516096KB, committed=204800KB)",
-                253_120 << 10,
-                Some(204_800 << 10),
-                None,
-            ),
-            (
-                "go_memstats_sys_bytes 7.5e+07\ngo_memstats_heap_inuse_bytes 5e+07\nprocess_resident_memory_bytes 9e+07\n",
-                75_000_000,
-                Some(50_000_000),
-                Some(90_000_000),
-            ),
-            (
-                "{ rss: 4935680, heapTotal: 1826816, heapUsed: 650472, external: 49879 }",
-                1_876_695,
-                Some(650_472),
-                Some(4_935_680),
-            ),
-            (
-                "# Memory\r\nused_memory:1000000\r\nused_memory_rss:2000000\r\n",
-                1_000_000,
-                None,
-                Some(2_000_000),
-            ),
-            ("# HeapInuse = 5000\n# Sys = 9000\n", 9000, Some(5000), None),
-        ] {
-            let Some(Reading {
-                what: What::Runtime(found),
-                ..
-            }) = runtime(text)
-            else {
-                panic!("{text}")
-            };
-            assert_eq!(
-                (found.total, found.live, found.rss),
-                (total, live, rss),
-                "{text}"
-            );
-        }
     }
 
     proptest! {
@@ -483,7 +306,6 @@ mod tests {
         fn nothing_panics(text in "(?s).{0,120}", told in "(low on resource: | was using |Memory limit of |exceeded|mem=|Memory quota|[0-9]{1,4}(Mi|é)?| ){0,12}") {
             read(&text);
             read(&told);
-            runtime(&told);
         }
     }
 }

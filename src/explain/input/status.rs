@@ -1,0 +1,282 @@
+//! A machine's memory as daemons and tools tell it in a line or two, and its free blocks.
+
+use super::told::{after, size};
+use crate::explain::{Reading, Scope, What, number};
+
+/// What a text tells of the machine.
+pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
+    let found = told(text).or_else(|| sar(lines)).or_else(|| areas(lines));
+    found.or_else(|| blocks(lines))
+}
+
+/// Sizes of a machine by meminfo's names.
+fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading> {
+    let mut reading = Reading {
+        source,
+        scope: Scope::Node,
+        label: format!("the machine, by {source}"),
+        ..Reading::default()
+    };
+    for (row, bytes) in rows {
+        if let Some(bytes) = bytes {
+            reading.rows.set(format!("node:{row}"), *bytes);
+        }
+    }
+    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let known = get("MemTotal").zip(get("MemAvailable").or(get("MemFree")));
+    known.is_some().then_some(reading)
+}
+
+fn told(text: &str) -> Option<Reading> {
+    let line = |mark: &str| text.lines().rfind(|line| line.contains(mark));
+    let less = |all: Option<u64>, used: Option<u64>| Some(all?.saturating_sub(used?));
+    if let Some(line) = line("mem avail:") {
+        // `mem avail:    56 of 15881 MiB ( 0.35%), swap free: 2555 of 4095 MiB (62.38%)`.
+        let of = |mark: &str| pair(line.split_once(mark)?.1);
+        let (memory, swap) = (of("mem avail:")?, of("swap free:"));
+        let mut found = machine(
+            "earlyoom",
+            &[
+                ("MemAvailable", Some(memory.0)),
+                ("MemTotal", Some(memory.1)),
+                ("SwapFree", swap.map(|swap| swap.0)),
+                ("SwapTotal", swap.map(|swap| swap.1)),
+            ],
+        )?;
+        found
+            .notes
+            .push("earlyoom acts only when memory and swap are both below its thresholds.".into());
+        return Some(found);
+    }
+    if let Some(line) =
+        line("signal=memory.available").or_else(|| line("signal=\"memory.available\""))
+    {
+        let of = |key: &str| first(line, &[&format!("{key}: "), &format!("{key}=")]);
+        return machine(
+            "the kubelet's log",
+            &[
+                ("MemAvailable", of("available")),
+                ("MemTotal", of("capacity")),
+            ],
+        );
+    }
+    if let Some((_, rest)) = text.split_once("System Context:") {
+        let swap = rest.split_once("Swap:").map_or("", |(_, swap)| swap);
+        let (used, total) = (after(rest, "Used:"), after(rest, "Total:"));
+        let (swap_used, swap_total) = (after(swap, "Used:"), after(swap, "Total:"));
+        return machine(
+            "oomctl",
+            &[
+                ("Used", used),
+                ("MemTotal", total),
+                ("MemAvailable", less(total, used)),
+                ("SwapTotal", swap_total),
+                ("SwapFree", less(swap_total, swap_used)),
+            ],
+        );
+    }
+    if let Some((_, rest)) = text.split_once("svmem(") {
+        let of = |key: &str| after(rest, key);
+        return machine(
+            "psutil",
+            &[
+                ("MemTotal", of("total=")),
+                ("MemAvailable", of("available=")),
+                ("Used", of("used=")),
+                ("MemFree", of("free=")),
+                ("Buffers", of("buffers=")),
+                ("Cached", of("cached=")),
+                ("Shmem", of("shared=")),
+            ],
+        );
+    }
+    // `Mem[|||||||11.2G/15.5G]`, the head of htop.
+    let line = line("Mem[")?;
+    let bar = line
+        .split_once("Mem[")?
+        .1
+        .split(']')
+        .next()?
+        .trim_start_matches(['|', '#', ' ', '*', '@']);
+    let (used, total) = bar.split_once('/')?;
+    let (used, total) = (number::parse(used), number::parse(total));
+    machine(
+        "htop",
+        &[
+            ("Used", used),
+            ("MemTotal", total),
+            ("MemAvailable", less(total, used)),
+        ],
+    )
+}
+
+fn first(text: &str, keys: &[&str]) -> Option<u64> {
+    keys.iter().find_map(|key| after(text, key))
+}
+
+/// `56 of 15881 MiB`.
+fn pair(text: &str) -> Option<(u64, u64)> {
+    let words: Vec<&str> = text.split_whitespace().take(4).collect();
+    let [left, "of", all, unit] = words[..] else {
+        return None;
+    };
+    let unit = number::unit(unit)?;
+    Some((number::scale(left, unit)?, number::scale(all, unit)?))
+}
+
+/// `sar -r`: its last line that is no average.
+fn sar(lines: &[String]) -> Option<Reading> {
+    let at = lines.iter().position(|line| line.contains("kbmemfree"))?;
+    let head: Vec<&str> = lines[at].split_whitespace().collect();
+    let rows = lines[at + 1..]
+        .iter()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let last = rows.filter(|row| row.len() == head.len()).last()?;
+    let of = |name: &str| {
+        let column = head.iter().position(|word| *word == name)?;
+        number::scale(last[column], 1024.0)
+    };
+    let (free, used, cached) = (of("kbmemfree"), of("kbmemused"), of("kbcached"));
+    // Since sysstat 11.7 memory in use is without the cache.
+    let cache = of("kbavail").and(Some(
+        cached
+            .unwrap_or(0)
+            .saturating_add(of("kbbuffers").unwrap_or(0)),
+    ));
+    let total = free?
+        .saturating_add(used?)
+        .saturating_add(cache.unwrap_or(0));
+    machine(
+        "sar",
+        &[
+            ("MemTotal", Some(total)),
+            ("MemFree", free),
+            ("MemAvailable", of("kbavail")),
+            ("Cached", cached),
+            ("Buffers", of("kbbuffers")),
+        ],
+    )
+}
+
+/// `smem -w`: the machine by area.
+fn areas(lines: &[String]) -> Option<Reading> {
+    let of = |name: &str| {
+        let row = lines.iter().find_map(|line| line.strip_prefix(name))?;
+        let cells: Option<Vec<u64>> = row
+            .split_whitespace()
+            .map(|cell| size(cell)?.checked_mul(1024))
+            .collect();
+        cells.filter(|cells| cells.len() == 3)
+    };
+    let (kernel, programs, free) = (
+        of("kernel dynamic memory")?,
+        of("userspace memory")?,
+        of("free memory")?,
+    );
+    let (cache, free) = (kernel[1].saturating_add(programs[1]), free[0]);
+    let total = kernel[0].saturating_add(programs[0]).saturating_add(free);
+    machine(
+        "smem -w",
+        &[
+            ("MemTotal", Some(total)),
+            ("MemFree", Some(free)),
+            ("MemAvailable", Some(cache.saturating_add(free))),
+            ("BuffCache", Some(cache)),
+        ],
+    )
+}
+
+/// `/proc/buddyinfo`: `Node 1, zone   Normal 426212 143208 ...`, free blocks by order.
+fn blocks(lines: &[String]) -> Option<Reading> {
+    let zone = |line: &String| {
+        let (node, rest) = line.strip_prefix("Node ")?.split_once(", zone ")?;
+        let mut words = rest.split_whitespace();
+        let name = format!("node {} {}", node.trim(), words.next()?);
+        let free: Option<Vec<u64>> = words.map(|word| word.parse().ok()).collect();
+        free.filter(|free| (5..=20).contains(&free.len()))
+            .map(|free| (name, free))
+    };
+    let zones: Vec<(String, Vec<u64>)> = lines.iter().filter_map(zone).collect();
+    (!zones.is_empty()).then(|| Reading {
+        source: "/proc/buddyinfo",
+        scope: Scope::Node,
+        label: "the machine's free blocks".into(),
+        what: What::Blocks(zones),
+        ..Reading::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(text: &str) -> Option<Reading> {
+        read(text, &crate::explain::clean::lines(text))
+    }
+
+    #[test]
+    fn total_and_available_of_each() {
+        for (text, total, available) in [
+            (
+                "mem avail: 9000 of 15881 MiB (1%)\nmem avail:    56 of 15881 MiB ( 0.35%), swap free: 2555 of 4095 MiB (62.38%)\n",
+                15_881 << 20,
+                56 << 20,
+            ),
+            (
+                "I1215 eviction manager: signal=memory.available, available: 60687100Ki, capacity: 65973468Ki, time: x\n",
+                65_973_468 << 10,
+                60_687_100 << 10,
+            ),
+            (
+                "System Context:\n Memory: Used: 1.5G Total: 3.5G\n Swap: Used: 1G Total: 4G\n",
+                7 << 29,
+                2 << 30,
+            ),
+            (
+                "svmem(total=9000, available=5000, percent=37.6, used=3000, free=1000)",
+                9000,
+                5000,
+            ),
+            (
+                "  Mem[|||||||||||11.5G/15.5G]   Tasks: 181\n",
+                31 << 29,
+                4 << 30,
+            ),
+            (
+                "12:00:01 AM kbmemfree kbavail kbmemused %memused kbbuffers kbcached\n12:10:01 AM 100 600 200 1 50 550\nAverage: 1 1 1 1 1 1\n",
+                900 << 10,
+                600 << 10,
+            ),
+            (
+                "Area Used Cache Noncache\nkernel dynamic memory 200 100 100\nuserspace memory 300 50 250\nfree memory 400 400 0\n",
+                900 << 10,
+                550 << 10,
+            ),
+        ] {
+            let found = of(text).unwrap_or_else(|| panic!("{text}")).rows;
+            let get = |row: &str| found.get(&format!("node:{row}"));
+            assert_eq!(
+                (get("MemTotal"), get("MemAvailable")),
+                (Some(total), Some(available)),
+                "{text}"
+            );
+        }
+        let Some(What::Blocks(zones)) =
+            of("Node 0, zone Normal 4 3 2 1 0 0\n").map(|found| found.what)
+        else {
+            panic!("free blocks")
+        };
+        assert_eq!(
+            zones,
+            [("node 0 Normal".to_string(), vec![4, 3, 2, 1, 0, 0])]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "(mem avail:|swap free:| of | MiB|signal=memory.available|available: |Mem\\[\\|*|/|\\]|kbmemfree|kbmemused|userspace memory|Node |, zone |[0-9]{1,22}|é| |\n){0,14}") {
+            of(&text);
+        }
+    }
+}
