@@ -61,10 +61,16 @@ const RSS: &[&str] = &[
     "Resident size:",
 ];
 
+/// Keys of rss and of the heap where an account is printed again and again.
+const RESIDENT: [&str; 6] = ["\"rss", "'rss", "rss:", "rss=", "rssMB", "Resident size"];
+const HEAP: [&str; 4] = ["heapUsed", "heap=", "HeapAlloc", "MemStats.Alloc"];
+
 /// What a runtime says of itself.
 pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
-    let traced = traced(text).or_else(|| collections(lines));
-    if let Some(found) = traced.or_else(|| over_time(lines)) {
+    let any = |keys: &[&str]| keys.iter().any(|key| text.contains(key));
+    let traced = traced(text).or_else(|| text.contains("->").then(|| collections(lines))?);
+    let several = || (any(&RESIDENT) && any(&HEAP)).then(|| over_time(lines))?;
+    if let Some(found) = traced.or_else(several) {
         return Some(found);
     }
     // Redis ends its lines with a carriage return, which terminals show as `^M`.
@@ -180,8 +186,6 @@ fn keyed(text: &str, key: &str) -> Option<u64> {
 
 /// Several accounts of one process: its rss over time, and what its heap did meanwhile.
 fn over_time(lines: &[String]) -> Option<Reading> {
-    const RESIDENT: [&str; 6] = ["\"rss", "'rss", "rss:", "rss=", "rssMB", "Resident size"];
-    const HEAP: [&str; 4] = ["heapUsed", "heap=", "HeapAlloc", "MemStats.Alloc"];
     type Points = Vec<(Option<f64>, u64, Option<u64>)>;
     let mut processes: HashMap<&str, Points> = HashMap::new();
     let (mut now, mut of) = (None, "");

@@ -63,6 +63,13 @@ pub fn top(lines: &[String]) -> Option<Reading> {
 
 /// The readings of all tables of `free` among the lines, in any language.
 pub fn read(lines: &[String]) -> Vec<Reading> {
+    // Each of its rows has a name and a colon.
+    if !lines
+        .iter()
+        .any(|line| row(line).is_some() || line.contains(" Mem:") || line.contains("MemUse"))
+    {
+        return Vec::new();
+    }
     // Bold marks of an issue's text.
     let lines: Vec<String> = lines
         .iter()

@@ -131,11 +131,15 @@ pub fn read_bytes(
 /// Tells the kinds apart by what only they have. What other tools printed in the same text comes
 /// behind, to be compared.
 fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
-    let lines = &clean::lines(text)[..];
-    let mut readings = of_kernel_or_api(text, lines, file);
+    let all = clean::lines(text);
+    // What the kernel prints row by row is no other tool's.
+    let is_row = |line: &&String| text::plain_row(line).is_some();
+    let others: Vec<String> = all.iter().filter(|line| !is_row(line)).cloned().collect();
+    let mut readings = of_kernel_or_api(text, &all, &others, file);
     if file.is_some() {
         return readings;
     }
+    let lines = &others[..];
     let first = readings.len();
     if readings.iter().any(|reading| reading.oom().is_some()) {
         // The victim's own account, where it stands beside the report.
@@ -178,7 +182,12 @@ fn known_page(readings: &[Reading]) -> Option<&Reading> {
         .find(|reading| reading.source == "metrics page")
 }
 
-fn of_kernel_or_api(text: &str, lines: &[String], file: Option<&'static str>) -> Vec<Reading> {
+fn of_kernel_or_api(
+    text: &str,
+    lines: &[String],
+    others: &[String],
+    file: Option<&'static str>,
+) -> Vec<Reading> {
     let told = told::read(text);
     if !told.is_empty() {
         return told;
@@ -209,8 +218,8 @@ fn of_kernel_or_api(text: &str, lines: &[String], file: Option<&'static str>) ->
     if file.is_none()
         && (tables::is_unit(text)
             || series::is_table(lines)
-            || status::read(text, lines).is_some()
-            || is_runtime(text, lines)
+            || status::read(text, others).is_some()
+            || is_runtime(text, others)
             // /proc/zoneinfo has its names, in pages.
             || text.contains("nr_zone_inactive_file")
             || text.contains("pfullmem(")

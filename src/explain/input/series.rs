@@ -301,6 +301,9 @@ fn dated(line: &str) -> Option<f64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
+    if line.bytes().filter(|byte| *byte == b':').count() < 2 {
+        return None;
+    }
     let words: Vec<&str> = line.split_whitespace().collect();
     if words.len() > 16 {
         return None;
@@ -329,6 +332,11 @@ const DAY: f64 = 86_400.0;
 
 /// A time and a size at the end of a line.
 fn point(line: &str) -> Option<(f64, u64)> {
+    // A time begins with a digit.
+    let first = line.trim_start_matches([' ', ',', ';', '|', '"', '[', ']']);
+    if !first.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let words: Vec<&str> = line
         .split([' ', ',', ';', '|'])
         .map(|word| word.trim_matches(['"', '[', ']']))

@@ -28,7 +28,11 @@ fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading
 }
 
 fn told(text: &str) -> Option<Reading> {
-    let line = |mark: &str| text.lines().rfind(|line| line.contains(mark));
+    let line = |mark: &str| {
+        let at = text.rfind(mark)?;
+        let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        text[from..].lines().next()
+    };
     let less = |all: Option<u64>, used: Option<u64>| Some(all?.saturating_sub(used?));
     if let Some(line) = line("mem avail:") {
         // `mem avail:    56 of 15881 MiB ( 0.35%), swap free: 2555 of 4095 MiB (62.38%)`.

@@ -44,10 +44,10 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         if unit {
             name = unit_name(line).or(name);
         }
-        let words = words(line);
         let one = match table {
-            Some(table) => row(table, &words),
-            None => bare(&words),
+            Some(table) => row(table, &words(line)),
+            None if line.contains('/') || line.contains("Mi") => bare(&words(line)),
+            None => None,
         };
         let one = one.or_else(|| unit.then(|| unit_memory(line, name.as_deref()))?);
         if let Some(mut reading) = one {
@@ -112,7 +112,10 @@ fn words(line: &str) -> Vec<String> {
 
 /// The table that begins with this line; `next` is its first row.
 fn heading(line: &str, next: &str) -> Option<Table> {
-    let upper = line.trim_start_matches("# ").to_string();
+    let upper = line.trim_start_matches("# ");
+    if !upper.contains("MEM") && !upper.starts_with("Control Group") {
+        return None;
+    }
     let has = |name: &str| upper.contains(name);
     if has("MEMORY(bytes)") {
         return Some(Table::Top {

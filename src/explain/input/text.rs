@@ -98,6 +98,14 @@ pub struct Collector {
 impl Collector {
     /// Takes one cleaned line.
     pub fn line(&mut self, line: &str) {
+        let in_verdicts =
+            |section: &str| section.starts_with("memory.events") || section == "memory.oom_control";
+        if let Some((name, value)) =
+            plain_row(line).filter(|_| !self.section.is_some_and(in_verdicts))
+        {
+            self.set(name, value);
+            return;
+        }
         let line = clean::without_row_prefix(line);
         // ctr metrics: `memory.stat.cache 0`.
         let line = line.strip_prefix("memory.stat.").unwrap_or(line);
@@ -352,9 +360,9 @@ impl Collector {
     }
 
     fn set(&mut self, name: &str, value: u64) {
-        if let Some(old) = self.current.rows.get(name)
-            && (old != value || self.first.as_deref() == Some(name))
-        {
+        // The first key again is told without a look at all rows.
+        let again = self.first.as_deref() == Some(name);
+        if again || self.current.rows.get(name).is_some_and(|old| old != value) {
             self.close();
         }
         if self.first.is_none() {
@@ -392,6 +400,17 @@ impl Collector {
             self.done.push(reading);
         }
     }
+}
+
+/// A line of memory.stat as the kernel prints it, which most lines of a long log are.
+pub fn plain_row(line: &str) -> Option<(&str, u64)> {
+    let (name, value) = line.split_once(' ')?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit();
+    if !name.bytes().all(plain) || !value.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let value = value.parse().ok()?;
+    (names::is_stat(name) && loose(name).is_none()).then_some((name, value))
 }
 
 /// The keys of memory.events and memory.oom_control.

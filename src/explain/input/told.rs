@@ -1,15 +1,20 @@
 //! Messages: the kubelet's evictions and a platform's limit.
 
+use std::borrow::Cow;
+
 use crate::explain::kinds::{Eviction, Killed, Oom};
 use crate::explain::{Reading, Scope, What, number};
 
 /// All messages in the text.
 pub fn read(text: &str) -> Vec<Reading> {
     // JSON keeps a message's line breaks as `\n` and its quotes as `\"`.
-    let mut text = text.replace("\\n", "\n").replace("\\\"", "\"");
+    let mut text = Cow::Borrowed(text);
+    if text.contains('\\') {
+        text = text.replace("\\n", "\n").replace("\\\"", "\"").into();
+    }
     // YAML folds a long message over lines.
     if text.contains(" was using") {
-        text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text = text.split_whitespace().collect::<Vec<_>>().join(" ").into();
     }
     let found = [eviction(&text), platform(&text), system_oom(&text)];
     found.into_iter().flatten().collect()
