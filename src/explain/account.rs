@@ -82,49 +82,15 @@ use Quantity::{
 };
 
 /// What must hold. One line a fact.
+#[rustfmt::skip]
 pub const RELATIONS: &[Relation] = &[
-    Relation {
-        whole: Usage,
-        parts: &[Anon, File, Kernel, Sock],
-        rule: Rule::Within,
-        source: "every page and object is charged once (mm/memcontrol.c); v2's sock is beside kernel; v1's root counts pages only",
-    },
-    Relation {
-        whole: Usage,
-        parts: &[WorkingSet],
-        rule: Rule::Within,
-        source: "working_set = usage - inactive_file, not below 0 (libcontainer, cAdvisor)",
-    },
-    Relation {
-        whole: Usage,
-        parts: &[InactiveFile, ActiveFile],
-        rule: Rule::Within,
-        source: "a page on a reclaim list is charged (include/linux/mm_inline.h)",
-    },
-    Relation {
-        whole: File,
-        parts: &[Shmem],
-        rule: Rule::Within,
-        source: "shmem is in NR_FILE_PAGES (mm/shmem.c)",
-    },
-    Relation {
-        whole: File,
-        parts: &[InactiveFile, ActiveFile, Shmem],
-        rule: Rule::Usually,
-        source: "shmem is on the anonymous lists; MADV_FREE puts anonymous pages on the file list (mm/swap.c)",
-    },
-    Relation {
-        whole: Kernel,
-        parts: &[SlabReclaimable],
-        rule: Rule::Within,
-        source: "kernel = slab + stacks + page tables + percpu + vmalloc (5.18, mm/memcontrol.c)",
-    },
-    Relation {
-        whole: Capacity,
-        parts: &[Usage],
-        rule: Rule::Within,
-        source: "only pages of RAM are charged",
-    },
+    Relation { whole: Usage, parts: &[Anon, File, Kernel, Sock], rule: Rule::Within, source: "every page and object is charged once (mm/memcontrol.c); v2's sock is beside kernel; v1's root counts pages only" },
+    Relation { whole: Usage, parts: &[WorkingSet], rule: Rule::Within, source: "working_set = usage - inactive_file, not below 0 (libcontainer, cAdvisor)" },
+    Relation { whole: Usage, parts: &[InactiveFile, ActiveFile], rule: Rule::Within, source: "a page on a reclaim list is charged (include/linux/mm_inline.h)" },
+    Relation { whole: File, parts: &[Shmem], rule: Rule::Within, source: "shmem is in NR_FILE_PAGES (mm/shmem.c)" },
+    Relation { whole: File, parts: &[InactiveFile, ActiveFile, Shmem], rule: Rule::Usually, source: "shmem is on the anonymous lists; MADV_FREE puts anonymous pages on the file list (mm/swap.c)" },
+    Relation { whole: Kernel, parts: &[SlabReclaimable], rule: Rule::Within, source: "kernel = slab + stacks + page tables + percpu + vmalloc (5.18, mm/memcontrol.c)" },
+    Relation { whole: Capacity, parts: &[Usage], rule: Rule::Within, source: "only pages of RAM are charged" },
 ];
 
 /// A least and a most, bytes.

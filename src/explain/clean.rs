@@ -1,5 +1,7 @@
 //! Takes the dress off pasted text: code fences, quotes, colours, HTML, carriage returns.
 
+use std::borrow::Cow;
+
 use super::names;
 
 /// The lines of a paste that hold something, without what the place it was pasted to put around
@@ -30,8 +32,13 @@ fn is_fence(line: &str) -> bool {
 }
 
 fn line(raw: &str) -> String {
-    let line = without_escapes(raw);
-    let mut rest = line.as_str();
+    let plain = raw.bytes().all(|b| (0x20..0x7f).contains(&b));
+    let bare = if plain {
+        Cow::Borrowed(raw)
+    } else {
+        without_escapes(raw).into()
+    };
+    let mut rest = bare.as_ref();
     loop {
         let trimmed = rest.trim();
         let stripped = ["> ", ">", "|", "- ", "* ", "• ", "│", "├", "└", "──"]
@@ -212,31 +219,34 @@ fn inside_json(line: &str) -> Option<&str> {
 }
 
 /// Lines that a terminal broke inside a number, put together: a line of digits alone goes on where
-/// a line as long as any other ended in a digit. Tells whether there were some.
-pub fn unbroken(lines: Vec<String>) -> (Vec<String>, bool) {
+/// a line as long as any other ended in a digit. None where there were none.
+pub fn unbroken(lines: &[String]) -> Option<Vec<String>> {
+    let digits = |line: &str| line.bytes().all(|b| b.is_ascii_digit());
+    if !lines.iter().any(|line| digits(line)) {
+        return None;
+    }
     let longest = lines.iter().map(String::len).max().unwrap_or(0);
     let mut out: Vec<(String, usize)> = Vec::new();
     let mut broken = false;
     for line in lines {
-        let digits = line.bytes().all(|b| b.is_ascii_digit());
         let width = line.len();
         match out.last_mut() {
             Some((last, last_width))
-                if digits
+                if digits(line)
                     && *last_width + 2 >= longest
                     && last.contains(' ')
                     && last.ends_with(|c: char| c.is_ascii_digit())
                     && !last.ends_with(" 0") =>
             {
-                last.push_str(&line);
+                last.push_str(line);
                 // One number may take three lines.
                 *last_width = width;
                 broken = true;
             }
-            _ => out.push((line, width)),
+            _ => out.push((line.clone(), width)),
         }
     }
-    (out.into_iter().map(|(line, _)| line).collect(), broken)
+    broken.then(|| out.into_iter().map(|(line, _)| line).collect())
 }
 
 /// What follows the `6,30574067,3816544225424,-;` of a record of /dev/kmsg.

@@ -34,54 +34,20 @@ pub const LINE_FILES: [&str; 10] = [
 ];
 
 /// Not rows, but what people and APIs call the files and formulas; all in bytes.
+#[rustfmt::skip]
 const ALIASES: [&str; 8] = [
-    "usage",
-    "limit",
-    "usage_in_bytes",
-    "limit_in_bytes",
-    "max_usage_in_bytes",
-    "max_usage",
-    "working_set",
-    "kernel_usage",
+    "usage", "limit", "usage_in_bytes", "limit_in_bytes", "max_usage_in_bytes", "max_usage",
+    "working_set", "kernel_usage",
 ];
 
 /// Lines of /proc/meminfo that say something about a node.
+#[rustfmt::skip]
 const MEMINFO: [&str; 36] = [
-    "MemTotal",
-    "MemFree",
-    "MemAvailable",
-    "Buffers",
-    "Cached",
-    "SwapCached",
-    "Active",
-    "Inactive",
-    "Active(anon)",
-    "Inactive(anon)",
-    "Active(file)",
-    "Inactive(file)",
-    "Unevictable",
-    "Mlocked",
-    "SwapTotal",
-    "SwapFree",
-    "Dirty",
-    "Writeback",
-    "AnonPages",
-    "Mapped",
-    "Shmem",
-    "KReclaimable",
-    "Slab",
-    "SReclaimable",
-    "SUnreclaim",
-    "KernelStack",
-    "PageTables",
-    "FileHugePages",
-    "AnonHugePages",
-    "HugePages_Total",
-    "HugePages_Free",
-    "HugePages_Rsvd",
-    "Hugepagesize",
-    "Hugetlb",
-    "Committed_AS",
+    "MemTotal", "MemFree", "MemAvailable", "Buffers", "Cached", "SwapCached", "Active", "Inactive",
+    "Active(anon)", "Inactive(anon)", "Active(file)", "Inactive(file)", "Unevictable", "Mlocked",
+    "SwapTotal", "SwapFree", "Dirty", "Writeback", "AnonPages", "Mapped", "Shmem", "KReclaimable",
+    "Slab", "SReclaimable", "SUnreclaim", "KernelStack", "PageTables", "FileHugePages", "AnonHugePages",
+    "HugePages_Total", "HugePages_Free", "HugePages_Rsvd", "Hugepagesize", "Hugetlb", "Committed_AS",
     "CommitLimit",
 ];
 

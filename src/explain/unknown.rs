@@ -18,105 +18,21 @@ pub struct Unknown {
 /// A question: what, the command on v1, the command on v2, and whether it is open.
 type Question = (&'static str, &'static str, &'static str, fn(&Facts) -> bool);
 
+#[rustfmt::skip]
 const OF_CGROUP: &[Question] = &[
-    (
-        "the usage itself",
-        "cat memory.usage_in_bytes",
-        "cat memory.current",
-        |facts| facts.parts.at_least,
-    ),
-    (
-        "what the usage is made of",
-        "cat memory.stat",
-        "cat memory.stat",
-        |facts| facts.view.rss.is_none() || facts.view.inactive_file.is_none(),
-    ),
-    (
-        "the limit",
-        "cat memory.limit_in_bytes",
-        "cat memory.max",
-        |facts| facts.view.limit.is_none(),
-    ),
-    (
-        "which of the contradicting numbers is right",
-        "read memory.usage_in_bytes and memory.stat of the same cgroup again, several times",
-        "read memory.current and memory.stat of the same cgroup again, several times",
-        |facts| facts.is_inconsistent(),
-    ),
-    (
-        "how much of the lazily freed memory was written again",
-        "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup",
-        "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup",
-        |facts| {
-            facts.parts.lazy_free >= 1 << 20 && facts.reading.rows.get("smaps:LazyFree").is_none()
-        },
-    ),
-    (
-        "whether huge pages are in use",
-        "cat /sys/kernel/mm/transparent_hugepage/enabled; grep AnonHugePages /proc/PID/smaps_rollup",
-        "cat /sys/kernel/mm/transparent_hugepage/enabled; grep anon_thp memory.stat",
-        |facts| facts.parts.thp_hidden >= 2 << 20,
-    ),
-    (
-        "which files the page cache is of, and whether a deleted one is held open",
-        "fincore FILES; lsof +L1 -p PID",
-        "fincore FILES; lsof +L1 -p PID",
-        |facts| facts.parts.matters(facts.parts.file_cache(), 20),
-    ),
-    (
-        "whether the kernel orders pages by two lists or by generations",
-        "cat /sys/kernel/mm/lru_gen/enabled; uname -r",
-        "cat /sys/kernel/mm/lru_gen/enabled; uname -r",
-        |facts| {
-            facts
-                .parts
-                .matters(facts.parts.cache_active.unwrap_or(0), 20)
-        },
-    ),
-    (
-        "which tmpfs files or segments it is",
-        "df -t tmpfs; ls -l /dev/shm; ipcs -m",
-        "df -t tmpfs; ls -l /dev/shm; ipcs -m",
-        |facts| facts.parts.matters(facts.parts.shmem.unwrap_or(0), 10),
-    ),
-    (
-        "what the kernel memory is",
-        "cat memory.kmem.usage_in_bytes; slabtop -o -s c; cat /proc/sys/fs/dentry-state",
-        "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c",
-        |facts| {
-            let rest = facts.parts.unexplained.unwrap_or(0);
-            let all = rest.saturating_add(facts.parts.kernel.unwrap_or(0));
-            facts.parts.matters(all, 10)
-        },
-    ),
-    (
-        "whether it grows",
-        "memtide watch CGROUP, or the same numbers again under the same load",
-        "memtide watch CGROUP, or the same numbers again under the same load",
-        |_| true,
-    ),
-    (
-        "what in the program holds its heap",
-        "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)",
-        "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)",
-        |facts| {
-            facts
-                .parts
-                .anon
-                .is_none_or(|anon| facts.parts.matters(anon, 30))
-        },
-    ),
-    (
-        "whether there is swap to move heap and tmpfs to",
-        "cat /proc/swaps",
-        "cat /proc/swaps; cat memory.swap.max",
-        |facts| {
-            facts
-                .reading
-                .count(&["memory.swap.current", "total_swap", "swap"])
-                .is_none()
-        },
-    ),
+    ("the usage itself", "cat memory.usage_in_bytes", "cat memory.current", |facts| facts.parts.at_least),
+    ("what the usage is made of", "cat memory.stat", "cat memory.stat", |facts| facts.view.rss.is_none() || facts.view.inactive_file.is_none()),
+    ("the limit", "cat memory.limit_in_bytes", "cat memory.max", |facts| facts.view.limit.is_none()),
+    ("which of the contradicting numbers is right", "read memory.usage_in_bytes and memory.stat of the same cgroup again, several times", "read memory.current and memory.stat of the same cgroup again, several times", |facts| facts.is_inconsistent()),
+    ("how much of the lazily freed memory was written again", "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup", "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup", |facts| { facts.parts.lazy_free >= 1 << 20 && facts.reading.rows.get("smaps:LazyFree").is_none() }),
+    ("whether huge pages are in use", "cat /sys/kernel/mm/transparent_hugepage/enabled; grep AnonHugePages /proc/PID/smaps_rollup", "cat /sys/kernel/mm/transparent_hugepage/enabled; grep anon_thp memory.stat", |facts| facts.parts.thp_hidden >= 2 << 20),
+    ("which files the page cache is of, and whether a deleted one is held open", "fincore FILES; lsof +L1 -p PID", "fincore FILES; lsof +L1 -p PID", |facts| facts.parts.matters(facts.parts.file_cache(), 20)),
+    ("whether the kernel orders pages by two lists or by generations", "cat /sys/kernel/mm/lru_gen/enabled; uname -r", "cat /sys/kernel/mm/lru_gen/enabled; uname -r", |facts| { facts.parts.matters(facts.parts.cache_active.unwrap_or(0), 20) }),
+    ("which tmpfs files or segments it is", "df -t tmpfs; ls -l /dev/shm; ipcs -m", "df -t tmpfs; ls -l /dev/shm; ipcs -m", |facts| facts.parts.matters(facts.parts.shmem.unwrap_or(0), 10)),
+    ("what the kernel memory is", "cat memory.kmem.usage_in_bytes; slabtop -o -s c; cat /proc/sys/fs/dentry-state", "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c", |facts| { let rest = facts.parts.unexplained.unwrap_or(0); let all = rest.saturating_add(facts.parts.kernel.unwrap_or(0)); facts.parts.matters(all, 10) }),
+    ("whether it grows", "memtide watch CGROUP, or the same numbers again under the same load", "memtide watch CGROUP, or the same numbers again under the same load", |_| true),
+    ("what in the program holds its heap", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", |facts| { facts.parts.anon.is_none_or(|anon| facts.parts.matters(anon, 30)) }),
+    ("whether there is swap to move heap and tmpfs to", "cat /proc/swaps", "cat /proc/swaps; cat memory.swap.max", |facts| { facts.reading.count(&["memory.swap.current", "total_swap", "swap"]).is_none() }),
 ];
 
 const OF_NODE: [(&str, &str); 3] = [

@@ -66,37 +66,13 @@ impl<'a> Facts<'a> {
 }
 
 /// Every code there is. Codes are API: one may be added, none changes its meaning.
+#[rustfmt::skip]
 pub const CODES: &[&str] = &[
-    "inconsistent",
-    "clamped_to_zero",
-    "usage_missing",
-    "printed_only",
-    "local_rows_only",
-    "oom_killed",
-    "oom_near",
-    "near_limit",
-    "swap_limit_hit",
-    "memory_high_stall",
-    "pressure",
-    "limit_hit",
-    "near_empty",
-    "anon_heap",
-    "lazy_free",
-    "thp_hidden",
-    "page_cache_inactive",
-    "page_cache_active",
-    "dirty_cache",
-    "tmpfs",
-    "slab",
-    "socket_buffers",
-    "kernel_memory",
-    "unknown_kernel_memory",
-    "swapped",
-    "working_set_blind",
-    "process_memory",
-    "no_limit",
-    "node_formulas",
-    "cgroup_count",
+    "inconsistent", "clamped_to_zero", "usage_missing", "printed_only", "local_rows_only", "oom_killed",
+    "oom_near", "near_limit", "swap_limit_hit", "memory_high_stall", "pressure", "limit_hit",
+    "near_empty", "anon_heap", "lazy_free", "thp_hidden", "page_cache_inactive", "page_cache_active",
+    "dirty_cache", "tmpfs", "slab", "socket_buffers", "kernel_memory", "unknown_kernel_memory",
+    "swapped", "working_set_blind", "process_memory", "no_limit", "node_formulas", "cgroup_count",
     "leak_unknown",
 ];
 

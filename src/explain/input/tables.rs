@@ -76,6 +76,10 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
 
 /// Whether a text shows a unit's memory as systemd prints it.
 pub fn is_unit(text: &str) -> bool {
+    let marks = ["Memory:", "Main PID:", "Loaded:", "CGroup:"];
+    if !marks.iter().any(|mark| text.contains(mark)) {
+        return false;
+    }
     let lines = || {
         text.lines()
             .map(|line| line.trim_start_matches(['>', ' ', '\t']))

@@ -17,15 +17,21 @@ pub fn read(text: &str, lines: &[String], file: Option<&str>) -> Vec<Reading> {
     match file {
         Some(file) => collector.file(file, text),
         None => {
-            let (lines, broken) = clean::unbroken(lines.to_vec());
             if let Some(sides) = sides(text) {
                 return sides;
             }
-            for line in columns::unfolded(lines) {
-                collector.line(&line);
+            let joined = clean::unbroken(lines);
+            let lines = joined.as_deref().unwrap_or(lines);
+            if lines.iter().any(|line| line.contains('|')) {
+                let unfolded = columns::unfolded(lines.to_vec());
+                unfolded.iter().for_each(|line| collector.line(line));
+            } else {
+                lines.iter().for_each(|line| collector.line(line));
             }
             let mut readings = collector.finish();
-            if broken && let Some(last) = readings.last_mut() {
+            if joined.is_some()
+                && let Some(last) = readings.last_mut()
+            {
                 last.notes.push(
                     "Lines looked wrapped inside a number: a line of digits alone was taken for the rest of the number \
                      before it."
