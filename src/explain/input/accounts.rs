@@ -48,6 +48,8 @@ const ACCOUNTS: &[Account] = &[
     account("Redis", &[&["used_memory:"], &["used_memory_human:"]], |t| first(t, &["used_memory:", "used_memory_human:"]), |t| after(t, "used_memory_dataset:")),
     account("jemalloc", &[&["llocated:", "resident:"], &["allocated=", "resident="]], |t| first(t, &["resident:", "resident="]), |t| first(t, &["llocated:", "allocated="])),
     account("glibc's malloc", &[&["system bytes", "in use bytes"]], |t| last(t, "system bytes"), |t| last(t, "in use bytes")),
+    account("tcmalloc", &[&["MALLOC:", "Actual memory used"]], |t| after(line(t, "Actual memory used")?, "="), |t| after(line(t, "Bytes in use by application")?, "MALLOC:")),
+    account("PostgreSQL's contexts", &[&["Grand total:", " blocks; "]], |t| after(t, "Grand total:"), |t| after(line(t, "Grand total:")?, "chunks);")),
     account(".NET", &[&["GC Heap Size (MB)"]], |t| mb(t, "GC Committed Bytes (MB)").or_else(|| mb(t, "GC Heap Size (MB)")), |t| mb(t, "GC Heap Size (MB)")),
 ];
 
@@ -115,6 +117,10 @@ fn first(text: &str, keys: &[&str]) -> Option<u64> {
 
 fn last(text: &str, key: &str) -> Option<u64> {
     after(&text[text.rfind(key)?..], key)
+}
+
+fn line<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.lines().find(|line| line.contains(mark))
 }
 
 fn behind<'a>(text: &'a str, mark: &str) -> &'a str {
@@ -321,6 +327,18 @@ mod tests {
     #[test]
     fn each_runtime_by_its_keys() {
         for (text, total, live, rss) in [
+            (
+                "MALLOC: 700 ( 1 MiB) Bytes in use by application\nMALLOC: + 200 ( 0 MiB) Bytes in page heap freelist\nMALLOC: = 900 ( 1 MiB) Actual memory used (physical + swap)\n",
+                900,
+                Some(700),
+                None,
+            ),
+            (
+                "TopMemoryContext: 68688 total in 5 blocks; 14056 free (18 chunks); 54632 used\nGrand total: 900 bytes in 341 blocks; 200 free (212 chunks); 700 used\n",
+                900,
+                Some(700),
+                None,
+            ),
             (
                 "Native Memory Tracking:\nTotal: reserved=664192KB, committed=253120KB\n- Java Heap (reserved=516096KB, committed=204800KB)",
                 253_120 << 10,

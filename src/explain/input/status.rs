@@ -79,6 +79,24 @@ fn told(text: &str) -> Option<Reading> {
             ],
         );
     }
+    if text.contains("node_memory_MemTotal_bytes") {
+        let of = |row: &str| after(text, &format!("node_memory_{row}_bytes "));
+        const ROWS: [&str; 12] = [
+            "MemTotal",
+            "MemFree",
+            "MemAvailable",
+            "Buffers",
+            "Cached",
+            "Shmem",
+            "AnonPages",
+            "SReclaimable",
+            "SUnreclaim",
+            "SwapTotal",
+            "SwapFree",
+            "Dirty",
+        ];
+        return machine("node_exporter", &ROWS.map(|row| (row, of(row))));
+    }
     if let Some((_, rest)) = text.split_once("svmem(") {
         let of = |key: &str| after(rest, key);
         return machine(
@@ -236,6 +254,11 @@ mod tests {
                 "System Context:\n Memory: Used: 1.5G Total: 3.5G\n Swap: Used: 1G Total: 4G\n",
                 7 << 29,
                 2 << 30,
+            ),
+            (
+                "node_memory_MemTotal_bytes 1.5e+09\nnode_memory_MemFree_bytes 3e+08\nnode_memory_MemAvailable_bytes 1e+09\n",
+                1_500_000_000,
+                1_000_000_000,
             ),
             (
                 "svmem(total=9000, available=5000, percent=37.6, used=3000, free=1000)",

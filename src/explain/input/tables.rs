@@ -63,6 +63,7 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
     }
     found.extend(unit_properties(lines).map(|reading| (reading, 0)));
     found.extend(lxc(lines).map(|reading| (reading, 0)));
+    found.extend(dyno(lines).map(|reading| (reading, 0)));
     let frees = free::read(lines);
     found.extend(
         frees
@@ -393,6 +394,35 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
         }
     }
     (!reading.rows.is_empty()).then_some(reading)
+}
+
+/// Heroku's `sample#memory_total=512.12MB sample#memory_rss=498.21MB`; its total has swap in it.
+fn dyno(lines: &[String]) -> Option<Reading> {
+    let line = lines
+        .iter()
+        .rfind(|line| line.contains("sample#memory_total="))?;
+    let cell = |key: &str| line.split_once(key)?.1.split(' ').next();
+    let of = |key: &str| cell(key).and_then(size);
+    let total = of("memory_total=")?;
+    let name = cell("source=").unwrap_or("the dyno");
+    let formula = "memory and swap together";
+    let mut reading = shown("heroku", name, cell("memory_total=")?, formula);
+    let rows = [
+        (
+            "usage",
+            Some(total.saturating_sub(of("memory_swap=").unwrap_or(0))),
+        ),
+        ("rss", of("memory_rss=")),
+        ("cache", of("memory_cache=")),
+        ("swap", of("memory_swap=")),
+        ("limit", of("memory_quota=")),
+    ];
+    for (row, bytes) in rows {
+        if let Some(bytes) = bytes {
+            reading.rows.set(row, bytes);
+        }
+    }
+    Some(reading)
 }
 
 /// `lxc info` and `lxc-info`.
