@@ -86,12 +86,14 @@ impl Parts {
         let left = view
             .usage
             .map_or(u64::MAX, |usage| usage.saturating_sub(rows));
-        let thp_hidden = found(Composition::of(&view).hidden).min(left);
+        let total = view.usage.or(bound).unwrap_or(0);
+        // No part is larger than the least of the whole, where lists and sums contradict each other.
+        let thp_hidden = found(Composition::of(&view).hidden).min(left).min(total);
         let in_lists = |list: Option<u64>, lazy: u64| list.map(|bytes| bytes.saturating_sub(lazy));
         // MADV_FREE puts pages on the inactive list; only what does not fit there is elsewhere.
         let lazy_inactive = lazy_free.min(view.inactive_file.unwrap_or(0));
         let parts = Parts {
-            total: view.usage.or(bound).unwrap_or(0),
+            total,
             at_least: view.usage.is_none(),
             anon: view
                 .rss
@@ -266,6 +268,22 @@ mod tests {
         assert_eq!(parts.cache_inactive, Some(4096));
         assert_eq!(parts.anon, Some(110_592));
         assert_eq!(parts.unreclaimable(&reading), 134_742_016 - 4096);
+    }
+
+    #[test]
+    fn lists_above_their_sums_hide_no_more_than_the_whole() {
+        let rows = [
+            ("anon", 0),
+            ("file", 0),
+            ("inactive_anon", 7 << 30),
+            ("active_file", 20 << 30),
+        ];
+        let reading = reading(CgroupVersion::V2, &rows);
+        let parts = Parts::of(&reading);
+        assert!(
+            parts.at_least && parts.thp_hidden <= parts.total,
+            "{parts:?}"
+        );
     }
 
     proptest! {

@@ -80,7 +80,11 @@ fn told(text: &str) -> Option<Reading> {
         );
     }
     if text.contains("node_memory_MemTotal_bytes") {
-        let of = |row: &str| after(text, &format!("node_memory_{row}_bytes "));
+        let of = |row: &str| {
+            let key = format!("node_memory_{row}_bytes ");
+            text.lines()
+                .find_map(|line| size(line.trim().strip_prefix(&key)?))
+        };
         const ROWS: [&str; 12] = [
             "MemTotal",
             "MemFree",
@@ -256,7 +260,7 @@ mod tests {
                 2 << 30,
             ),
             (
-                "node_memory_MemTotal_bytes 1.5e+09\nnode_memory_MemFree_bytes 3e+08\nnode_memory_MemAvailable_bytes 1e+09\n",
+                "# HELP node_memory_MemTotal_bytes Memory information.\nnode_memory_MemTotal_bytes 1.5e+09\nnode_memory_MemFree_bytes 3e+08\nnode_memory_MemAvailable_bytes 1e+09\n",
                 1_500_000_000,
                 1_000_000_000,
             ),
