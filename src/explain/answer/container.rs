@@ -181,34 +181,20 @@ pub fn made_of(case: &Case) -> Option<Answer> {
     let cache = all_files.map_or(parts.file_cache(), |all| {
         all.saturating_sub(parts.shmem.unwrap_or(0))
     });
-    let all = [
-        (
-            "heap",
-            parts.anon.unwrap_or(0),
-            "the programs' own anonymous memory: the kernel can't take it back without swap",
-        ),
-        (
-            "cache",
-            cache,
-            if all_files.is_some() && parts.shmem.is_none() {
-                "page cache, which the kernel takes back before it kills, but for tmpfs in it, which these numbers don't tell apart"
-            } else {
-                "page cache, which the kernel takes back before it kills"
-            },
-        ),
-        (
-            "tmpfs",
-            parts.shmem.unwrap_or(0),
-            "tmpfs or shared memory: it stays until its files are deleted",
-        ),
-        ("kernel_memory", kernel, "kernel memory or in no row"),
-        (
-            "lazily_freed",
-            parts.lazy_free,
-            "released with MADV_FREE: in rss, not in working_set; in use if it was written again",
-        ),
+    let sizes = [
+        parts.anon.unwrap_or(0),
+        cache,
+        parts.shmem.unwrap_or(0),
+        kernel,
+        parts.lazy_free,
     ];
-    let (code, size, what) = all.into_iter().max_by_key(|(_, size, _)| *size)?;
+    let (size, (code, what, next)) = sizes.into_iter().zip(PARTS).max_by_key(|(size, _)| *size)?;
+    // Files without their lists and without tmpfs may be either.
+    let either = if code == "cache" && all_files.is_some() && parts.shmem.is_none() {
+        ", but for tmpfs in it, which these numbers don't tell apart"
+    } else {
+        ""
+    };
     let (head, swap, room) = (head(case), in_swap(case), headroom(case));
     let back = if code == "cache" || cache < parts.total / 20 {
         String::new()
@@ -229,35 +215,25 @@ pub fn made_of(case: &Case) -> Option<Answer> {
             "memtide watch CGROUP, to see which of them grows",
         );
     }
-    let next = next_of(code);
     Answer::new(
         code,
         format!(
-            "{head}: {} is {what}{back}{swap}{room}.",
+            "{head}: {} is {what}{either}{back}{swap}{room}.",
             share(size, parts.total)
         ),
         next,
     )
 }
 
-/// The next step for what most of it is.
-fn next_of(code: &str) -> &'static str {
-    match code {
-        "heap" => {
-            "the same again under the same load; if anon grows, a heap profile (pprof, jcmd PID GC.class_histogram)"
-        }
-        "cache" => {
-            "nothing to do for the cache; watch anon, and memory.pressure for whether it is too small"
-        }
-        "tmpfs" => "df -t tmpfs; ls -l /dev/shm; ipcs -m",
-        "kernel_memory" => {
-            "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c (cgroup v1: memory.kmem.usage_in_bytes)"
-        }
-        _ => {
-            "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup: what is still LazyFree was not written again"
-        }
-    }
-}
+/// What most of it can be: its code, what that is, the next step.
+#[rustfmt::skip]
+const PARTS: [(&str, &str, &str); 5] = [
+    ("heap", "the programs' own anonymous memory: the kernel can't take it back without swap", "the same again under the same load; if anon grows, a heap profile (pprof, jcmd PID GC.class_histogram)"),
+    ("cache", "page cache, which the kernel takes back before it kills", "nothing to do for the cache; watch anon, and memory.pressure for whether it is too small"),
+    ("tmpfs", "tmpfs or shared memory: it stays until its files are deleted", "df -t tmpfs; ls -l /dev/shm; ipcs -m"),
+    ("kernel_memory", "kernel memory or in no row", "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c (cgroup v1: memory.kmem.usage_in_bytes)"),
+    ("lazily_freed", "released with MADV_FREE: in rss, not in working_set; in use if it was written again", "grep -E 'Rss|LazyFree' /proc/PID/smaps_rollup: what is still LazyFree was not written again"),
+];
 
 /// `web holds 1.0 GiB of a limit of 2.0 GiB`.
 fn head(case: &Case) -> String {

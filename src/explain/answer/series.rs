@@ -52,7 +52,23 @@ pub fn over_time(case: &Case) -> Option<Answer> {
         () if change > 0 => "grows",
         () => "falls",
     };
-    let next = match series.row.as_str() {
+    let next = next_step(&series.row);
+    Answer::new(
+        code,
+        format!(
+            "{}{of}: {} to {} in {}{rate}{steadiness}{heap}{time}{few}.",
+            series.row,
+            bytes(first.1),
+            bytes(last.1),
+            over
+        ),
+        next,
+    )
+}
+
+/// What to look at for a row that moves.
+fn next_step(row: &str) -> &'static str {
+    match row {
         "rss" | "anon" | "VmRSS" | "RssAnon" => {
             "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
         }
@@ -68,18 +84,7 @@ pub fn over_time(case: &Case) -> Option<Answer> {
         _ => {
             "the same query for container_memory_rss: if that stays level, it is page cache and no leak"
         }
-    };
-    Answer::new(
-        code,
-        format!(
-            "{}{of}: {} to {} in {}{rate}{steadiness}{heap}{time}{few}.",
-            series.row,
-            bytes(first.1),
-            bytes(last.1),
-            over
-        ),
-        next,
-    )
+    }
 }
 
 /// Whether next to nothing is left below the limit.

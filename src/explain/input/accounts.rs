@@ -324,95 +324,31 @@ mod tests {
         read(text, &crate::explain::clean::lines(text))
     }
 
+    type Told = (&'static str, u64, Option<u64>, Option<u64>);
+
+    /// A text, and what is told to be taken, of it live, and resident.
+    #[rustfmt::skip]
+    const TOLD: &[Told] = &[
+        ("MALLOC: 700 ( 1 MiB) Bytes in use by application\nMALLOC: + 200 ( 0 MiB) Bytes in page heap freelist\nMALLOC: = 900 ( 1 MiB) Actual memory used (physical + swap)\n", 900, Some(700), None),
+        ("TopMemoryContext: 68688 total in 5 blocks; 14056 free (18 chunks); 54632 used\nGrand total: 900 bytes in 341 blocks; 200 free (212 chunks); 700 used\n", 900, Some(700), None),
+        ("Native Memory Tracking:\nTotal: reserved=664192KB, committed=253120KB\n- Java Heap (reserved=516096KB, committed=204800KB)", 253_120 << 10, Some(204_800 << 10), None),
+        ("go_memstats_sys_bytes 7.5e+07\ngo_memstats_heap_inuse_bytes 5e+07\nprocess_resident_memory_bytes 9e+07\n", 75_000_000, Some(50_000_000), Some(90_000_000)),
+        ("{ rss: 4935680, heapTotal: 1826816, heapUsed: 650472, external: 49879 }", 1_876_695, Some(650_472), Some(4_935_680)),
+        ("{\"rss\": \"Memory: rss 265.5 MB\", \"heapTotal\": \"Memory: heapTotal 262.5 MB\", \"heapUsed\": \"244 MB\"}", 262_500_000, Some(244_000_000), Some(265_500_000)),
+        ("\"heapUsedMB\":175,\"heapTotalMB\":179,\"rssMB\":298,\"heapDeltaMB\":2", 179_000_000, Some(175_000_000), Some(298_000_000)),
+        ("# Memory\r\nused_memory:1000000\r\nused_memory_rss:2000000\r\n", 1_000_000, None, Some(2_000_000)),
+        ("used_memory_human: 24M\nused_memory_rss_human: 236M\n", 24 << 20, None, Some(236 << 20)),
+        ("heap-sys: 9MB\nsys: 142.31MB (149222144 bytes)\nheap-in-use: 48MB\n", 142_310_000, Some(48_000_000), None),
+        ("Allocated: 786298648, active: 788901888, resident: 867696640", 867_696_640, Some(786_298_648), None),
+        ("Arena 0:\nsystem bytes = 5\nin use bytes = 3\nTotal (incl. mmap):\nsystem bytes = 9000\nin use bytes = 7000\n", 9000, Some(7000), None),
+        ("GC Heap Size (MB) 210\nGC Committed Bytes (MB) 318\nWorking Set (MB) 612\n", 318_000_000, Some(210_000_000), Some(612_000_000)),
+        ("S0C S1C S0U S1U EC EU OC OU MC MU\n1.0 1.0 0.0 1.0 8.0 4.0 16.0 12.0 4.0 3.0\n", 30 << 10, Some(17 << 10), None),
+        ("# HeapInuse = 5000\n# Sys = 9000\n", 9000, Some(5000), None),
+    ];
+
     #[test]
     fn each_runtime_by_its_keys() {
-        for (text, total, live, rss) in [
-            (
-                "MALLOC: 700 ( 1 MiB) Bytes in use by application\nMALLOC: + 200 ( 0 MiB) Bytes in page heap freelist\nMALLOC: = 900 ( 1 MiB) Actual memory used (physical + swap)\n",
-                900,
-                Some(700),
-                None,
-            ),
-            (
-                "TopMemoryContext: 68688 total in 5 blocks; 14056 free (18 chunks); 54632 used\nGrand total: 900 bytes in 341 blocks; 200 free (212 chunks); 700 used\n",
-                900,
-                Some(700),
-                None,
-            ),
-            (
-                "Native Memory Tracking:\nTotal: reserved=664192KB, committed=253120KB\n- Java Heap (reserved=516096KB, committed=204800KB)",
-                253_120 << 10,
-                Some(204_800 << 10),
-                None,
-            ),
-            (
-                "go_memstats_sys_bytes 7.5e+07\ngo_memstats_heap_inuse_bytes 5e+07\nprocess_resident_memory_bytes 9e+07\n",
-                75_000_000,
-                Some(50_000_000),
-                Some(90_000_000),
-            ),
-            (
-                "{ rss: 4935680, heapTotal: 1826816, heapUsed: 650472, external: 49879 }",
-                1_876_695,
-                Some(650_472),
-                Some(4_935_680),
-            ),
-            (
-                "{\"rss\": \"Memory: rss 265.5 MB\", \"heapTotal\": \"Memory: heapTotal 262.5 MB\", \"heapUsed\": \"244 MB\"}",
-                262_500_000,
-                Some(244_000_000),
-                Some(265_500_000),
-            ),
-            (
-                "\"heapUsedMB\":175,\"heapTotalMB\":179,\"rssMB\":298,\"heapDeltaMB\":2",
-                179_000_000,
-                Some(175_000_000),
-                Some(298_000_000),
-            ),
-            (
-                "# Memory\r\nused_memory:1000000\r\nused_memory_rss:2000000\r\n",
-                1_000_000,
-                None,
-                Some(2_000_000),
-            ),
-            (
-                "used_memory_human: 24M\nused_memory_rss_human: 236M\n",
-                24 << 20,
-                None,
-                Some(236 << 20),
-            ),
-            ("# HeapInuse = 5000\n# Sys = 9000\n", 9000, Some(5000), None),
-            (
-                "heap-sys: 9MB\nsys: 142.31MB (149222144 bytes)\nheap-in-use: 48MB\n",
-                142_310_000,
-                Some(48_000_000),
-                None,
-            ),
-            (
-                "Allocated: 786298648, active: 788901888, resident: 867696640",
-                867_696_640,
-                Some(786_298_648),
-                None,
-            ),
-            (
-                "Arena 0:\nsystem bytes = 5\nin use bytes = 3\nTotal (incl. mmap):\nsystem bytes = 9000\nin use bytes = 7000\n",
-                9000,
-                Some(7000),
-                None,
-            ),
-            (
-                "GC Heap Size (MB) 210\nGC Committed Bytes (MB) 318\nWorking Set (MB) 612\n",
-                318_000_000,
-                Some(210_000_000),
-                Some(612_000_000),
-            ),
-            (
-                "S0C S1C S0U S1U EC EU OC OU MC MU\n1.0 1.0 0.0 1.0 8.0 4.0 16.0 12.0 4.0 3.0\n",
-                30 << 10,
-                Some(17 << 10),
-                None,
-            ),
-        ] {
+        for (text, total, live, rss) in TOLD {
             let Some(Reading {
                 what: What::Runtime(found),
                 ..
@@ -422,7 +358,7 @@ mod tests {
             };
             assert_eq!(
                 (found.total, found.live, found.rss),
-                (total, live, rss),
+                (*total, *live, *rss),
                 "{text}"
             );
         }

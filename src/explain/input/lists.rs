@@ -86,7 +86,7 @@ fn processes(lines: &[String]) -> Option<Reading> {
     (!found.is_empty()).then(|| reading(source, "processes", What::Processes(found)))
 }
 
-/// ps_mem: `512.8 MiB +   8.2 MiB = 521.0 MiB	java (2)`.
+/// ps_mem: `512.8 MiB +   8.2 MiB = 521.0 MiB java (2)`.
 fn programs(lines: &[String]) -> Option<Reading> {
     let heading = |line: &String| line.contains("RAM used") && line.contains("Program");
     let at = lines.iter().position(heading)?;

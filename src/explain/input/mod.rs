@@ -349,14 +349,8 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
             .unwrap_or(0)
     };
     let depth = |index: &usize| depth(&all[*index]);
-    let told = |index: &usize| !matches!(all[*index].what, What::Memory | What::Processes(_));
-    let killed = all[left[0]].oom().is_some();
-    if let Some(first) = left
-        .iter()
-        .filter(|_| !killed)
-        .find(|index| told(index) && all[**index].oom().is_none())
-    {
-        return *first;
+    if let Some(first) = told_first(all, left) {
+        return first;
     }
     // What was pasted beside the first kind is there to be compared.
     let kind = all[left[0]].source;
@@ -409,6 +403,16 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
         .iter()
         .max_by_key(|i| (labelled(i), size(i) > 0, is_leaf(i), size(i)));
     best.copied().unwrap_or(left[0])
+}
+
+/// What is more than rows comes first, but a kernel's report before all.
+fn told_first(all: &[Reading], left: &[usize]) -> Option<usize> {
+    let told = |reading: &Reading| {
+        !matches!(reading.what, What::Memory | What::Processes(_)) && reading.oom().is_none()
+    };
+    let killed = all[left[0]].oom().is_some();
+    let first = left.iter().find(|index| told(&all[**index]));
+    first.copied().filter(|_| !killed)
 }
 
 /// Of several cgroups side by side the one nearest to its limit.

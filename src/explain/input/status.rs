@@ -5,7 +5,11 @@ use crate::explain::{Reading, Scope, What, number};
 
 /// What a text tells of the machine.
 pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
-    let found = told(text).or_else(|| sar(lines)).or_else(|| areas(lines));
+    let found = TOLD
+        .iter()
+        .find_map(|tool| tool(text))
+        .or_else(|| sar(lines))
+        .or_else(|| areas(lines));
     found.or_else(|| blocks(lines))
 }
 
@@ -27,113 +31,112 @@ fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading
     known.is_some().then_some(reading)
 }
 
-fn told(text: &str) -> Option<Reading> {
-    let line = |mark: &str| {
-        let at = text.rfind(mark)?;
-        let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
-        text[from..].lines().next()
-    };
-    let less = |all: Option<u64>, used: Option<u64>| Some(all?.saturating_sub(used?));
-    if let Some(line) = line("mem avail:") {
-        // `mem avail:    56 of 15881 MiB ( 0.35%), swap free: 2555 of 4095 MiB (62.38%)`.
-        let of = |mark: &str| pair(line.split_once(mark)?.1);
-        let (memory, swap) = (of("mem avail:")?, of("swap free:"));
-        let mut found = machine(
-            "earlyoom",
-            &[
-                ("MemAvailable", Some(memory.0)),
-                ("MemTotal", Some(memory.1)),
-                ("SwapFree", swap.map(|swap| swap.0)),
-                ("SwapTotal", swap.map(|swap| swap.1)),
-            ],
-        )?;
-        found
-            .notes
-            .push("earlyoom acts only when memory and swap are both below its thresholds.".into());
-        return Some(found);
+/// The tools that tell it in words, one function each.
+const TOLD: [fn(&str) -> Option<Reading>; 6] = [earlyoom, kubelet, oomctl, exporter, psutil, htop];
+
+/// The last line that has a mark.
+fn line<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let at = text.rfind(mark)?;
+    let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    text[from..].lines().next()
+}
+
+fn less(all: Option<u64>, used: Option<u64>) -> Option<u64> {
+    Some(all?.saturating_sub(used?))
+}
+
+/// `mem avail:    56 of 15881 MiB ( 0.35%), swap free: 2555 of 4095 MiB (62.38%)`.
+fn earlyoom(text: &str) -> Option<Reading> {
+    let line = line(text, "mem avail:")?;
+    let of = |mark: &str| pair(line.split_once(mark)?.1);
+    let (memory, swap) = (of("mem avail:")?, of("swap free:"));
+    let rows = [
+        ("MemAvailable", Some(memory.0)),
+        ("MemTotal", Some(memory.1)),
+        ("SwapFree", swap.map(|swap| swap.0)),
+        ("SwapTotal", swap.map(|swap| swap.1)),
+    ];
+    let mut found = machine("earlyoom", &rows)?;
+    let note = "earlyoom acts only when memory and swap are both below its thresholds.";
+    found.notes.push(note.into());
+    Some(found)
+}
+
+/// `signal=memory.available, available: 60687100Ki, capacity: 65973468Ki`.
+fn kubelet(text: &str) -> Option<Reading> {
+    let line = line(text, "signal=memory.available")
+        .or_else(|| line(text, "signal=\"memory.available\""))?;
+    let of = |key: &str| first(line, &[&format!("{key}: "), &format!("{key}=")]);
+    let rows = [
+        ("MemAvailable", of("available")),
+        ("MemTotal", of("capacity")),
+    ];
+    machine("the kubelet's log", &rows)
+}
+
+fn oomctl(text: &str) -> Option<Reading> {
+    let (_, rest) = text.split_once("System Context:")?;
+    let swap = rest.split_once("Swap:").map_or("", |(_, swap)| swap);
+    let (used, total) = (after(rest, "Used:"), after(rest, "Total:"));
+    let (swap_used, swap_total) = (after(swap, "Used:"), after(swap, "Total:"));
+    let rows = [
+        ("Used", used),
+        ("MemTotal", total),
+        ("MemAvailable", less(total, used)),
+        ("SwapTotal", swap_total),
+        ("SwapFree", less(swap_total, swap_used)),
+    ];
+    machine("oomctl", &rows)
+}
+
+/// `node_memory_MemTotal_bytes 1.6657989632e+10`.
+fn exporter(text: &str) -> Option<Reading> {
+    if !text.contains("node_memory_MemTotal_bytes") {
+        return None;
     }
-    if let Some(line) =
-        line("signal=memory.available").or_else(|| line("signal=\"memory.available\""))
-    {
-        let of = |key: &str| first(line, &[&format!("{key}: "), &format!("{key}=")]);
-        return machine(
-            "the kubelet's log",
-            &[
-                ("MemAvailable", of("available")),
-                ("MemTotal", of("capacity")),
-            ],
-        );
-    }
-    if let Some((_, rest)) = text.split_once("System Context:") {
-        let swap = rest.split_once("Swap:").map_or("", |(_, swap)| swap);
-        let (used, total) = (after(rest, "Used:"), after(rest, "Total:"));
-        let (swap_used, swap_total) = (after(swap, "Used:"), after(swap, "Total:"));
-        return machine(
-            "oomctl",
-            &[
-                ("Used", used),
-                ("MemTotal", total),
-                ("MemAvailable", less(total, used)),
-                ("SwapTotal", swap_total),
-                ("SwapFree", less(swap_total, swap_used)),
-            ],
-        );
-    }
-    if text.contains("node_memory_MemTotal_bytes") {
-        let of = |row: &str| {
-            let key = format!("node_memory_{row}_bytes ");
-            text.lines()
-                .find_map(|line| size(line.trim().strip_prefix(&key)?))
-        };
-        const ROWS: [&str; 12] = [
-            "MemTotal",
-            "MemFree",
-            "MemAvailable",
-            "Buffers",
-            "Cached",
-            "Shmem",
-            "AnonPages",
-            "SReclaimable",
-            "SUnreclaim",
-            "SwapTotal",
-            "SwapFree",
-            "Dirty",
-        ];
-        return machine("node_exporter", &ROWS.map(|row| (row, of(row))));
-    }
-    if let Some((_, rest)) = text.split_once("svmem(") {
-        let of = |key: &str| after(rest, key);
-        return machine(
-            "psutil",
-            &[
-                ("MemTotal", of("total=")),
-                ("MemAvailable", of("available=")),
-                ("Used", of("used=")),
-                ("MemFree", of("free=")),
-                ("Buffers", of("buffers=")),
-                ("Cached", of("cached=")),
-                ("Shmem", of("shared=")),
-            ],
-        );
-    }
-    // `Mem[|||||||11.2G/15.5G]`, the head of htop.
-    let line = line("Mem[")?;
-    let bar = line
+    let rows = text.lines().filter_map(|line| {
+        let (row, value) = line
+            .trim()
+            .strip_prefix("node_memory_")?
+            .split_once("_bytes ")?;
+        Some((row, size(value)))
+    });
+    machine("node_exporter", &rows.collect::<Vec<_>>())
+}
+
+/// `svmem(total=10367352832, available=6472179712, ...)`.
+fn psutil(text: &str) -> Option<Reading> {
+    let (_, rest) = text.split_once("svmem(")?;
+    let of = |key: &str| after(rest, key);
+    let rows = [
+        ("MemTotal", of("total=")),
+        ("MemAvailable", of("available=")),
+        ("Used", of("used=")),
+        ("MemFree", of("free=")),
+        ("Buffers", of("buffers=")),
+        ("Cached", of("cached=")),
+        ("Shmem", of("shared=")),
+    ];
+    machine("psutil", &rows)
+}
+
+/// `Mem[|||||||11.2G/15.5G]`, the head of htop.
+fn htop(text: &str) -> Option<Reading> {
+    let bar = line(text, "Mem[")?
         .split_once("Mem[")?
         .1
         .split(']')
-        .next()?
-        .trim_start_matches(['|', '#', ' ', '*', '@']);
-    let (used, total) = bar.split_once('/')?;
+        .next()?;
+    let (used, total) = bar
+        .trim_start_matches(['|', '#', ' ', '*', '@'])
+        .split_once('/')?;
     let (used, total) = (number::parse(used), number::parse(total));
-    machine(
-        "htop",
-        &[
-            ("Used", used),
-            ("MemTotal", total),
-            ("MemAvailable", less(total, used)),
-        ],
-    )
+    let rows = [
+        ("Used", used),
+        ("MemTotal", total),
+        ("MemAvailable", less(total, used)),
+    ];
+    machine("htop", &rows)
 }
 
 fn first(text: &str, keys: &[&str]) -> Option<u64> {
@@ -154,10 +157,10 @@ fn pair(text: &str) -> Option<(u64, u64)> {
 fn sar(lines: &[String]) -> Option<Reading> {
     let at = lines.iter().position(|line| line.contains("kbmemfree"))?;
     let head: Vec<&str> = lines[at].split_whitespace().collect();
-    let rows = lines[at + 1..]
+    let mut rows = lines[at + 1..]
         .iter()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let last = rows.filter(|row| row.len() == head.len()).last()?;
+    let last = rows.rfind(|row| row.len() == head.len())?;
     let of = |name: &str| {
         let column = head.iter().position(|word| *word == name)?;
         number::scale(last[column], 1024.0)
