@@ -22,6 +22,7 @@ fn header() -> Header {
         "total_active_file",
     ];
     let group = |name: &str, kind| Group {
+        image: None,
         name: name.into(),
         kind,
         limit: Some(256 * MIB),

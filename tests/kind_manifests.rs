@@ -327,7 +327,220 @@ fn the_watch_on_every_node_has_no_rights_and_reads_only() {
     args.push("--help");
     let output = common::memtide().args(args).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let monitor = jobs(&bin, "overlays/watch-servicemonitor");
-    assert!(monitor.iter().any(|o| o["kind"] == "ServiceMonitor"));
-    assert_eq!(monitor.len(), objects.len() + 1);
+    let all = jobs(&bin, "overlays/watch-servicemonitor");
+    assert_eq!(all.len(), objects.len() + 1);
+    let monitor = all.iter().find(|o| o["kind"] == "ServiceMonitor").unwrap();
+    let schema = include_str!("data/servicemonitor.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    assert_eq!(breaks(&schema, monitor, ""), Vec::<String>::new());
+    // What would pass anything proves nothing.
+    let mut wrong = monitor.clone();
+    wrong["spec"]["endpoints"][0]["intervall"] = "15s".into();
+    wrong["spec"]["endpoints"][0]["honorLabels"] = "true".into();
+    wrong["spec"]["endpoints"][0]["interval"] = "15 seconds".into();
+    wrong["spec"].as_object_mut().unwrap().remove("selector");
+    assert_eq!(
+        breaks(&schema, &wrong, "").len(),
+        4,
+        "{:?}",
+        breaks(&schema, &wrong, "")
+    );
+    // It finds the Service, whose port it names.
+    let service = all.iter().find(|o| o["kind"] == "Service").unwrap();
+    let wanted = &monitor["spec"]["selector"]["matchLabels"];
+    for (label, value) in wanted.as_object().unwrap() {
+        assert_eq!(&service["metadata"]["labels"][label], value, "{label}");
+    }
+    assert_eq!(
+        service["spec"]["ports"][0]["name"],
+        monitor["spec"]["endpoints"][0]["port"]
+    );
+}
+
+/// Where an object breaks a schema as CRDs have it: types, properties that are not known, patterns, what is
+/// required.
+fn breaks(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let fits = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        other => panic!("{at}: the schema's type is {other:?}"),
+    };
+    if !fits {
+        return vec![format!("{at}: {value} is no {}", schema["type"])];
+    }
+    if let (Some(pattern), Some(text)) = (schema["pattern"].as_str(), value.as_str())
+        && !regex_lite::Regex::new(pattern).unwrap().is_match(text)
+    {
+        found.push(format!("{at}: {text} is not {pattern}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(breaks(&schema["items"], item, &format!("{at}[]")));
+    }
+    let required = schema["required"].as_array().into_iter().flatten();
+    for name in required
+        .filter_map(Value::as_str)
+        .filter(|name| value[name].is_null())
+    {
+        found.push(format!("{at}: {name} is missing"));
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let (known, any) = (&schema["properties"][name], &schema["additionalProperties"]);
+        match (known.is_object(), any.is_object()) {
+            (true, _) => found.extend(breaks(known, value, &format!("{at}.{name}"))),
+            (false, true) => found.extend(breaks(any, value, &format!("{at}.{name}"))),
+            (false, false) if schema["properties"].is_object() => {
+                found.push(format!("{at}: there is no {name}"));
+            }
+            // Anything may be in it: metadata.
+            (false, false) => {}
+        }
+    }
+    found
+}
+
+/// Keys of GitHub's workflows, by their place. A misspelt one is refused there, or worse, does nothing.
+fn workflow_keys(at: &str) -> &'static [&'static str] {
+    match at {
+        "" => &[
+            "name",
+            "on",
+            "permissions",
+            "concurrency",
+            "env",
+            "defaults",
+            "jobs",
+        ],
+        "job" => &[
+            "name",
+            "runs-on",
+            "needs",
+            "if",
+            "timeout-minutes",
+            "strategy",
+            "env",
+            "steps",
+            "permissions",
+            "outputs",
+            "container",
+            "services",
+            "continue-on-error",
+        ],
+        "step" => &[
+            "name",
+            "id",
+            "if",
+            "uses",
+            "with",
+            "run",
+            "env",
+            "shell",
+            "working-directory",
+            "continue-on-error",
+            "timeout-minutes",
+        ],
+        "strategy" => &["fail-fast", "matrix", "max-parallel"],
+        other => panic!("{other}"),
+    }
+}
+
+fn assert_keys(at: &str, object: &Value) {
+    for key in object.as_object().unwrap().keys() {
+        assert!(workflow_keys(at).contains(&key.as_str()), "{at}: {key}");
+    }
+}
+
+/// Every workflow has known keys; what its jobs need and its matrix has is there; its scripts are the project's
+/// own and its shell is one that a shell can read; its calls of scripts and of memtide have options that
+/// they take.
+#[test]
+fn the_workflow_for_kind_is_one_that_github_and_its_programs_take() {
+    let text = include_str!("../.github/workflows/kind.yml");
+    let workflow: Value = serde_saphyr::from_str(text).unwrap();
+    assert_keys("", &workflow);
+    let jobs = workflow["jobs"].as_object().unwrap();
+    let mut commands = Vec::new();
+    for (name, job) in jobs {
+        assert_keys("job", job);
+        if job["strategy"].is_object() {
+            assert_keys("strategy", &job["strategy"]);
+        }
+        if let Some(needs) = job["needs"].as_str() {
+            assert!(jobs.contains_key(needs), "{name}: {needs}");
+        }
+        let steps = job["steps"].as_array().unwrap();
+        for step in steps {
+            assert_keys("step", step);
+            assert!(
+                step["run"].is_string() != step["uses"].is_string(),
+                "{step}"
+            );
+            if let Some(uses) = step["uses"].as_str() {
+                let (action, version) = uses.split_once('@').unwrap();
+                assert!(action.contains('/') && version.starts_with('v'), "{uses}");
+            }
+            // What stands in braces is of the matrix, or one of GitHub's own contexts.
+            for expression in step.to_string().split("${{").skip(1) {
+                let inner = expression.split("}}").next().unwrap().trim();
+                let known = match inner.strip_prefix("matrix.") {
+                    Some(key) => job["strategy"]["matrix"][key].is_array(),
+                    None => ["runner.", "github.", "hashFiles("]
+                        .iter()
+                        .any(|c| inner.starts_with(c)),
+                };
+                assert!(known, "{name}: {inner}");
+            }
+            commands.extend(step["run"].as_str().map(String::from));
+        }
+    }
+    assert!(commands.len() >= 4, "{commands:?}");
+    for overlay in jobs["scenarios"]["strategy"]["matrix"]["overlay"]
+        .as_array()
+        .unwrap()
+    {
+        let overlay = overlay.as_str().unwrap();
+        let folder = if overlay == "base" {
+            "base".into()
+        } else {
+            format!("overlays/{overlay}")
+        };
+        assert!(kind().join(&folder).is_dir(), "{overlay}");
+    }
+    commands.iter().for_each(|command| assert_takes(command));
+}
+
+/// A step's shell: it can be read, its scripts are there, and every long option of a script or of memtide is
+/// named in that program's help.
+fn assert_takes(command: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let plain = command
+        .replace("${{", "")
+        .replace("}}", "")
+        .replace("\\\n", " ");
+    let read = Command::new("bash")
+        .args(["-n", "-c", &plain])
+        .output()
+        .unwrap();
+    assert!(read.status.success(), "{command}: {}", text(&read.stderr));
+    for line in plain.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for (at, word) in words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| word.starts_with("scripts/"))
+        {
+            let script = root.join(word);
+            assert!(script.is_file(), "{word}");
+            let help = Command::new(&script).arg("--help").output().unwrap();
+            let help = text(&help.stdout) + &text(&help.stderr);
+            let options = words[at..].iter().filter(|word| word.starts_with("--"));
+            for option in options {
+                let option = option.split('=').next().unwrap();
+                assert!(help.contains(option), "{word} has no {option}: {help}");
+            }
+        }
+    }
 }

@@ -458,6 +458,40 @@ fn the_page_has_cadvisors_names_types_and_labels() {
     assert_limits(&page);
     // A family's series stand together, under one heading.
     assert_eq!(page.matches("# TYPE ").count(), ours.len());
+    let dashboard = include_str!("../scripts/grafana/memtide.json");
+    let asked = metrics_in(&serde_json::from_str(dashboard).unwrap());
+    assert!(asked.len() > 12, "{asked:?}");
+    let missing: Vec<&String> = asked
+        .iter()
+        .filter(|name| !ours.contains_key(*name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "the dashboard asks for {missing:?}, and the page has them not"
+    );
+}
+
+/// The names of metrics in every query of a dashboard, those of its menus included.
+fn metrics_in(value: &Value) -> std::collections::BTreeSet<String> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(key, value)| match (key.as_str(), value) {
+                ("expr" | "query" | "definition", Value::String(query)) => query
+                    .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                    .filter(|word| {
+                        ["container_", "memtide_", "kube_"]
+                            .iter()
+                            .any(|start| word.starts_with(start))
+                    })
+                    .map(String::from)
+                    .collect(),
+                _ => metrics_in(value),
+            })
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(metrics_in).collect(),
+        _ => Default::default(),
+    }
 }
 
 #[test]

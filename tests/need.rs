@@ -167,6 +167,78 @@ fn a_file_read_in_a_loop_needs_its_size_whoever_had_read_it_before() {
     within(&found(&[&limit, &QUIETLY[..], &opened[..]].concat()), bytes);
 }
 
+/// GNU grep and tar see that they write to /dev/null, and do less.
+#[test]
+fn no_run_has_its_output_in_dev_null() {
+    if !common::can_manage("the output of a trial") {
+        return;
+    }
+    let script = "test -p /dev/stdout -o -t 1 -o ! -c /dev/stdout || exit 3; head -c 3M /dev/zero; \
+        dd if=/dev/zero of=/dev/null bs=1M count=300";
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let shown = std::fs::File::create(dir.path().join("stderr")).unwrap();
+    let output = common::memtide()
+        .args(["need", "--limit", "64MiB"])
+        .args(QUIETLY)
+        .args(["--", "sh", "-c", script])
+        .stderr(shown)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// A command in a shell's loop is over before any look at /proc: the kernel tells which files it opened.
+#[test]
+fn a_file_that_is_open_for_a_moment_is_cold_too() {
+    if !common::can_manage("a file that is open for a moment") {
+        return;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        common::skip("a file that is open for a moment", "fanotify needs root");
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    // Each is read at once, and none by more than one command.
+    for n in 0..48 {
+        std::fs::write(dir.path().join(format!("part {n}")), vec![1u8; 1 << 20]).unwrap();
+    }
+    let script = format!(
+        "cd '{}' && for i in 1 2 3 4; do for f in part*; do cat \"$f\"; done; done | cat",
+        dir.path().display()
+    );
+    let limit = ["--limit", "96MiB"];
+    let command = ["--", "sh", "-c", &script];
+    within(
+        &found(&[&limit, &QUIETLY[..], &command[..]].concat()),
+        50 * MIB,
+    );
+}
+
+#[test]
+fn what_fails_by_chance_or_is_killed_by_others_has_no_number() {
+    if !common::can_manage("no need of what fails by chance") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let count = dir.path().join("count");
+    // The third run, the first below the highest limit, fails.
+    let script = format!(
+        "echo x >> {0}; sleep 0.1; test $(wc -l < {0}) != 3",
+        count.display()
+    );
+    for (script, word) in [
+        (script.as_str(), "fails by chance"),
+        ("kill -KILL $$", "something killed it"),
+        ("kill -TERM $$", "fails at the highest limit"),
+    ] {
+        let options = ["--limit", "64MiB", "--by", "refaults", "--runs", "1", "--"];
+        let output = need(&[&options[..], &["sh", "-c", script]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{script}: {said}");
+        assert!(said.contains(word), "{script}: {said}");
+    }
+}
+
 #[test]
 fn what_is_left_running_is_ended_and_told() {
     if !common::can_manage("a command that leaves a daemon") {
@@ -217,6 +289,7 @@ fn a_wrong_command_line_says_what_to_type() {
     for (arguments, word) in [
         (&[][..], "nothing to measure"),
         (&["--", "true"], "--limit"),
+        (&["--limit=0", "--", "true"], "--limit 0"),
         (&["no-such-scenario"], "memtide list"),
         (&["--loss=much", "steady"], "--loss"),
         (&["--runs", "0", "steady"], "--runs"),

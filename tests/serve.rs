@@ -505,3 +505,83 @@ fn a_recorded_service_that_misbehaves_comes_to_a_clear_end() {
         assert!(!sleeps(&long), "{script}: it is left");
     }
 }
+
+/// It would be ready at once, its load would go to somebody else, and all of it would look well.
+#[test]
+fn a_port_that_others_listen_on_is_no_readiness() {
+    if !common::can_manage("a port in use") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ready = format!("port:{}", other.local_addr().unwrap().port());
+    let began = dir.path().join("began");
+    let script = format!("touch {}; sleep 1000", began.display());
+    let options = ["--ready", &ready, "--load", "sleep 0.1"];
+    let (code, said, read) = record(dir.path(), &options, &["sh", "-c", &script]);
+    assert_eq!(code, Some(1), "{said}");
+    let (got, reason) = outcome(&read);
+    assert_eq!(got, Outcome::Failed);
+    assert!(
+        reason.contains("something else listens on port"),
+        "{reason}"
+    );
+    assert!(!began.exists(), "the service was started");
+}
+
+#[test]
+fn what_a_recording_lacks_is_said() {
+    if !common::can_manage("a silent truth") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let asked = dir.path().join("asked");
+    std::fs::create_dir(&asked).unwrap();
+    let asked = asked.display();
+    let truths = [
+        ("five", "echo 5", ""),
+        ("bad", "echo out of order >&2; exit 1", ""),
+        ("none", "echo nothing", ",match=used:"),
+    ]
+    .map(|(name, does, after)| {
+        format!("{name}=cmd:echo >> {asked}/{name}; {does}{after},every=10ms")
+    });
+    // A second question comes when the first answer is known.
+    let twice =
+        |name: &str| format!("until test $(wc -l < {asked}/{name}) -ge 2; do sleep 0.05; done");
+    let load = ["five", "bad", "none"].map(twice).join("; ");
+    let mut options = vec!["--load", &load];
+    for truth in &truths {
+        options.extend(["--truth", truth.as_str()]);
+    }
+    let (code, said, read) = record(dir.path(), &options, &["sleep", "1000"]);
+    assert_eq!(code, Some(0), "{said}");
+    let warned = |word: &str| {
+        said.lines()
+            .any(|l| l.contains("warning:") && l.contains(word))
+    };
+    assert!(
+        warned("truth:bad has no value") && warned("out of order"),
+        "{said}"
+    );
+    assert!(warned("truth:none has no value"), "{said}");
+    assert!(!warned("truth:five"), "{said}");
+    let codes = read.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Warning { code, .. } => Some(code.as_str()),
+        _ => None,
+    });
+    assert_eq!(codes.collect::<Vec<_>>(), ["no_truth"; 2]);
+
+    // A daemon that a command leaves is ended with it, and that is told.
+    let long = seconds(7);
+    let script = format!("setsid sleep {long} >/dev/null 2>&1 & sleep 0.2; exit 0");
+    let (code, said, _) = record(dir.path(), &[], &["sh", "-c", &script]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("processes that the command left running"),
+        "{said}"
+    );
+    assert!(!sleeps(&long), "it is left");
+    let (_, said, _) = record(dir.path(), &[], &["sleep", "0.1"]);
+    assert!(!said.contains("left running"), "{said}");
+}

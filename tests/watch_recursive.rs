@@ -55,6 +55,12 @@ fn every_container_is_in_the_recording_under_the_kubelets_name() {
     let links = dir.path().join("containers");
     std::fs::create_dir(&links).unwrap();
     std::fs::write(links.join(format!("web-7d_shop_app-{id}.log")), "").unwrap();
+    // What containerd keeps of it.
+    let state = format!("run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}");
+    let state = dir.path().join(state);
+    std::fs::create_dir_all(&state).unwrap();
+    let config = r#"{"annotations":{"io.kubernetes.cri.image-name":"docker.io/library/redis:7"}}"#;
+    std::fs::write(state.join("config.json"), config).unwrap();
     let out = dir.path().join("out.jsonl");
     let output = common::memtide()
         .args([
@@ -67,6 +73,8 @@ fn every_container_is_in_the_recording_under_the_kubelets_name() {
         ])
         .arg("--container-logs")
         .arg(&links)
+        .arg("--node-root")
+        .arg(dir.path())
         .arg("--out")
         .arg(&out)
         .arg(&top)
@@ -98,6 +106,8 @@ fn every_container_is_in_the_recording_under_the_kubelets_name() {
         ("web-7d", "shop")
     );
     assert_eq!(labels[0].container, "app");
+    let images: Vec<&str> = labels.iter().map(|l| l.image.as_str()).collect();
+    assert_eq!(images, ["docker.io/library/redis:7", "", ""]);
     assert!(labels[0].id.ends_with(&format!("/pod6d/{id}")) && !labels[0].id.contains("/sys/fs"));
 }
 

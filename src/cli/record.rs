@@ -9,7 +9,10 @@ use std::time::Duration;
 use super::common::{self, Placed};
 use super::record_service::ServiceArgs;
 use super::{Exit, Failure, profile};
-use crate::harness::{self, Command, Environment, Finished, HarnessError, Nobody, Options, Sink};
+use crate::harness::{
+    self, Command, Environment, Finished, HarnessError, Nobody, Observer, Options, Sink,
+};
+use crate::recording::{Event, EventKind, GroupKind, Header};
 use crate::scenario::Outcome;
 use crate::units;
 
@@ -59,12 +62,27 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     let environment = args.placed.environment()?;
-    let finished = record(&args, &environment, &out).map_err(|e| explain(e, &args.command[0]))?;
+    let mut left = Left::default();
+    let finished = record(&args, &environment, &out, &mut left);
+    let finished = finished.map_err(|e| explain(e, &args.command[0]))?;
     let recording = crate::recording::read_path(&out)?;
     let mut stderr = std::io::stderr();
     let colour = common::colour(stderr.is_terminal());
     // On stderr, as `time` does: stdout is the command's.
     write!(stderr, "{}", profile::render(&recording, colour))?;
+    for event in &recording.events {
+        if let EventKind::Warning { text, .. } = &event.kind {
+            writeln!(stderr, "  warning: {text}")?;
+        }
+    }
+    if left.processes > 0 {
+        writeln!(
+            stderr,
+            "  note: processes that the command left running when it ended: {}; they were ended then. With --load a \
+             service is recorded while it runs, daemons that fork away included",
+            left.processes
+        )?;
+    }
     writeln!(stderr, "  recording: {}", out.display())?;
     if args.service.is_service() && finished.outcome == Outcome::Survived {
         return Ok(ExitCode::SUCCESS);
@@ -72,7 +90,36 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(exit_code(finished.exit, finished.interrupted))
 }
 
-fn record(args: &Args, environment: &Environment, out: &Path) -> Result<Finished, HarnessError> {
+/// What a command leaves running when it ends.
+#[derive(Debug, Default)]
+struct Left {
+    cgroup: Option<PathBuf>,
+    processes: usize,
+}
+
+impl Observer for Left {
+    fn begin(&mut self, header: &Header) {
+        let mut groups = header.groups.iter();
+        let container = groups.find(|group| group.kind == GroupKind::Container);
+        // In a cgroup that was there before, others are no business of the command's.
+        let own = container.filter(|_| header.host.placement == "managed");
+        self.cgroup = own.map(|group| PathBuf::from(&group.path));
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let (EventKind::ActorExit { .. }, Some(path)) = (&event.kind, &self.cgroup) {
+            let pids = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+            self.processes = pids.lines().count();
+        }
+    }
+}
+
+fn record(
+    args: &Args,
+    environment: &Environment,
+    out: &Path,
+    left: &mut Left,
+) -> Result<Finished, HarnessError> {
     let sink = Sink::File(out.to_path_buf());
     let mut scenario = if args.service.is_service() {
         let service = args.service.service(&args.command, args.user.as_deref());
@@ -92,7 +139,7 @@ fn record(args: &Args, environment: &Environment, out: &Path) -> Result<Finished
         user: args.user.as_deref(),
         output: args.output.as_deref(),
     };
-    environment.record_as(&scenario, &command, &sink, &mut Nobody)
+    environment.record_as(&scenario, &command, &sink, left)
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

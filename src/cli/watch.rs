@@ -33,6 +33,10 @@ pub struct Args {
         requires = "recursive"
     )]
     container_logs: PathBuf,
+    /// With --recursive: the node's root. Runtimes (containerd, CRI-O, Docker) keep below it which image a
+    /// container is of, where root alone can read it.
+    #[arg(long, value_name = "DIR", default_value = "/", requires = "recursive")]
+    node_root: PathBuf,
     /// Time between samples.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = units::parse_duration)]
     interval: Duration,
@@ -79,7 +83,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             false => recording::Writer::file(path),
         });
         let observer = &mut Both(&mut sums, other);
-        recursive::run(&path, &args.container_logs, times, out, observer)?;
+        let files = (args.container_logs.as_path(), args.node_root.as_path());
+        recursive::run(&path, files, times, out, observer)?;
         return Ok(Exit::Ok);
     }
     let temporary = scratch::folder(&common::default_workdir())?;

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::common::Terminal;
-use crate::cgroup::{container_id, kubelet_name};
+use crate::cgroup::{container_id, image_of, kubelet_name};
 use crate::formula::cadvisor;
 use crate::harness::{self, NodeWatch, Observer};
 use crate::recording::{self, Group, Header, MISSING};
 use crate::rows::{CgroupVersion, ViewIndex};
 use crate::units;
 
-/// Samples every container below `top`, as long as `duration` or for ever.
+/// Samples every container below `top`, as long as `duration` or for ever; `logs` has the kubelet's links, and
+/// below `root` are the runtimes' files.
 pub fn run(
     top: &Path,
-    logs: &Path,
+    (logs, root): (&Path, &Path),
     (interval, duration): (Duration, Option<Duration>),
     out: Option<(String, recording::Sink)>,
     observer: &mut dyn Observer,
@@ -25,9 +26,11 @@ pub fn run(
     raise_descriptors();
     let mut names = Names::new(top, logs);
     let mut name = |path: &Path| names.of(path);
+    let image = |path: &Path| image_of(root, container_id(path)?);
     let node = NodeWatch {
         top,
         name: &mut name,
+        image: &image,
         interval,
         duration,
         out,

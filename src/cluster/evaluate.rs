@@ -96,8 +96,10 @@ pub fn evaluate(snapshot: &Snapshot, log: impl Fn(&Pod) -> PodLog) -> Vec<Collec
     jobs.sort_by(|a, b| a.name.cmp(&b.name));
     let mut all = Vec::new();
     for job in &jobs {
+        // A scenario without an index never runs, and nobody else would say so.
+        let named = if job.picks { job.scenarios.len() } else { 0 };
         // A Job of no index at all is one thing that never ran, and not nothing to be judged.
-        for index in 0..job.completions.max(1) {
+        for index in 0..job.completions.max(named).max(1) {
             all.push(one(job, index, &snapshot.pods, &log));
         }
     }
@@ -253,6 +255,12 @@ fn without_recording(
 fn without_pod(job: &Job, index: usize) -> RunResult {
     let reason = if job.completions == 0 {
         "nothing ran: the Job has no completion index (completions: 0)".into()
+    } else if job.picks && index >= job.completions {
+        format!(
+            "it never runs: the Job names {named} scenarios and has completions: {}; set completions: {named}",
+            job.completions,
+            named = job.scenarios.len()
+        )
     } else if job.unindexed {
         "the Job is not Indexed, so its pods can't be told apart; set completionMode: Indexed"
             .into()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::{ObjectError, filled, number, parse, scenario_of, scenarios, text};
+use super::object::{ObjectError, filled, number, parse, picks, scenario_of, scenarios, text};
 use super::pods::conditions;
 
 /// A Job's own word.
@@ -18,6 +18,8 @@ pub struct Job {
     pub unindexed: bool,
     /// The scenarios of its template.
     pub scenarios: Vec<String>,
+    /// Each of its pods runs one of them, by its index.
+    pub picks: bool,
     /// The indexes that have succeeded.
     pub completed: Indexes,
     /// The indexes that are not tried again.
@@ -106,6 +108,7 @@ pub fn parse_job(json: &[u8]) -> Result<Job, ObjectError> {
                 .iter()
                 .any(|key| number(&spec[*key]).is_some_and(|pods| pods > 1)),
         scenarios: scenarios(&spec["template"]["spec"]),
+        picks: indexed && picks(&spec["template"]["spec"]),
         completed: Indexes::parse(&text(&status["completedIndexes"])),
         failed: Indexes::parse(&text(&status["failedIndexes"])),
         over: over.map(|(kind, _, reason, message)| match kind.as_str() {

@@ -89,12 +89,22 @@ fn not_a_log(line: &[u8]) -> Option<String> {
     is.then(|| String::from_utf8_lossy(line).trim().to_string())
 }
 
-/// A header, a sample or an object with a type; anything else belongs to somebody else.
+/// A header, a sample or an object with a type; anything else belongs to somebody else. One that is damaged is
+/// ours all the same: left out, what it said would be missed by nobody.
 fn is_ours(line: &[u8]) -> bool {
-    let looks = line.starts_with(HEADER)
-        || line.starts_with(b"{\"type\":")
-        || (line.starts_with(b"[") && line.get(1).is_some_and(u8::is_ascii_digit));
-    looks && serde_json::from_slice::<IgnoredAny>(line).is_ok()
+    if line.starts_with(HEADER) {
+        return serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    }
+    line.starts_with(b"{\"type\":") || is_sample(line)
+}
+
+/// `[GROUP,`: progress is `[1/3] NAME: ...`.
+fn is_sample(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"[") else {
+        return false;
+    };
+    let digits = rest.iter().take_while(|c| c.is_ascii_digit()).count();
+    digits > 0 && rest.get(digits) == Some(&b',')
 }
 
 impl Extract {
@@ -140,6 +150,17 @@ mod tests {
         assert_eq!(text, format!("{HEAD}\n[0,1,2]\n[0,3,4]\n"));
         assert_eq!(found.other, ["log-write 1/1", "[info] hello", "{\"a\":1}"]);
         assert!(!found.rotated);
+    }
+
+    #[test]
+    fn a_damaged_line_is_not_left_out() {
+        let log = format!(
+            "{HEAD}\n[0,1,2]\n[0,3,\n[1/3] steady: 2 s\n[0,5,6]\n{{\"type\":\"footer\"}}\n"
+        );
+        let found = extract(log.as_bytes());
+        let text = String::from_utf8(found.recording).unwrap();
+        assert!(text.contains("\n[0,3,\n"), "{text}");
+        assert_eq!(found.other, ["[1/3] steady: 2 s"]);
     }
 
     #[test]

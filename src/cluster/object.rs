@@ -79,6 +79,17 @@ pub(super) const FLEET: &str = "fleet";
 /// The name of memtide's container in all its pods.
 pub const CONTAINER: &str = "memtide";
 
+/// Whether some container of a pod picks one of its scenarios.
+pub(super) fn picks(pod: &Value) -> bool {
+    let containers = pod["containers"].as_array().into_iter().flatten();
+    let mut args =
+        containers.flat_map(|container| container["args"].as_array().into_iter().flatten());
+    args.any(|arg| {
+        let arg = arg.as_str().unwrap_or_default();
+        arg == "--pick" || arg.starts_with("--pick=")
+    })
+}
+
 /// The scenario of a completion index.
 pub(super) fn scenario_of(scenarios: &[String], index: usize) -> Option<&str> {
     let number = index.checked_rem(scenarios.len())?;

@@ -94,6 +94,7 @@ fn header(host: HostFacts, columns: Vec<String>) -> Header {
         model: None,
         started: String::new(),
         groups: vec![Group {
+            image: None,
             name: "app".into(),
             kind: GroupKind::Container,
             limit: Some(256 * MIB),

@@ -34,6 +34,7 @@ fn recording(samples: &[[u64; 4]], events: Vec<Event>, outcome: Option<Outcome>)
         .map(String::from)
         .into();
     let group = Group {
+        image: None,
         name: "app".into(),
         kind: GroupKind::Container,
         limit: Some(100 * MIB),
@@ -369,6 +370,7 @@ fn the_pod_has_the_truth_of_its_containers() {
     run.header.groups.insert(
         0,
         Group {
+            image: None,
             name: "pod".into(),
             kind: GroupKind::Pod,
             limit: None,

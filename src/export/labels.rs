@@ -42,8 +42,8 @@ const MOUNTS: [&str; 3] = [
     "/sys/fs/cgroup",
 ];
 
-/// The image of a watched container: the kernel does not know it. It is not empty, since rules tell
-/// containers from pods by `image!=""`.
+/// The image of a watched container whose runtime's files do not tell, or may not be read: the kernel does not
+/// know it. It is not empty, since rules tell containers from pods by `image!=""`.
 const UNKNOWN_IMAGE: &str = "unknown";
 
 impl Labels {
@@ -81,7 +81,7 @@ impl Labels {
 
     /// The labels of a cgroup that memtide only looks at.
     pub fn of_watched(group: &Group) -> Labels {
-        Labels::of_cgroup(&group.path).named(&group.name)
+        Labels::of_cgroup(&group.path).named(&group.name, group.image.as_deref())
     }
 
     /// The labels of an existing cgroup, from its directory alone: the kubelet's names of pods and
@@ -103,17 +103,21 @@ impl Labels {
 
     /// With the kubelet's names, where a watched container has them: `POD_NAMESPACE_CONTAINER`,
     /// which is unambiguous since none of the three may hold an underscore.
-    fn named(self, name: &str) -> Labels {
+    fn named(self, name: &str, image: Option<&str>) -> Labels {
         let parts: Vec<&str> = name.split('_').collect();
         match (&parts[..], self.name.is_empty()) {
             ([pod, namespace, container], false) => Labels {
                 container: (*container).to_owned(),
                 pod: (*pod).to_owned(),
                 namespace: (*namespace).to_owned(),
-                image: UNKNOWN_IMAGE.to_owned(),
+                image: image.unwrap_or(UNKNOWN_IMAGE).to_owned(),
                 ..self
             },
-            _ => self,
+            // A container that no kubelet made.
+            _ => Labels {
+                image: image.unwrap_or_default().to_owned(),
+                ..self
+            },
         }
     }
 
@@ -197,18 +201,33 @@ mod tests {
         let v2 = Labels::of_cgroup(&format!("/sys/fs/cgroup{scope}"));
         assert_eq!((v2.id, v2.name), (scope, id.clone()));
         let named = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/kubepods/pod6d/{id}"));
-        let named = named.named("web-7d_shop_app");
+        let image = named
+            .clone()
+            .named("web-7d_shop_app", Some("docker.io/library/redis:7"));
+        assert_eq!(
+            (image.image.as_str(), image.pod.as_str()),
+            ("docker.io/library/redis:7", "web-7d")
+        );
+        let named = named.named("web-7d_shop_app", None);
         let names = [&named.pod, &named.namespace, &named.container].map(String::as_str);
         assert_eq!(names, ["web-7d", "shop", "app"]);
         assert!(!named.image.is_empty());
         let sandbox = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/kubepods/pod6d/{id}"));
-        let sandbox = sandbox.named("web-7d_shop_");
+        let sandbox = sandbox.named("web-7d_shop_", None);
         let names = [&sandbox.pod, &sandbox.namespace, &sandbox.container].map(String::as_str);
         assert_eq!(names, ["web-7d", "shop", ""]);
-        let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice").named("a_b_c");
+        let plain = Labels::of_cgroup("/sys/fs/cgroup/memory/system.slice").named("a_b_c", None);
         assert_eq!(
             (plain.id.as_str(), plain.name.as_str()),
             ("/system.slice", "")
+        );
+        assert_eq!(plain.image, "");
+        // Docker's, on a node without a kubelet.
+        let docker = Labels::of_cgroup(&format!("/sys/fs/cgroup/memory/docker/{id}"));
+        let docker = docker.named(&format!("docker/{id}"), Some("nginx:1.27"));
+        assert_eq!(
+            (docker.image.as_str(), docker.container.as_str()),
+            ("nginx:1.27", "")
         );
     }
 

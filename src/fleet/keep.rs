@@ -172,6 +172,7 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
         }),
         started: "1970-01-01T00:00:00Z".to_owned(),
         groups: vec![Group {
+            image: None,
             name: "app".to_owned(),
             kind: GroupKind::Container,
             limit: Some(pod.limit),

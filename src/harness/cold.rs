@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
+use super::opens::Opens;
 use crate::sys::file_map::FileMap;
 
 /// More than this many are not kept: a program that opens every file of a disk must not make a list of
@@ -20,6 +21,11 @@ const FILES_MAX: usize = 10_000;
 pub struct ColdFiles {
     files: BTreeSet<PathBuf>,
     mapped: BTreeSet<PathBuf>,
+    /// Where processes of the command were.
+    folders: BTreeSet<PathBuf>,
+    /// The kernel tells of every file that is opened, for as long as that is new: a program opens the same ones
+    /// in every run, and being told costs others on the machine.
+    opens: Option<Opens>,
 }
 
 /// What stayed in memory: others have it mapped, or it is being written.
@@ -49,8 +55,49 @@ impl ColdFiles {
         let files = given.filter_map(|path| path.canonicalize().ok());
         ColdFiles {
             files: files.filter(|path| is_cached(path)).collect(),
-            mapped: BTreeSet::new(),
+            ..ColdFiles::default()
         }
+    }
+
+    /// Hears of every file that is opened in `cgroup`, until [`ColdFiles::heard`], if the kernel tells.
+    pub fn hear(&mut self, cgroup: &Path) {
+        if self.opens.is_none() {
+            self.opens = Opens::watch();
+        }
+        if let Some(opens) = &self.opens {
+            opens.of(cgroup);
+        }
+    }
+
+    /// Takes what was heard, and hears no more.
+    pub fn heard(&mut self) {
+        let Some(opens) = self.opens.take() else {
+            return;
+        };
+        let found = opens.finish();
+        // A process that is gone may have been anybody's. It is taken for one of the command's where those that
+        // were seen worked, too; if it was not, others read a file again.
+        let own = found.files.iter().filter_map(|path| path.parent());
+        let folders: BTreeSet<&Path> = own
+            .chain(self.folders.iter().map(PathBuf::as_path))
+            .collect();
+        let near = |path: &PathBuf| {
+            let mut above = path.ancestors().skip(1);
+            above.any(|folder| folder != Path::new("/") && folders.contains(folder))
+        };
+        let gone: Vec<PathBuf> = found
+            .by_gone
+            .iter()
+            .filter(|path| near(path))
+            .cloned()
+            .collect();
+        let cached = found
+            .files
+            .into_iter()
+            .chain(gone)
+            .filter(|path| is_cached(path));
+        let room = FILES_MAX.saturating_sub(self.files.len());
+        self.files.extend(cached.take(room));
     }
 
     /// Notes what a process has open now, and with `maps` what it has mapped; one that has ended has
@@ -66,6 +113,11 @@ impl ColdFiles {
                     self.files.insert(path);
                 }
             }
+        }
+        if let Ok(folder) = fs::read_link(format!("/proc/{pid}/cwd"))
+            && self.folders.len() < FILES_MAX
+        {
+            self.folders.insert(folder);
         }
         if !maps {
             return;
@@ -161,6 +213,33 @@ mod tests {
         let warm = files.cool();
         assert!(warm.bytes() >= 64 << 10, "{warm:?}");
         assert_eq!(warm.largest(), Some(path.canonicalize().unwrap().as_path()));
+    }
+
+    /// A process of a cgroup, which here is this one's own: open for less than any look at /proc takes.
+    #[test]
+    fn what_is_open_for_a_moment_is_heard() {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let path = dir.path().canonicalize().unwrap().join("brief");
+        std::fs::write(&path, "x").unwrap();
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let mut places = own.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+        let Some(place) = places.find(|place| place.len() > 1) else {
+            eprintln!("not tried: this process is in no cgroup but the root");
+            return;
+        };
+        let mut files = ColdFiles::default();
+        files.hear(Path::new("/nowhere/at/all"));
+        if files.opens.is_none() {
+            eprintln!("not tried: the kernel tells nobody without CAP_SYS_ADMIN");
+            return;
+        }
+        drop(File::open(&path).unwrap());
+        files.heard();
+        assert!(files.files.is_empty(), "of another cgroup: {files:?}");
+        files.hear(&Path::new("/sys/fs/cgroup/memory").join(&place[1..]));
+        drop(File::open(&path).unwrap());
+        files.heard();
+        assert!(files.files.contains(&path), "{files:?}");
     }
 
     #[test]

@@ -191,6 +191,9 @@ impl<'a> Live<'a> {
         if self.step(step).workload.by_harness() {
             return self.harness_step(step);
         }
+        if self.port_is_taken(step)? {
+            return Ok(());
+        }
         if let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) {
             actor.go(step.step);
         }
@@ -407,7 +410,7 @@ impl<'a> Live<'a> {
             unit: settled.report.unit,
             smaps,
         }))?;
-        if !self.stop_service(step) {
+        if !self.stop_service(step)? {
             self.schedule.end(step);
         }
         Ok(())

@@ -17,6 +17,7 @@ mod live;
 mod marks;
 mod node_watch;
 mod observer;
+mod opens;
 mod outside;
 pub mod ready;
 mod restart;

@@ -38,6 +38,8 @@ pub struct NodeWatch<'a> {
     pub top: &'a Path,
     /// A container's name; none where it may still get one.
     pub name: &'a mut dyn FnMut(&Path) -> Option<String>,
+    /// A container's image, where that is known.
+    pub image: &'a dyn Fn(&Path) -> Option<String>,
     /// Time between samples.
     pub interval: Duration,
     /// None: until a signal comes or `top` is gone.
@@ -296,6 +298,7 @@ impl Watch<'_> {
         };
         let mut group = self.sampler.group(index);
         group.path = on_the_node(&path).display().to_string();
+        group.image = (self.node.image)(&path);
         let mut member = Member {
             path,
             provisional,

@@ -123,13 +123,21 @@ impl From<String> for Missing {
     }
 }
 
+/// Whether somebody listens on this port of 127.0.0.1 now.
+pub(super) fn is_open(port: u16) -> bool {
+    connect(port).is_ok()
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_millis(500))
+}
+
 impl Ready {
     /// Asks once.
     fn ask(&self, stop: &AtomicBool, deadline: Instant) -> Result<(), Missing> {
         if let Some(port) = self.port {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            TcpStream::connect_timeout(&address, Duration::from_millis(500))
-                .map_err(|error| format!("nothing listens on port {port} ({error})"))?;
+            connect(port).map_err(|error| format!("nothing listens on port {port} ({error})"))?;
         }
         let Some((program, arguments)) = self.command.split_first() else {
             return Ok(());

@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Asker {
     name: String,
     latest: Arc<AtomicU64>,
+    /// Why there was no answer yet; none as soon as there was one.
+    silent: Arc<Mutex<Option<String>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -65,13 +67,23 @@ impl Asker {
     pub fn start(question: Question) -> Asker {
         let latest = Arc::new(AtomicU64::new(MISSING));
         let stop = Arc::new(AtomicBool::new(false));
-        let (cell, end) = (latest.clone(), stop.clone());
+        let silent = Arc::new(Mutex::new(Some("it did not answer in time".to_string())));
+        let (cell, end, reason) = (latest.clone(), stop.clone(), silent.clone());
         let name = format!("truth:{}", question.name);
         let thread = std::thread::spawn(move || {
+            let mut heard = false;
             while !end.load(Ordering::Relaxed) {
                 let next = Instant::now() + question.every;
+                let answer = question.ask(&end);
+                heard |= answer.is_ok();
                 // No answer is no value: the last one may be of another time.
-                cell.store(question.ask(&end).unwrap_or(MISSING), Ordering::Relaxed);
+                let value = answer.as_ref().copied().unwrap_or(MISSING);
+                cell.store(value, Ordering::Relaxed);
+                // What the end of the run cut off says less than the answer before it.
+                if heard || !end.load(Ordering::Relaxed) {
+                    let why = answer.err().filter(|_| !heard);
+                    *reason.lock().unwrap_or_else(PoisonError::into_inner) = why;
+                }
                 while Instant::now() < next && !end.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(10).min(question.every));
                 }
@@ -80,6 +92,7 @@ impl Asker {
         Asker {
             name,
             latest,
+            silent,
             stop,
             thread: Some(thread),
         }
@@ -88,6 +101,15 @@ impl Asker {
     /// The column's name, and the latest answer, [`MISSING`] where there was none.
     pub fn latest(&self) -> (&str, u64) {
         (&self.name, self.latest.load(Ordering::Relaxed))
+    }
+}
+
+impl Asker {
+    /// What is to be known where there was never an answer: the recording then has no such column.
+    pub fn silence(&self) -> Option<String> {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = silent.as_ref()?;
+        Some(format!("{} has no value: {why}", self.name))
     }
 }
 
@@ -101,36 +123,67 @@ impl Drop for Asker {
 }
 
 impl Question {
-    /// Asks once, in bytes.
-    fn ask(&self, stop: &AtomicBool) -> Option<u64> {
+    /// Asks once, in bytes; else why there is no answer.
+    fn ask(&self, stop: &AtomicBool) -> Result<u64, String> {
         let text = match &self.from {
-            From::File(path) => std::fs::read_to_string(self.folder.join(path)).ok()?,
-            From::Http(url) => get(url).ok()?,
-            From::Processes { worker, file } => return self.sum(*worker, file),
-            From::Command(words) => {
-                let mut command = Command::new(words.first()?);
-                command
-                    .args(&words[1..])
-                    .current_dir(&self.folder)
-                    .stdin(Stdio::null());
-                let output = outside::output(command, stop, Instant::now() + PATIENCE).ok()??;
-                output.status.success().then_some(output.text)?
+            From::File(path) => {
+                let path = self.folder.join(path);
+                let text = std::fs::read_to_string(&path);
+                text.map_err(|error| format!("{}: {error}", path.display()))?
             }
+            From::Http(url) => get(url).map_err(|error| format!("{url}: {error}"))?,
+            From::Processes { worker, file } => return self.sum(*worker, file),
+            From::Command(words) => self.output(words, stop)?,
         };
-        number(&text, &self.after, self.unit)
+        number(&text, &self.after, self.unit).ok_or_else(|| self.no_number(&text))
     }
-}
 
-impl Question {
-    /// The sum over the processes that have such a file and number; none if none has.
-    fn sum(&self, worker: i32, file: &Path) -> Option<u64> {
+    fn output(&self, words: &[String], stop: &AtomicBool) -> Result<String, String> {
+        let (program, arguments) = words.split_first().ok_or("there is no command")?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null());
+        let output = outside::output(command, stop, Instant::now() + PATIENCE);
+        match output.map_err(|error| format!("{program:?} did not run: {error}"))? {
+            Some(output) if output.status.success() => Ok(output.text),
+            Some(output) => Err(format!(
+                "{program:?} failed ({}){}",
+                output.status,
+                outside::tail(&output)
+            )),
+            None => Err(format!("{program:?} did not answer in time")),
+        }
+    }
+
+    /// Its answer holds no number where one is looked for.
+    fn no_number(&self, text: &str) -> String {
+        let start: String = text.trim().chars().take(80).collect();
+        match self.after.is_empty() {
+            true => format!("there is no number in what it says: {start:?}"),
+            false => format!(
+                "no number follows {:?} in what it says: {start:?}",
+                self.after
+            ),
+        }
+    }
+
+    /// The sum over the processes that have such a file and number; an error if none has.
+    fn sum(&self, worker: i32, file: &Path) -> Result<u64, String> {
         let of = |pid: i32| {
             let path = Path::new("/proc").join(pid.to_string()).join(file);
             number(&std::fs::read_to_string(path).ok()?, &self.after, self.unit)
         };
-        let all = descendants::below(worker, 0).ok()?;
+        let all = descendants::below(worker, 0).unwrap_or_default();
         let numbers = all.iter().filter_map(|process| of(process.pid));
-        numbers.reduce(u64::saturating_add)
+        numbers.reduce(u64::saturating_add).ok_or_else(|| {
+            let after = &self.after;
+            format!(
+                "none of its processes has a number after {after:?} in /proc/PID/{}",
+                file.display()
+            )
+        })
     }
 }
 
@@ -195,6 +248,37 @@ mod tests {
     }
 
     #[test]
+    fn who_never_answers_is_told_with_the_reason_and_who_did_once_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let asks = |script: &str| {
+            Asker::start(Question {
+                name: "heap".into(),
+                from: From::Command(["sh", "-c", script].map(String::from).to_vec()),
+                after: String::new(),
+                unit: 1,
+                every: Duration::from_millis(1),
+                folder: folder.path().to_path_buf(),
+            })
+        };
+        let wait = |what: &str, until: &dyn Fn() -> bool| {
+            let patience = Instant::now() + Duration::from_secs(120);
+            while !until() {
+                assert!(Instant::now() < patience, "{what}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        let never = asks("echo not yet; exit 1");
+        let said = || never.silence().unwrap();
+        wait("no reason", &|| said().contains("not yet"));
+        assert!(said().starts_with("truth:heap has no value"), "{}", said());
+        // An answer, and none after it.
+        let once = asks("test ! -e asked || exit 1; touch asked; echo 5");
+        wait("no answer", &|| once.silence().is_none());
+        wait("it is asked again", &|| once.latest().1 == MISSING);
+        assert_eq!(once.silence(), None);
+    }
+
+    #[test]
     fn no_answer_is_no_value() {
         let question = |from| Question {
             name: "x".into(),
@@ -209,12 +293,26 @@ mod tests {
             let words = words.iter().map(|w| w.to_string()).collect();
             question(From::Command(words)).ask(&stop)
         };
-        assert_eq!(says(&["echo", "5"]), Some(5));
-        assert_eq!(says(&["sh", "-c", "echo 5; exit 1"]), None);
-        assert_eq!(says(&["/nowhere/at-all"]), None);
-        let file = From::File("no/such/file".into());
-        assert_eq!(question(file).ask(&stop), None);
-        let http = From::Http("127.0.0.1:1/metrics".into());
-        assert_eq!(question(http).ask(&stop), None);
+        assert_eq!(says(&["echo", "5"]), Ok(5));
+        let file = question(From::File("no/such/file".into())).ask(&stop);
+        let http = question(From::Http("127.0.0.1:1/metrics".into())).ask(&stop);
+        let none = question(From::Processes {
+            worker: -1,
+            file: "status".into(),
+        });
+        for (answer, word) in [
+            (says(&["sh", "-c", "echo 5 no; exit 1"]), "5 no"),
+            (says(&["/nowhere/at-all"]), "did not run"),
+            (
+                says(&["echo", "none"]),
+                "no number in what it says: \"none\"",
+            ),
+            (file, "no/such/file"),
+            (http, "127.0.0.1:1/metrics"),
+            (none.ask(&stop), "none of its processes"),
+        ] {
+            let why = answer.unwrap_err();
+            assert!(why.contains(word), "{why}");
+        }
     }
 }

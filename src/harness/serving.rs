@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::HarnessError;
 use super::live::Live;
-use super::ready::{Answer, Ready, Waiter};
+use super::ready::{self, Answer, Ready, Waiter};
 use super::said::{Asker, From, Question};
 use super::stage::Stage;
 use crate::descendants;
@@ -78,6 +78,23 @@ impl Live<'_> {
                 self.parts.sampler.tell(group, name, value);
             }
         }
+    }
+
+    /// Whether the service of `step` must not be started, since somebody else listens on its port: it would
+    /// seem ready at once, and its load would go to them. The run ends then.
+    pub(super) fn port_is_taken(&mut self, step: StepRef) -> Result<bool, HarnessError> {
+        let serving = self.step(step).serving.as_ref();
+        let asked = serving.zip(self.parts.stage.as_ref());
+        let port = asked.and_then(|(serving, stage)| ready(serving, stage).port);
+        let Some(port) = port.filter(|port| ready::is_open(*port)) else {
+            return Ok(false);
+        };
+        let text = format!(
+            "something else listens on port {port} already, so it would seem ready at once: end that, or take \
+             another port (`{{port}}` in a command is a free one)"
+        );
+        self.give_up(step, Status::Failed(text))?;
+        Ok(true)
     }
 
     /// The worker says that the service of `step` runs.
@@ -156,7 +173,16 @@ impl Live<'_> {
         why: &str,
     ) -> Result<(), HarnessError> {
         let within = crate::units::duration(serving.within);
-        let text = format!("not ready within {within}: {why}");
+        let mut served = self.served.iter();
+        let here = served.find(|s| s.step == step).map(|s| s.within);
+        let here = match here {
+            Some(here) if here > serving.within => {
+                let here = crate::units::duration(here);
+                format!(" ({here} on a machine as slow as this one is now)")
+            }
+            _ => String::new(),
+        };
+        let text = format!("not ready within {within}{here}: {why}");
         self.give_up(step, Status::Failed(text))
     }
 
@@ -220,19 +246,25 @@ impl Live<'_> {
     }
 
     /// Lets the service of `step` stop, now that its row is taken. False for any other step.
-    pub(super) fn stop_service(&mut self, step: StepRef) -> bool {
+    pub(super) fn stop_service(&mut self, step: StepRef) -> Result<bool, HarnessError> {
         let now = self.parts.clock.now_ns();
         let Some(served) = self.served.iter_mut().find(|s| s.step == step) else {
-            return false;
+            return Ok(false);
         };
-        served.askers.clear();
+        let askers = std::mem::take(&mut served.askers);
         served.stage = Phase::Stopping(now);
         let mut actors = self.parts.actors.iter_mut();
         let own = actors.find(|a| a.container == step.container && a.index == step.actor);
-        own.is_some_and(|actor| {
+        let stops = own.is_some_and(|actor| {
             actor.stop(step.step);
             true
-        })
+        });
+        // A column that is not there is seen by nobody.
+        for text in askers.iter().filter_map(Asker::silence) {
+            let code = "no_truth".into();
+            self.event(EventKind::Warning { code, text })?;
+        }
+        Ok(stops)
     }
 
     /// A stop that needed SIGKILL is no failure, but the reader should know.

@@ -442,6 +442,7 @@ impl<'a> Run<'a> {
 fn header(scenario: &Scenario, card: &Card) -> Header {
     let columns = rows::columns(card.cgroup);
     let group = |name: &str, kind, limit| Group {
+        image: None,
         name: name.into(),
         kind,
         limit,

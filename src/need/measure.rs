@@ -50,9 +50,10 @@ impl Wanted {
     /// Whether `cost` is as good as `baseline`, within the loss.
     pub fn is_as_good(&self, cost: f64, baseline: f64) -> bool {
         match self.by {
-            By::Time | By::Less => cost <= baseline * (1.0 + self.loss),
+            // By its size: a number that is printed may be below zero.
+            By::Time | By::Less => cost <= baseline + baseline.abs() * self.loss,
             By::Refaults => cost <= baseline + self.loss,
-            By::More => cost >= baseline * (1.0 - self.loss),
+            By::More => cost >= baseline - baseline.abs() * self.loss,
         }
     }
 
@@ -60,7 +61,8 @@ impl Wanted {
     fn apart(&self, from: f64, to: f64, median: f64) -> f64 {
         match self.by {
             By::Refaults => to - from,
-            _ if median > 0.0 => (to - from) / median,
+            _ if median != 0.0 => (to - from) / median.abs(),
+            _ if to > from => 1.0,
             _ => 0.0,
         }
     }
@@ -75,6 +77,10 @@ const SHORTEST_S: f64 = 0.05;
 
 /// Where time is not what is judged, a short run may take this long: what else runs must not decide.
 const PATIENCE_S: f64 = 20.0;
+
+/// A run that was bad under a limit that it never met is made again, in turn with one at the highest
+/// limit, this often: a slower moment of the machine does not come back five times in turn, and only then.
+const AGAIN: usize = 4;
 
 /// All runs under one limit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -106,6 +112,8 @@ pub struct Measured {
     pub baseline_cost: f64,
     /// All limits, the highest first.
     pub curve: Vec<Tried>,
+    /// The first limit, bytes, at which every run was bad although none came to it: it reads its limit.
+    pub reads_its_limit: Option<u64>,
 }
 
 /// What is known by construction may differ by this much, bytes: the program itself and its libraries.
@@ -127,7 +135,9 @@ impl Measured {
         let slower = |a: &Tried, b: &Tried| Some(a.seconds? / b.seconds?);
         let steps = self.curve.windows(2).filter_map(|pair| {
             let rise = slower(&pair[1], &pair[0])?;
-            (rise > 1.0 + self.wanted.loss).then_some((rise, pair[1].limit, pair[0].limit))
+            let met = !pair[1].runs.iter().all(Trial::never_met_its_limit);
+            let rises = rise > 1.0 + self.wanted.loss && (met || self.reads_its_limit.is_some());
+            rises.then_some((rise, pair[1].limit, pair[0].limit))
         });
         let most = steps.max_by(|a, b| a.0.total_cmp(&b.0));
         most.map(|(_, low, high)| (low, high))
@@ -145,6 +155,24 @@ pub enum Stop<E> {
         "it was killed at the highest limit already ({0}): its need is above that; give a higher --limit"
     )]
     KilledAtMax(String),
+    /// It was killed with all it may have, and not for memory.
+    #[error(
+        "something killed it at the highest limit already ({0}), and it never came to that limit: a need can be \
+         measured of work that is done"
+    )]
+    KilledByOthers(String),
+    /// It was bad under a limit that it never met, and good under the same limit another time.
+    #[error(
+        "at {} it went wrong ({reason}), although it never came to that limit, and did its work there another \
+         time: it fails by chance, and no number would mean anything",
+        crate::units::bytes(*limit)
+    )]
+    ByChance {
+        /// The limit, bytes.
+        limit: u64,
+        /// What went wrong.
+        reason: String,
+    },
     /// It does not do its work at all.
     #[error(
         "it fails at the highest limit already ({0}): a need can be measured of work that is done"
@@ -167,8 +195,9 @@ pub enum Stop<E> {
     /// Its runs differ by more than the loss that was asked for.
     #[error(
         "its runs differ by {spread:.0} % at one and the same limit ({from:.3} to {to:.3} {unit}), more \
-         than the loss of {loss:.0} % that was asked for: no number would mean anything; ask for a \
-         larger --loss, give it more work, let nothing else run, or judge --by refaults"
+         than the loss of {loss:.0} % that was asked for: no number would mean anything{}; ask for a \
+         larger --loss, give it more work, let nothing else run, or judge --by refaults",
+        known(*fits)
     )]
     Noisy {
         /// Percent of the median.
@@ -181,7 +210,24 @@ pub enum Stop<E> {
         unit: &'static str,
         /// The loss that was asked for, percent.
         loss: f64,
+        /// A limit, bytes, below the highest one at which every run was as good.
+        fits: Option<u64>,
     },
+}
+
+fn known(fits: Option<u64>) -> String {
+    let at = |limit| format!(" (at {} it was still as good)", crate::units::bytes(limit));
+    fits.map(at).unwrap_or_default()
+}
+
+impl<E> Stop<E> {
+    /// With what the runs have shown until then.
+    fn knowing(mut self, search: &Search, max: u64) -> Self {
+        if let Stop::Noisy { fits, .. } = &mut self {
+            *fits = Some(search.interval().1).filter(|limit| *limit < max);
+        }
+        self
+    }
 }
 
 /// Measures the need of what `trial` runs: a limit (bytes) and the seconds after which to give up in,
@@ -195,32 +241,28 @@ pub fn measure<E>(
 ) -> Result<Measured, Stop<E>> {
     // The first run reads what nobody has read yet, the program itself included: it is not counted.
     check(wanted, &trial(wanted.max, None).map_err(Stop::Trial)?)?;
-    let mut base = Vec::new();
+    let mut measuring = Measuring {
+        wanted,
+        trial,
+        base: Vec::new(),
+        reads_its_limit: None,
+    };
     for _ in 0..wanted.runs {
-        let run = trial(wanted.max, None).map_err(Stop::Trial)?;
-        check(wanted, &run)?;
-        base.push(run);
+        measuring.at_max()?;
     }
-    let baseline_cost = agreed(wanted, &base)?;
-    let baseline = median(&base, |run| Some(run.seconds)).unwrap_or(0.0);
-    let patience = patience(wanted, &base);
     let mut search = Search::new(wanted.max, wanted.resolution());
-    let mut curve = vec![Tried::of(wanted, wanted.max, Verdict::Fits, base)];
+    let mut curve = Vec::new();
     while let Some(limit) = search.next() {
-        let mut runs = Vec::new();
-        while runs.len() < wanted.runs {
-            let run = trial(limit, Some(patience)).map_err(Stop::Trial)?;
-            let done = run.is_done();
-            runs.push(run);
-            if !done {
-                break;
-            }
-        }
-        let verdict = verdict(wanted, &runs, baseline_cost);
-        search.tell(limit, verdict);
-        curve.push(Tried::of(wanted, limit, verdict, runs));
+        let tried = measuring.under(limit);
+        let tried = tried.map_err(|stop| stop.knowing(&search, wanted.max))?;
+        search.tell(limit, tried.verdict);
+        curve.push(tried);
     }
-    still_as_it_was(wanted, baseline_cost, &curve, &mut trial)?;
+    measuring.still_as_it_was(&curve)?;
+    let Measuring { base, .. } = &measuring;
+    let baseline = median(base, |run| Some(run.seconds)).unwrap_or(0.0);
+    let baseline_cost = median(base, |run| wanted.cost(run)).unwrap_or(0.0);
+    curve.push(Tried::of(wanted, wanted.max, Verdict::Fits, base.clone()));
     curve.sort_by_key(|tried| std::cmp::Reverse(tried.limit));
     Ok(Measured {
         wanted,
@@ -229,7 +271,186 @@ pub fn measure<E>(
         baseline,
         baseline_cost,
         curve,
+        reads_its_limit: measuring.reads_its_limit,
     })
+}
+
+/// The runs, and what those at the highest limit have shown so far.
+struct Measuring<F> {
+    wanted: Wanted,
+    trial: F,
+    /// At the highest limit, each of which did its work.
+    base: Vec<Trial>,
+    reads_its_limit: Option<u64>,
+}
+
+/// What one run says beside those at the highest limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Good,
+    Bad,
+    /// Within what runs at the highest limit differ by, which is more than the loss.
+    Either,
+}
+
+impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
+    fn at_max(&mut self) -> Result<(), Stop<E>> {
+        let run = (self.trial)(self.wanted.max, None).map_err(Stop::Trial)?;
+        check(self.wanted, &run)?;
+        self.base.push(run);
+        Ok(())
+    }
+
+    fn at(&mut self, limit: u64) -> Result<Trial, Stop<E>> {
+        let patience = patience(self.wanted, &self.base);
+        (self.trial)(limit, Some(patience)).map_err(Stop::Trial)
+    }
+
+    /// All runs under a limit below the highest.
+    fn under(&mut self, limit: u64) -> Result<Tried, Stop<E>> {
+        let mut runs = Vec::new();
+        while runs.len() < self.wanted.runs {
+            let run = self.at(limit)?;
+            let done = run.is_done();
+            runs.push(run);
+            if !done {
+                break;
+            }
+        }
+        let mut verdict = self.verdict(&runs)?;
+        let unmet = runs.iter().all(Trial::never_met_its_limit);
+        if verdict != Verdict::Fits && unmet && self.reads_its_limit.is_none() {
+            verdict = self.again(limit, &mut runs)?;
+        }
+        Ok(Tried::of(self.wanted, limit, verdict, runs))
+    }
+
+    /// Runs were bad though their limit had no part in it. Either the machine was slower for a while, or
+    /// the program fails by chance, or it reads its limit and does less under a smaller one (a Java heap, a
+    /// Go program's GOMEMLIMIT): more runs, in turn with some at the highest limit, tell.
+    fn again(&mut self, limit: u64, runs: &mut Vec<Trial>) -> Result<Verdict, Stop<E>> {
+        for _ in 0..AGAIN {
+            if let Some(verdict) = self.by_noise(limit, runs)? {
+                return Ok(verdict);
+            }
+            self.at_max()?;
+            let run = self.at(limit)?;
+            let unmet = run.never_met_its_limit();
+            runs.push(run);
+            if !unmet {
+                return self.verdict(runs);
+            }
+        }
+        if let Some(verdict) = self.by_noise(limit, runs)? {
+            return Ok(verdict);
+        }
+        self.reads_its_limit = Some(limit);
+        Ok(Verdict::TooSmall)
+    }
+
+    /// One run among those that never met their limit that was as good as one at the highest limit is enough to
+    /// tell that the others were worse for another reason. None where there is no such run yet.
+    fn by_noise(&self, limit: u64, runs: &[Trial]) -> Result<Option<Verdict>, Stop<E>> {
+        if !runs.iter().any(|run| self.is_within_noise(run)) {
+            return Ok(None);
+        }
+        match runs.iter().find(|run| !run.is_done() && !run.cut_off) {
+            Some(run) => Err(Stop::ByChance {
+                limit,
+                reason: run.reason.clone(),
+            }),
+            None => Ok(Some(Verdict::Fits)),
+        }
+    }
+
+    /// The least and the most that runs at the highest limit cost.
+    fn range(&self) -> (f64, f64) {
+        let costs = self.base.iter().filter_map(|run| self.wanted.cost(run));
+        costs.fold((f64::MAX, f64::MIN), |(a, b), c| (a.min(c), b.max(c)))
+    }
+
+    fn median_cost(&self) -> f64 {
+        median(&self.base, |run| self.wanted.cost(run)).unwrap_or(0.0)
+    }
+
+    /// Whether it did its work, as well as the worst run at the highest limit.
+    fn is_within_noise(&self, run: &Trial) -> bool {
+        let (least, most) = self.range();
+        let worst = if self.wanted.by == By::More {
+            least
+        } else {
+            most
+        };
+        let cost = self.wanted.cost(run);
+        run.is_done() && cost.is_some_and(|cost| self.wanted.is_as_good(cost, worst))
+    }
+
+    fn beside(&self, run: &Trial) -> Beside {
+        let Some(cost) = self.wanted.cost(run) else {
+            return Beside::Bad;
+        };
+        let (least, most) = self.range();
+        let median = self.median_cost();
+        let agreed = self.wanted.apart(least, most, median) <= self.wanted.loss;
+        let best = if self.wanted.by == By::More {
+            most
+        } else {
+            least
+        };
+        let good = match agreed {
+            true => self.wanted.is_as_good(cost, median),
+            false => self.wanted.is_as_good(cost, best),
+        };
+        match good {
+            true => Beside::Good,
+            // What never met its limit is as it is without one.
+            false if run.never_met_its_limit() && self.is_within_noise(run) => Beside::Good,
+            false if agreed || run.never_met_its_limit() => Beside::Bad,
+            false => Beside::Either,
+        }
+    }
+
+    /// What runs under one limit say together. One that did not do its work is enough to say that a limit is
+    /// too small.
+    fn verdict(&self, runs: &[Trial]) -> Result<Verdict, Stop<E>> {
+        if runs.iter().any(|run| !run.is_done()) {
+            return Ok(Verdict::TooSmall);
+        }
+        let said: Vec<Beside> = runs.iter().map(|run| self.beside(run)).collect();
+        if said.contains(&Beside::Either) {
+            let (from, to) = self.range();
+            return Err(noisy(self.wanted, from, to, self.median_cost()));
+        }
+        Ok(
+            match said.iter().filter(|one| **one == Beside::Good).count() {
+                0 => Verdict::TooSmall,
+                n if n == runs.len() => Verdict::Fits,
+                n => Verdict::Unclear {
+                    fits: 2 * n > runs.len(),
+                },
+            },
+        )
+    }
+
+    /// Where limits were found too small because runs were slow, one run more at the highest limit: a
+    /// machine that has become slower meanwhile would have made every limit look too small.
+    fn still_as_it_was(&mut self, curve: &[Tried]) -> Result<(), Stop<E>> {
+        if !curve.iter().any(Tried::was_slow) {
+            return Ok(());
+        }
+        let before = self.median_cost();
+        self.at_max()?;
+        let last = self.base.pop();
+        match last.and_then(|run| self.wanted.cost(&run)) {
+            Some(cost) if !self.wanted.is_as_good(cost, before) => Err(noisy(
+                self.wanted,
+                before.min(cost),
+                before.max(cost),
+                before,
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Tried {
@@ -243,9 +464,12 @@ impl Tried {
         }
     }
 
-    /// Whether some run did its work, and was too slow.
+    /// Whether some run did its work, and was too slow. Those that never met their limit were made in turn
+    /// with runs at the highest one already.
     fn was_slow(&self) -> bool {
-        self.verdict != Verdict::Fits && self.runs.iter().all(Trial::is_done)
+        let done = self.runs.iter().all(Trial::is_done);
+        let met = !self.runs.iter().all(Trial::never_met_its_limit);
+        self.verdict != Verdict::Fits && done && met
     }
 }
 
@@ -258,33 +482,12 @@ fn patience(wanted: Wanted, base: &[Trial]) -> f64 {
     }
 }
 
-/// Where limits were found too small because runs were slow, one run more at the highest limit: a
-/// machine that has become slower meanwhile would have made every limit look too small.
-fn still_as_it_was<E>(
-    wanted: Wanted,
-    baseline: f64,
-    curve: &[Tried],
-    trial: &mut impl FnMut(u64, Option<f64>) -> Result<Trial, E>,
-) -> Result<(), Stop<E>> {
-    if !curve.iter().any(Tried::was_slow) {
-        return Ok(());
-    }
-    let last = trial(wanted.max, None).map_err(Stop::Trial)?;
-    check(wanted, &last)?;
-    match wanted.cost(&last) {
-        Some(cost) if !wanted.is_as_good(cost, baseline) => Err(noisy(
-            wanted,
-            baseline.min(cost),
-            baseline.max(cost),
-            baseline,
-        )),
-        _ => Ok(()),
-    }
-}
-
 fn check<E>(wanted: Wanted, run: &Trial) -> Result<(), Stop<E>> {
     let is_timed = wanted.by == By::Time;
     match run.outcome {
+        Outcome::Killed if run.never_met_its_limit() => {
+            Err(Stop::KilledByOthers(run.reason.clone()))
+        }
         Outcome::OomKilled | Outcome::Killed => Err(Stop::KilledAtMax(run.reason.clone())),
         _ if !run.is_done() => Err(Stop::FailsAtMax(run.reason.clone())),
         _ if is_timed && run.seconds < SHORTEST_S => Err(Stop::TooShort(run.seconds)),
@@ -292,17 +495,6 @@ fn check<E>(wanted: Wanted, run: &Trial) -> Result<(), Stop<E>> {
         _ if wanted.by == By::Refaults => Err(Stop::NoRefaults),
         _ => Err(Stop::NoNumber),
     }
-}
-
-/// The median of the baseline, if its runs agree well enough.
-fn agreed<E>(wanted: Wanted, runs: &[Trial]) -> Result<f64, Stop<E>> {
-    let costs = || runs.iter().filter_map(|run| wanted.cost(run));
-    let (from, to) = costs().fold((f64::MAX, f64::MIN), |(a, b), c| (a.min(c), b.max(c)));
-    let median = median(runs, |run| wanted.cost(run)).unwrap_or(to);
-    if wanted.apart(from, to, median) > wanted.loss {
-        return Err(noisy(wanted, from, to, median));
-    }
-    Ok(median)
 }
 
 fn noisy<E>(wanted: Wanted, from: f64, to: f64, median: f64) -> Stop<E> {
@@ -317,24 +509,7 @@ fn noisy<E>(wanted: Wanted, from: f64, to: f64, median: f64) -> Stop<E> {
         to,
         unit,
         loss: 100.0 * wanted.loss,
-    }
-}
-
-/// One that did not do its work is enough to say that a limit is too small.
-fn verdict(wanted: Wanted, runs: &[Trial], baseline: f64) -> Verdict {
-    if runs.iter().any(|run| !run.is_done()) {
-        return Verdict::TooSmall;
-    }
-    let good = |run: &&Trial| {
-        let cost = wanted.cost(run);
-        cost.is_some_and(|cost| wanted.is_as_good(cost, baseline))
-    };
-    match runs.iter().filter(good).count() {
-        0 => Verdict::TooSmall,
-        n if n == runs.len() => Verdict::Fits,
-        n => Verdict::Unclear {
-            fits: 2 * n > runs.len(),
-        },
+        fits: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The measurement against programs whose need is a rule.
 
+use rand::RngExt;
+
 use super::*;
 
 const MIB: u64 = 1 << 20;
@@ -23,6 +25,22 @@ fn ended(outcome: Outcome) -> Trial {
     Trial {
         outcome,
         ..ran(1.0)
+    }
+}
+
+/// A run whose limit had no part in it.
+fn far_below(run: Trial) -> Trial {
+    Trial {
+        met_limit: Some(false),
+        ..run
+    }
+}
+
+/// One that came to its limit.
+fn at_it(run: Trial) -> Trial {
+    Trial {
+        met_limit: Some(true),
+        ..run
     }
 }
 
@@ -70,6 +88,8 @@ fn there_is_no_number_where_none_would_mean_anything() {
         Ok(measured) => format!("{measured:?}"),
         Err(Stop::Trial(())) => "trial".into(),
         Err(Stop::KilledAtMax(_)) => "killed".into(),
+        Err(Stop::KilledByOthers(_)) => "by others".into(),
+        Err(Stop::ByChance { .. }) => "chance".into(),
         Err(Stop::FailsAtMax(_)) => "fails".into(),
         Err(Stop::TooShort(_)) => "short".into(),
         Err(Stop::NoNumber) => "no number".into(),
@@ -78,7 +98,9 @@ fn there_is_no_number_where_none_would_mean_anything() {
     };
     assert_eq!(said(of(|_| ended(Outcome::OomKilled))), "killed");
     assert_eq!(said(of(|_| ended(Outcome::Killed))), "killed");
+    assert_eq!(said(of(|_| far_below(ended(Outcome::Killed)))), "by others");
     assert_eq!(said(of(|_| ended(Outcome::Failed))), "fails");
+    assert_eq!(said(of(|_| far_below(ended(Outcome::Failed)))), "fails");
     assert_eq!(said(of(|_| ran(0.001))), "short");
     let mut turn = 0.0;
     let noisy = of(|_| {
@@ -156,4 +178,108 @@ fn a_machine_that_became_slower_meanwhile_gives_no_number() {
         ran(if turn > 6 { 1.3 } else { 1.0 })
     });
     assert!(matches!(drifting, Err(Stop::Noisy { .. })), "{drifting:?}");
+}
+
+#[test]
+fn time_says_nothing_of_a_limit_that_was_never_met() {
+    // Twice and thrice as long at random, and killed below its need.
+    for seed in 0..200u64 {
+        let mut random = crate::seed::rng(seed);
+        let measured = of(|limit| match limit >= 100 * MIB {
+            true => far_below(ran(random.random_range(1.0..3.0))),
+            false => at_it(ended(Outcome::OomKilled)),
+        });
+        let Ok(measured) = measured else {
+            panic!("{seed}: {measured:?}");
+        };
+        assert!(
+            (100 * MIB..=106 * MIB).contains(&measured.need),
+            "{seed}: {measured:?}"
+        );
+        assert_eq!((measured.knee(), measured.reads_its_limit), (None, None));
+    }
+}
+
+#[test]
+fn noise_is_told_where_the_limit_was_met_and_time_decides() {
+    let mut turn = 0;
+    let noisy = of(|limit| {
+        turn += 1;
+        let seconds = if turn % 2 == 0 { 1.0 } else { 1.4 };
+        match limit >= 200 * MIB {
+            true => far_below(ran(seconds)),
+            false => at_it(ran(seconds)),
+        }
+    });
+    let Err(Stop::Noisy { fits: None, .. }) = noisy else {
+        panic!("{noisy:?}");
+    };
+    // What is known is said: below 100 MiB time would have to decide.
+    let mut turn = 0;
+    let noisy = of(|limit| {
+        turn += 1;
+        let seconds = if turn % 2 == 0 { 1.0 } else { 1.4 };
+        match limit >= 100 * MIB {
+            true => far_below(ran(seconds)),
+            false => at_it(ran(seconds)),
+        }
+    });
+    let Err(Stop::Noisy { fits, .. }) = noisy else {
+        panic!("{noisy:?}");
+    };
+    assert_eq!(fits, Some(128 * MIB));
+    assert!(known(fits).contains("at 128.0 MiB it was still as good"));
+}
+
+#[test]
+fn what_reads_its_limit_is_told_from_what_fails_by_chance() {
+    // A Java heap of a quarter of the limit: it never comes to the limit, and fails every time.
+    for bad in [ended(Outcome::Failed), ended(Outcome::Killed), ran(9.0)] {
+        let java = of(|limit| match limit >= 150 * MIB {
+            true => far_below(ran(1.0)),
+            false => far_below(bad.clone()),
+        });
+        let java = java.unwrap();
+        assert!((150 * MIB..=156 * MIB).contains(&java.need), "{java:?}");
+        assert_eq!(java.reads_its_limit, Some(128 * MIB));
+        let runs: usize = java.curve.iter().map(|tried| tried.runs.len()).sum();
+        assert!(
+            runs <= 8 * 3 + 2 * AGAIN,
+            "asked again once, not at each limit: {runs}"
+        );
+    }
+    let mut turn = 0;
+    let chance = of(|_| {
+        turn += 1;
+        far_below(if turn == 6 {
+            ended(Outcome::Failed)
+        } else {
+            ran(1.0)
+        })
+    });
+    let Err(Stop::ByChance { limit, .. }) = chance else {
+        panic!("{chance:?}");
+    };
+    assert_eq!(limit, 128 * MIB);
+    // And one whose limit was met fails for it.
+    let met = of(|limit| match limit >= 150 * MIB {
+        true => far_below(ran(1.0)),
+        false => at_it(ended(Outcome::Failed)),
+    });
+    assert!((150 * MIB..=156 * MIB).contains(&met.unwrap().need));
+}
+
+#[test]
+fn a_number_below_zero_is_judged_by_its_size() {
+    for by in [By::Less, By::More] {
+        let found = measure(Wanted { by, ..WANTED }, |limit, _| {
+            let good = (limit >= 100 * MIB) == (by == By::More);
+            Ok::<_, ()>(Trial {
+                number: Some(if good { -900.0 } else { -1000.0 }),
+                ..ran(1.0)
+            })
+        });
+        let need = found.unwrap().need;
+        assert!((100 * MIB..=106 * MIB).contains(&need), "{by:?}: {need}");
+    }
 }

@@ -34,6 +34,9 @@ pub struct Trial {
     pub number: Option<f64>,
     /// Page faults that read a disk.
     pub major_faults: Option<u64>,
+    /// Whether its limit had any part in it: a charge did not fit, or writers may have been slowed down
+    /// for it. None where the kernel's counters were not there to be read.
+    pub met_limit: Option<bool>,
     /// The highest value of each formula that says "used", bytes.
     #[serde(skip)]
     pub most: BTreeMap<&'static str, i64>,
@@ -43,6 +46,11 @@ impl Trial {
     /// Whether the work was done, however long it took.
     pub fn is_done(&self) -> bool {
         self.outcome == Outcome::Survived && !self.cut_off
+    }
+
+    /// Whether the limit can have had no part in how it went.
+    pub fn never_met_its_limit(&self) -> bool {
+        self.met_limit == Some(false)
     }
 
     /// A run that could not even begin under its limit.
@@ -60,6 +68,7 @@ impl Trial {
             read_again: None,
             number: None,
             major_faults: None,
+            met_limit: None,
             most: BTreeMap::new(),
         }
     }
@@ -89,9 +98,35 @@ impl Trial {
             read_again: refaults.map(|pages| pages.saturating_mul(page_size())),
             number: None,
             major_faults: last("pgmajfault"),
+            met_limit: met_limit(recording),
             most: most(recording),
         }
     }
+}
+
+/// How often a charge did not fit, on v1 and on v2.
+const UNFIT: [&str; 2] = ["memory.failcnt", "memory.events:max"];
+
+/// What waits to be written, on v2; writers are made to wait for it by their own cgroup's share of memory.
+const TO_BE_WRITTEN: [&str; 2] = ["file_dirty", "file_writeback"];
+
+/// The kernel begins to write at a tenth of the memory that a cgroup may have (`vm.dirty_background_ratio`),
+/// and nobody waits before.
+const WRITERS_WAIT: u64 = 10;
+
+/// Whether the limit of any of its groups was met.
+fn met_limit(recording: &Recording) -> Option<bool> {
+    let footer = recording.footer.as_ref()?;
+    let counters = || footer.counters.iter().map(|(_, rows)| rows);
+    let counted = counters().flat_map(|rows| UNFIT.iter().filter_map(|name| rows.get(name)));
+    let unfit = counted.max()?;
+    let main = recording.main_group();
+    let limit = recording.header.groups.get(main)?.limit?;
+    let waiting: u64 = TO_BE_WRITTEN
+        .iter()
+        .filter_map(|name| last(recording, name))
+        .sum();
+    Some(unfit > 0 || waiting > limit / WRITERS_WAIT)
 }
 
 /// When a step began, nanoseconds.

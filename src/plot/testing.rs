@@ -113,6 +113,7 @@ fn header(columns: Vec<String>) -> Header {
         model: None,
         started: "2026-01-01T00:00:00Z".into(),
         groups: vec![Group {
+            image: None,
             name: "app".into(),
             kind: GroupKind::Container,
             limit: Some(256 * MIB),

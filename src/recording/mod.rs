@@ -102,6 +102,9 @@ pub struct Group {
     pub limit: Option<u64>,
     /// Where it was on the machine that recorded it.
     pub path: String,
+    /// The image of a container that was only looked at, where its runtime's files tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Names of the values that follow `[group, t_ns, cost_ns` in a sample, see [`crate::rows`].
     pub columns: Vec<String>,
 }

@@ -31,6 +31,7 @@ fn host() -> HostFacts {
 
 fn group(name: &str, kind: GroupKind, columns: &[&str]) -> Group {
     Group {
+        image: None,
         name: name.into(),
         kind,
         limit: (kind == GroupKind::Container).then_some(256 << 20),

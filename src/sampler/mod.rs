@@ -235,6 +235,7 @@ impl Sampler {
             source, columns, ..
         } = &self.groups[group];
         Group {
+            image: None,
             name: source.name.clone(),
             kind: source.kind,
             limit: source.limit,

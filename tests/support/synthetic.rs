@@ -194,6 +194,7 @@ impl Model {
 
     pub fn finish(&mut self, time_scale: f64) -> Recording {
         let group = Group {
+            image: None,
             name: "app".into(),
             kind: GroupKind::Container,
             limit: Some(self.limit as u64),

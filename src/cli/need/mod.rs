@@ -6,6 +6,7 @@ mod live;
 mod print;
 mod program;
 mod trials;
+mod unread;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -175,7 +176,7 @@ fn measure(args: &Args, environment: &Environment, program: &Program) -> anyhow:
         return Ok(Ended::NoNumber(format!("can't run here: {why}")));
     }
     let folder = scratch::folder(&args.placed.workdir())?;
-    let mut trials = Trials::new(environment, program, folder.path(), args.measure.as_ref());
+    let mut trials = Trials::new(environment, program, folder.path(), args.measure.as_ref())?;
     let wanted = args.wanted(program);
     let result = need::measure(wanted, |limit, give_up| trials.run(wanted, limit, give_up));
     trials.end();
@@ -192,14 +193,26 @@ fn measure(args: &Args, environment: &Environment, program: &Program) -> anyhow:
         write_sidecar(folder, &program.name(), &recorded)?;
     }
     Ok(match result {
-        Ok(measured) => Ended::Found(Box::new(Found {
-            name: program.name(),
-            measured,
-            known: program.known(),
-            notes: trials.notes(),
-        })),
+        Ok(measured) => {
+            let mut notes = trials.notes();
+            notes.extend(measured.reads_its_limit.map(reads_its_limit));
+            Ended::Found(Box::new(Found {
+                name: program.name(),
+                measured,
+                known: program.known(),
+                notes,
+            }))
+        }
         Err(stop) => Ended::NoNumber(stop.to_string()),
     })
+}
+
+fn reads_its_limit(at: u64) -> String {
+    format!(
+        "under {} it did worse each time, though it never came to that limit: it reads its limit and sizes itself by \
+         it, as a Java heap does; the need is that of these settings",
+        units::bytes(at)
+    )
 }
 
 fn recorded(

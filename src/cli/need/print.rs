@@ -86,7 +86,13 @@ pub fn curve(measured: &Measured) -> Table {
         true => "waits for the disk",
         false => "stalled",
     };
-    let mut headings = vec!["limit", "time", stalled, "refaults", "major faults"];
+    let mut runs = measured.curve.iter().flat_map(|tried| &tried.runs);
+    let has_full = runs.any(|run| run.stalled_full.is_some());
+    let mut headings = vec!["limit", "time", stalled];
+    if has_full {
+        headings.push("all of it stalled");
+    }
+    headings.extend(["refaults", "major faults"]);
     let is_number = matches!(measured.wanted.by, By::Less | By::More);
     if is_number {
         headings.push("measured");
@@ -105,9 +111,12 @@ pub fn curve(measured: &Measured) -> Table {
             units::bytes(tried.limit),
             seconds(tried.seconds),
             seconds(last.and_then(|run| run.stalled_some.or(run.waited_for_disk))),
-            number(last.and_then(|run| run.refaults)),
-            number(last.and_then(|run| run.major_faults)),
         ];
+        if has_full {
+            cells.push(seconds(last.and_then(|run| run.stalled_full)));
+        }
+        cells.push(number(last.and_then(|run| run.refaults)));
+        cells.push(number(last.and_then(|run| run.major_faults)));
         if is_number {
             cells.push(tried.cost.map_or("-".into(), |cost| cost.to_string()));
         }
@@ -169,6 +178,7 @@ pub fn document(found: &Found) -> serde_json::Value {
         "baseline": measured.baseline_cost,
         "knee_bytes": measured.knee().map(|(low, high)| [low, high]),
         "curve": measured.curve,
+        "reads_its_limit_at_bytes": measured.reads_its_limit,
         "formulas": need::formula_errors(measured),
         "suggested": need::advice(measured),
         "known": found.known.map(|known| json!({ "bytes": known, "right": !found.is_wrong() })),

@@ -28,6 +28,11 @@ impl Program {
                     args.command.join(" ")
                 );
             };
+            if limit == 0 {
+                anyhow::bail!(
+                    "--limit 0 leaves nothing to run in: say how much it may have at most"
+                );
+            }
             if args.service.is_service() {
                 let service = args.service.service(&args.command, None);
                 return Ok(vec![Program::Service(Box::new(service), limit)]);
@@ -93,14 +98,12 @@ impl Program {
     }
 }
 
-/// The command with its output on stderr, or nowhere: stdout is for the result, and nobody wants to
-/// read the same output two dozen times. The shell is replaced by the command.
-pub fn muted(command: &[String], quiet: bool) -> Vec<String> {
-    let to = if quiet { ">/dev/null 2>&1" } else { ">&2" };
-    shell(&format!("exec \"$@\" </dev/null {to}"), command)
+/// The command with its output on stderr: stdout is for the result. The shell is replaced by the command.
+pub fn heard(command: &[String]) -> Vec<String> {
+    shell("exec \"$@\" </dev/null >&2", command)
 }
 
-/// The command with its output in a file.
+/// The command with its output in a file, or in a pipe by its path.
 pub fn to_file(command: &[String], file: &Path) -> Vec<String> {
     let words = shell("exec 3>\"$1\"; shift; exec \"$@\" </dev/null >&3 2>&3", &[]);
     let file = file.to_string_lossy().into_owned();

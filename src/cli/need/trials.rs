@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::Failure;
-use super::program::{Program, muted, to_file};
+use super::program::{Program, heard, to_file};
+use super::unread::Unread;
 use crate::cgroup;
 use crate::harness::{
     self, ColdFiles, DiskWaits, Environment, Finished, HarnessError, Observer, Options, Sink, Warm,
@@ -35,6 +36,7 @@ pub struct Trials<'a> {
     /// This is cgroup v1, and the kernel does not count waits for the disk.
     stalls_unknown: bool,
     progress: Progress,
+    unread: Unread,
     /// The command's output was shown once.
     heard: bool,
 }
@@ -45,8 +47,8 @@ impl<'a> Trials<'a> {
         program: &'a Program,
         folder: &'a Path,
         measure: Option<&'a regex_lite::Regex>,
-    ) -> Self {
-        Trials {
+    ) -> std::io::Result<Self> {
+        Ok(Trials {
             environment,
             program,
             folder,
@@ -58,8 +60,9 @@ impl<'a> Trials<'a> {
             not_given_back: None,
             stalls_unknown: false,
             progress: Progress::new(),
+            unread: Unread::new()?,
             heard: false,
-        }
+        })
     }
 
     /// One run under `limit`, given up after `give_up` seconds.
@@ -80,17 +83,21 @@ impl<'a> Trials<'a> {
             not_given_back: None,
             waits: None,
             files: (!self.program.words().is_empty()).then_some(&mut self.files),
+            is_first: !self.heard,
             looks: 0,
         };
         let file = self.folder.join("trial.jsonl");
         let said = self.folder.join("said");
-        let quiet = std::mem::replace(&mut self.heard, true);
+        let unread = match std::mem::replace(&mut self.heard, true) {
+            true => Some(&self.unread),
+            false => None,
+        };
         let ran = Ran {
             environment: self.environment,
             limit,
             sink: Sink::File(file.clone()),
             said: self.measure.map(|_| said.as_path()),
-            quiet,
+            unread,
         };
         let finished = match ran.program(self.program, &mut watcher) {
             Ok(finished) => finished,
@@ -106,6 +113,7 @@ impl<'a> Trials<'a> {
         self.left_behind = self.left_behind.max(watcher.left_behind);
         self.not_given_back = self.not_given_back.take().or(watcher.not_given_back);
         let (cut_off, waits) = (watcher.cut_off, watcher.waits);
+        self.files.heard();
         if finished.interrupted && !cut_off {
             self.interrupted = true;
             anyhow::bail!("interrupted");
@@ -167,7 +175,8 @@ struct Ran<'a> {
     sink: Sink,
     /// Takes what is printed, where a number is looked for in it.
     said: Option<&'a Path>,
-    quiet: bool,
+    /// Takes what is printed in all runs but the first: nobody wants to read it two dozen times.
+    unread: Option<&'a Unread>,
 }
 
 impl Ran<'_> {
@@ -177,9 +186,10 @@ impl Ran<'_> {
         };
         match program {
             Program::Command(words, _) => {
-                let words = match self.said {
-                    Some(file) => to_file(words, file),
-                    None => muted(words, self.quiet),
+                let words = match (self.said, self.unread) {
+                    (Some(file), _) => to_file(words, file),
+                    (None, Some(unread)) => to_file(words, &unread.path()),
+                    (None, None) => heard(words),
                 };
                 let environment = self.environment;
                 environment.record(&words, self.limit, INTERVAL, &self.sink, watcher)
@@ -227,6 +237,8 @@ struct Watcher<'a> {
     /// What its threads waited for the disk, on v1.
     waits: Option<DiskWaits>,
     files: Option<&'a mut ColdFiles>,
+    /// Which files it opens is not known yet.
+    is_first: bool,
     looks: usize,
 }
 
@@ -249,6 +261,10 @@ impl Observer for Watcher<'_> {
         let container = groups.find(|g| g.kind == GroupKind::Container);
         self.cgroup = container.map(|g| (PathBuf::from(&g.path), header.host.cgroup));
         self.waits = (header.host.cgroup == CgroupVersion::V1).then(DiskWaits::new);
+        if let (true, Some((path, _)), Some(files)) = (self.is_first, &self.cgroup, &mut self.files)
+        {
+            files.hear(path);
+        }
     }
 
     fn sample(&mut self, _: usize, _: u64, _: &[u64]) {
@@ -292,6 +308,8 @@ impl Observer for Watcher<'_> {
 struct Progress {
     started: Instant,
     tried: Vec<u64>,
+    /// The limit of the run that goes on.
+    now: Option<u64>,
     shown: bool,
 }
 
@@ -300,34 +318,25 @@ impl Progress {
         Progress {
             started: Instant::now(),
             tried: Vec::new(),
+            now: None,
             shown: false,
         }
     }
 
     fn show(&mut self, limit: u64, wanted: Wanted) {
-        if self.tried.last() == Some(&limit) {
+        if self.now == Some(limit) {
             return;
         }
-        self.tried.push(limit);
-        let run = self.tried.len();
-        // The highest limit and six of the bisection.
-        const LIMITS: usize = 7;
-        let left = match run {
-            0 | 1 => String::new(),
-            _ => {
-                let each = self.started.elapsed().as_secs_f64() / (run - 1) as f64;
-                let rest = each * (LIMITS + 1).saturating_sub(run) as f64;
-                format!(
-                    ", about {} left",
-                    units::duration(Duration::from_secs_f64(rest))
-                )
-            }
+        self.now = Some(limit);
+        let line = if self.tried.contains(&limit) {
+            format!(
+                "{} once more, to see whether it is as before",
+                units::bytes(limit)
+            )
+        } else {
+            self.tried.push(limit);
+            self.line(limit, wanted)
         };
-        let line = format!(
-            "limit {run} of about {LIMITS}: {} of {}{left}",
-            units::bytes(limit),
-            units::bytes(wanted.max)
-        );
         // Progress is a courtesy: a closed stderr must not end the measurement.
         let mut stderr = std::io::stderr();
         if stderr.is_terminal() {
@@ -336,6 +345,28 @@ impl Progress {
         } else {
             let _ = writeln!(stderr, "{line}");
         }
+    }
+
+    /// Which limit this is, and what the rest takes by what those before it took.
+    fn line(&self, limit: u64, wanted: Wanted) -> String {
+        // The highest limit and six of the bisection.
+        const LIMITS: usize = 7;
+        let run = self.tried.len();
+        let rest = (LIMITS + 1).saturating_sub(run);
+        let left = match run {
+            0 | 1 => String::new(),
+            _ if rest == 0 => String::new(),
+            _ => {
+                let each = self.started.elapsed().as_secs_f64() / (run - 1) as f64;
+                let left = Duration::from_secs_f64(each * rest as f64);
+                format!(", about {} left", units::duration(left))
+            }
+        };
+        format!(
+            "limit {run} of about {LIMITS}: {} of {}{left}",
+            units::bytes(limit),
+            units::bytes(wanted.max)
+        )
     }
 
     fn end(&mut self) {
