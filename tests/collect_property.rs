@@ -300,3 +300,50 @@ proptest! {
         prop_assert!(as_expected(&case.evaluated()));
     }
 }
+
+/// A log whose middle lost a part of a line is told from a whole one, whichever line it is.
+#[test]
+fn a_damaged_line_is_no_pass() {
+    let text = String::from_utf8(whole("steady").to_vec()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() > 50);
+    let verdict = |log: String| {
+        let case = Case {
+            completions: 1,
+            completed: vec![0],
+            failed: Vec::new(),
+            over: Some("Complete"),
+            gone: false,
+            unindexed: false,
+            tries: vec![Try {
+                index: 0,
+                state: 0,
+                gone: false,
+                log: Log::Empty,
+            }],
+        };
+        let args =
+            json!({"containers": [{"name": "memtide", "args": ["run", "--pick=0", "steady"]}]});
+        let mut snapshot = case.snapshot();
+        snapshot.jobs[0].scenarios = vec!["steady".into()];
+        let pod = json!({"items": [{"metadata": {"name": "p0", "uid": "p0", "labels": {
+            "job-name": "memtide", "controller-uid": "u",
+            "batch.kubernetes.io/job-completion-index": "0"}}, "spec": args,
+            "status": {"phase": "Succeeded"}}]});
+        snapshot.pods = parse_pods(pod.to_string().as_bytes()).unwrap();
+        let all = evaluate(&snapshot, |_| PodLog {
+            text: log.clone().into_bytes(),
+            lost: None,
+        });
+        assert_eq!(all.len(), 1);
+        (all[0].result.result, all[0].result.reason.clone())
+    };
+    assert_eq!(verdict(text.clone()), (Verdict::Pass, String::new()));
+    for damaged in (0..lines.len()).step_by(3) {
+        let mut left = lines.clone();
+        left[damaged] = &left[damaged][..left[damaged].len() / 2];
+        let (said, why) = verdict(left.join("\n") + "\n");
+        assert_eq!(said, Verdict::Fail, "line {}", damaged + 1);
+        assert!(!why.is_empty());
+    }
+}
