@@ -54,6 +54,24 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// What a source tells that is more than rows.
+    pub fn told(source: &'static str, label: impl Into<String>, what: What) -> Reading {
+        Reading {
+            source,
+            label: label.into(),
+            what,
+            ..Reading::default()
+        }
+    }
+
+    /// A machine's, by a source.
+    pub fn machine(source: &'static str, label: impl Into<String>) -> Reading {
+        Reading {
+            scope: Scope::Node,
+            ..Reading::told(source, label, What::Memory)
+        }
+    }
+
     /// Whether nothing was read.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

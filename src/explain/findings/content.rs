@@ -94,19 +94,6 @@ pub fn thp_hidden(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// Cache that working_set leaves out.
-pub fn page_cache_inactive(facts: &Facts) -> Option<Finding> {
-    let cache = facts.parts.cache_inactive?;
-    (facts.parts.matters(cache, 20) && !facts.is_inconsistent()).then(|| Finding {
-        code: "page_cache_inactive",
-        sentence: format!(
-            "{} is page cache on the inactive list: files that were written or read, once as a rule. The \
-             kernel takes it back first and by itself; working_set leaves it out.",
-            sized(facts, cache)
-        ),
-    })
-}
-
 /// Cache that working_set counts.
 pub fn page_cache_active(facts: &Facts) -> Option<Finding> {
     let cache = facts.parts.cache_active?;
@@ -132,72 +119,6 @@ pub fn page_cache_active(facts: &Facts) -> Option<Finding> {
             "{} is page cache on the active list: files read again, or written in pieces smaller than a page \
              on kernels before 4.7. {counted}.{share}",
             sized(facts, cache)
-        ),
-    })
-}
-
-/// Cache that must be written first.
-pub fn dirty_cache(facts: &Facts) -> Option<Finding> {
-    let waiting = facts.parts.reclaimable(facts.reading).after_writing;
-    (facts.parts.matters(waiting, 20) && !facts.is_inconsistent()).then(|| Finding {
-        code: "dirty_cache",
-        sentence: format!(
-            "{} of the page cache is not on disk yet: the kernel must write it before it can take it back, so \
-             a slow disk makes the program wait at the limit.",
-            sized(facts, waiting)
-        ),
-    })
-}
-
-/// Shared memory.
-pub fn tmpfs(facts: &Facts) -> Option<Finding> {
-    let shmem = facts.parts.shmem?;
-    facts.parts.matters(shmem, 10).then(|| Finding {
-        code: "tmpfs",
-        sentence: format!(
-            "{} is tmpfs or shared memory (/dev/shm, emptyDir with medium Memory, memfd). It counts as cache \
-             but needs swap to be taken back, and it stays, in the pod, after the process or container ends, \
-             until the files are deleted.",
-            sized(facts, shmem)
-        ),
-    })
-}
-
-/// Reclaimable kernel objects.
-pub fn slab(facts: &Facts) -> Option<Finding> {
-    let slab = facts.view.slab_reclaimable?;
-    facts.parts.matters(slab, 10).then(|| Finding {
-        code: "slab",
-        sentence: format!(
-            "{} is reclaimable slab: mostly dentries and inodes of files that were looked up, found or not. \
-             working_set counts it; the kernel drops it under pressure.",
-            sized(facts, slab)
-        ),
-    })
-}
-
-/// Socket buffers.
-pub fn socket_buffers(facts: &Facts) -> Option<Finding> {
-    let sock = facts.parts.sock?;
-    facts.parts.matters(sock, 10).then(|| Finding {
-        code: "socket_buffers",
-        sentence: format!(
-            "{} is socket buffers: data that was sent or received and that nobody has taken yet.",
-            sized(facts, sock)
-        ),
-    })
-}
-
-/// Kernel memory whose size is a row.
-pub fn kernel_memory(facts: &Facts) -> Option<Finding> {
-    let kernel = facts.parts.kernel?;
-    let other = kernel.saturating_sub(facts.view.slab_reclaimable.unwrap_or(0));
-    facts.parts.matters(other, 10).then(|| Finding {
-        code: "kernel_memory",
-        sentence: format!(
-            "{} is kernel memory charged to the cgroup (page tables, stacks, slab objects). It is in no \
-             process's rss.",
-            sized(facts, other)
         ),
     })
 }
@@ -245,5 +166,37 @@ pub fn swapped(facts: &Facts) -> Option<Finding> {
             "{} more is in swap: not in usage, but still the programs' memory.",
             units::bytes(swap)
         ),
+    })
+}
+
+/// A part that is worth a sentence from a share of the total on.
+struct Plain {
+    code: &'static str,
+    size: fn(&Facts) -> Option<u64>,
+    percent: u64,
+    /// Whether numbers that contradict each other make it worthless.
+    trusting: bool,
+    text: &'static str,
+}
+
+#[rustfmt::skip]
+const PLAIN: [Plain; 6] = [
+    Plain { code: "page_cache_inactive", size: |f| f.parts.cache_inactive, percent: 20, trusting: false, text: "is page cache on the inactive list: files that were written or read, once as a rule. The kernel takes it back first and by itself; working_set leaves it out." },
+    Plain { code: "dirty_cache", size: |f| Some(f.parts.reclaimable(f.reading).after_writing), percent: 20, trusting: false, text: "of the page cache is not on disk yet: the kernel must write it before it can take it back, so a slow disk makes the program wait at the limit." },
+    Plain { code: "tmpfs", size: |f| f.parts.shmem, percent: 10, trusting: true, text: "is tmpfs or shared memory (/dev/shm, emptyDir with medium Memory, memfd). It counts as cache but needs swap to be taken back, and it stays, in the pod, after the process or container ends, until the files are deleted." },
+    Plain { code: "slab", size: |f| f.view.slab_reclaimable, percent: 10, trusting: true, text: "is reclaimable slab: mostly dentries and inodes of files that were looked up, found or not. working_set counts it; the kernel drops it under pressure." },
+    Plain { code: "socket_buffers", size: |f| f.parts.sock, percent: 10, trusting: true, text: "is socket buffers: data that was sent or received and that nobody has taken yet." },
+    Plain { code: "kernel_memory", size: |f| Some(f.parts.kernel?.saturating_sub(f.view.slab_reclaimable.unwrap_or(0))), percent: 10, trusting: true, text: "is kernel memory charged to the cgroup (page tables, stacks, slab objects). It is in no process's rss." },
+];
+
+/// The sentence about a part that needs no more than its size.
+pub fn plain(facts: &Facts, code: &str) -> Option<Finding> {
+    let known = PLAIN.iter().find(|known| known.code == code)?;
+    let size = (known.size)(facts)?;
+    let told =
+        facts.parts.matters(size, known.percent) && (known.trusting || !facts.is_inconsistent());
+    told.then(|| Finding {
+        code: known.code,
+        sentence: format!("{} {}", sized(facts, size), known.text),
     })
 }

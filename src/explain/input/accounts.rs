@@ -103,12 +103,7 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
 }
 
 fn reading(label: &str, what: What) -> Reading {
-    Reading {
-        source: "runtime's account",
-        label: label.into(),
-        what,
-        ..Reading::default()
-    }
+    Reading::told("runtime's account", label, what)
 }
 
 fn first(text: &str, keys: &[&str]) -> Option<u64> {

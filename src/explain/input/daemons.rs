@@ -24,16 +24,11 @@ fn talos(text: &str) -> Option<Reading> {
         victims: vec![path.to_string()],
         ..ByDaemon::default()
     };
-    Some(reading("Talos", format!("Talos, {path}"), killed))
-}
-
-fn reading(source: &'static str, label: String, killed: ByDaemon) -> Reading {
-    Reading {
-        source,
-        label,
-        what: What::ByDaemon(Box::new(killed)),
-        ..Reading::default()
-    }
+    Some(Reading::told(
+        "Talos",
+        format!("Talos, {path}"),
+        What::ByDaemon(Box::new(killed)),
+    ))
 }
 
 /// The text between two marks.
@@ -104,7 +99,11 @@ fn oomd(text: &str) -> Option<Reading> {
     let label = killed.victims.last().map_or("systemd-oomd".into(), |path| {
         format!("systemd-oomd, {}", path.rsplit('/').next().unwrap_or(""))
     });
-    Some(reading("systemd-oomd", label, killed))
+    Some(Reading::told(
+        "systemd-oomd",
+        label,
+        What::ByDaemon(Box::new(killed)),
+    ))
 }
 
 /// Fills in why, from the line that tells it.
@@ -183,7 +182,11 @@ fn earlyoom(text: &str) -> Option<Reading> {
         swap: share("swap free:").filter(|(_, all)| *all > 0),
         ..ByDaemon::default()
     };
-    Some(reading("earlyoom", format!("earlyoom, {name}"), killed))
+    Some(Reading::told(
+        "earlyoom",
+        format!("earlyoom, {name}"),
+        What::ByDaemon(Box::new(killed)),
+    ))
 }
 
 /// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
@@ -302,20 +305,16 @@ fn signalled(text: &str) -> Option<Reading> {
 }
 
 fn ended(status: Terminated) -> Reading {
-    Reading {
-        source: "a pod's status",
-        label: format!(
-            "{}, {}",
-            status.name,
-            if status.signal {
-                "SIGKILL"
-            } else {
-                "OOMKilled"
-            }
-        ),
-        what: What::Terminated(status),
-        ..Reading::default()
-    }
+    let label = format!(
+        "{}, {}",
+        status.name,
+        if status.signal {
+            "SIGKILL"
+        } else {
+            "OOMKilled"
+        }
+    );
+    Reading::told("a pod's status", label, What::Terminated(status))
 }
 
 /// The container whose block a state is in: in a description the last line above that is a name

@@ -85,15 +85,15 @@ pub fn read(text: &str) -> Option<Reading> {
         groups.any(|words| words.iter().all(|word| text.contains(word)))
     };
     let message = MESSAGES.iter().find(fits)?;
-    Some(Reading {
-        source: "an error message",
-        label: "an error message".into(),
-        what: What::Failure(Failure {
-            known: &message.known,
-            size: (message.size)(text),
-        }),
-        ..Reading::default()
-    })
+    let failure = Failure {
+        known: &message.known,
+        size: (message.size)(text),
+    };
+    Some(Reading::told(
+        "an error message",
+        "an error message",
+        What::Failure(failure),
+    ))
 }
 
 #[cfg(test)]

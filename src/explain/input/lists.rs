@@ -17,15 +17,6 @@ pub fn read(lines: &[String]) -> Vec<Reading> {
     .collect()
 }
 
-fn reading(source: &'static str, label: &str, what: What) -> Reading {
-    Reading {
-        source,
-        label: label.into(),
-        what,
-        ..Reading::default()
-    }
-}
-
 /// A size in KiB where it has no unit.
 fn kib(word: &str) -> Option<u64> {
     match word.parse::<u64>() {
@@ -83,7 +74,7 @@ fn processes(lines: &[String]) -> Option<Reading> {
         });
     }
     let source = if from_right { "smem" } else { "top or ps" };
-    (!found.is_empty()).then(|| reading(source, "processes", What::Processes(found)))
+    (!found.is_empty()).then(|| Reading::told(source, "processes", What::Processes(found)))
 }
 
 /// ps_mem: `512.8 MiB +   8.2 MiB = 521.0 MiB java (2)`.
@@ -106,7 +97,7 @@ fn programs(lines: &[String]) -> Option<Reading> {
         })
     };
     let found: Vec<Process> = lines[at + 1..].iter().filter_map(row).collect();
-    (!found.is_empty()).then(|| reading("ps_mem", "programs", What::Processes(found)))
+    (!found.is_empty()).then(|| Reading::told("ps_mem", "programs", What::Processes(found)))
 }
 
 /// psutil's `pfullmem(rss=1304870912, ..., uss=1274175488, pss=1275800576, swap=0)`.
@@ -130,7 +121,7 @@ fn counted(lines: &[String]) -> Option<Reading> {
         swap: of("swap="),
         ..Process::default()
     };
-    Some(reading(
+    Some(Reading::told(
         "psutil",
         "a process",
         What::Processes(vec![process]),
@@ -167,7 +158,11 @@ fn mapped(lines: &[String]) -> Option<Reading> {
         rss: rss?,
         ..Process::default()
     };
-    Some(reading("pmap", "a process", What::Processes(vec![process])))
+    Some(Reading::told(
+        "pmap",
+        "a process",
+        What::Processes(vec![process]),
+    ))
 }
 
 fn slabs(lines: &[String]) -> Option<Reading> {
@@ -210,7 +205,7 @@ fn slabs(lines: &[String]) -> Option<Reading> {
         })
         .collect();
     caches.sort_by_key(|cache| std::cmp::Reverse(cache.bytes));
-    let mut found = reading("slabtop", "the machine's kernel objects", What::Memory);
+    let mut found = Reading::told("slabtop", "the machine's kernel objects", What::Memory);
     let whole = lines
         .iter()
         .find(|line| line.starts_with("Active / Total Size"));

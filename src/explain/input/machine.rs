@@ -207,13 +207,8 @@ pub fn largest_task(lines: &[String]) -> Option<(String, u64)> {
 
 /// The command `vmstat`: a line each second, the first of them since boot; with `-s` a count a line.
 pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
-    let mut reading = Reading {
-        source: "vmstat",
-        scope: Scope::Node,
-        label: "the machine, by vmstat".into(),
-        notes: vec!["Its numbers were taken as KiB; it says nothing of cgroups.".into()],
-        ..Reading::default()
-    };
+    let mut reading = Reading::machine("vmstat", "the machine, by vmstat");
+    reading.notes = vec!["Its numbers were taken as KiB; it says nothing of cgroups.".into()];
     sums(lines, &mut reading);
     if reading.rows.get("node:MemTotal").is_some() {
         return Some(reading);

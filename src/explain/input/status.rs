@@ -1,7 +1,7 @@
 //! A machine's memory as daemons and tools tell it in a line or two, and its free blocks.
 
 use super::told::{after, size};
-use crate::explain::{Reading, Scope, What, number};
+use crate::explain::{Reading, What, number};
 
 /// What a text tells of the machine.
 pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
@@ -15,12 +15,7 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
 
 /// Sizes of a machine by meminfo's names.
 fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading> {
-    let mut reading = Reading {
-        source,
-        scope: Scope::Node,
-        label: format!("the machine, by {source}"),
-        ..Reading::default()
-    };
+    let mut reading = Reading::machine(source, format!("the machine, by {source}"));
     for (row, bytes) in rows {
         if let Some(bytes) = bytes {
             reading.rows.set(format!("node:{row}"), *bytes);
@@ -226,13 +221,10 @@ fn blocks(lines: &[String]) -> Option<Reading> {
             .map(|free| (name, free))
     };
     let zones: Vec<(String, Vec<u64>)> = lines.iter().filter_map(zone).collect();
-    (!zones.is_empty()).then(|| Reading {
-        source: "/proc/buddyinfo",
-        scope: Scope::Node,
-        label: "the machine's free blocks".into(),
-        what: What::Blocks(zones),
-        ..Reading::default()
-    })
+    let mut found = Reading::machine("/proc/buddyinfo", "the machine's free blocks");
+    let known = !zones.is_empty();
+    found.what = What::Blocks(zones);
+    known.then_some(found)
 }
 
 #[cfg(test)]

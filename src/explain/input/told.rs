@@ -20,15 +20,6 @@ pub fn read(text: &str) -> Vec<Reading> {
     found.into_iter().flatten().collect()
 }
 
-fn reading(source: &'static str, label: String, what: What) -> Reading {
-    Reading {
-        source,
-        label,
-        what,
-        ..Reading::default()
-    }
-}
-
 /// The number behind a word, whatever signs stand between.
 pub fn after(text: &str, word: &str) -> Option<u64> {
     let at = text.find(word)? + word.len();
@@ -122,7 +113,11 @@ fn eviction(text: &str) -> Option<Reading> {
         Some((name, _, _)) => format!("eviction, container {name}"),
         None => "eviction".into(),
     };
-    Some(reading("kubelet's message", label, What::Evicted(eviction)))
+    Some(Reading::told(
+        "kubelet's message",
+        label,
+        What::Evicted(eviction),
+    ))
 }
 
 /// The kubelet's own log: `"Eviction manager: must evict pod(s) to reclaim" resourceName="memory"`, and
@@ -176,7 +171,7 @@ fn platform(text: &str) -> Option<Reading> {
         "Heroku" if !text.contains("R15") => "Heroku R14",
         source => source,
     };
-    Some(reading(source, label.into(), What::OverLimit(limit, used)))
+    Some(Reading::told(source, label, What::OverLimit(limit, used)))
 }
 
 /// The kubelet's `System OOM encountered, victim process: java, pid: 12345`.
@@ -191,7 +186,7 @@ fn system_oom(text: &str) -> Option<Reading> {
         .trim()
         .to_string();
     let pid = after(rest, "pid:").unwrap_or(0);
-    let mut told = reading(
+    let mut told = Reading::told(
         "Kubernetes event",
         format!("System OOM, killed {name}"),
         What::Kill(Box::new(Oom {
