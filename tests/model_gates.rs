@@ -13,12 +13,20 @@ use memtide::scenario::{self, Overrides, Scenario};
 use memtide::shipped::{self, Shipped};
 use serde::Deserialize;
 
+#[path = "model_gates/draw.rs"]
+mod draw;
 #[path = "model_gates/follow.rs"]
 mod follow;
+#[path = "model_gates/fresh.rs"]
+mod fresh;
 #[path = "model_gates/naive.rs"]
 mod naive;
+#[path = "model_gates/page.rs"]
+mod page;
 #[path = "model_gates/twin.rs"]
 mod twin;
+#[path = "model_gates/worth.rs"]
+mod worth;
 
 type Value = (&'static str, fn(&View) -> Option<i64>);
 
@@ -82,11 +90,6 @@ static EXCEPTIONS: LazyLock<Exceptions> = LazyLock::new(|| {
     toml::from_str(include_str!("data/model_exceptions.toml"))
         .expect("tests/data/model_exceptions.toml")
 });
-
-/// The page that has the figures.
-fn page() -> &'static str {
-    include_str!("../docs/model.md")
-}
 
 /// A shipped recording, read.
 struct Case {
@@ -254,7 +257,7 @@ fn rows_at_the_ends_of_steps_and_outcomes_are_the_kernels() {
         share(simple, rows),
     );
     println!("{line}");
-    assert!(page().contains(&line), "docs/model.md says something else");
+    page::hold("rows", &format!("> {line}"));
     for text in &unexplained {
         println!("{text}");
     }
@@ -333,11 +336,92 @@ fn run_model_predicts_the_catalogue_and_says_that_it_is_a_model() {
     assert_eq!((code, text.lines().count()), (Some(0), 15), "{text}");
 }
 
+/// What a machine needs for its work is measured once, and predictions take that time.
+#[test]
+fn a_measured_speed_is_what_unrated_steps_take() {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().display().to_string();
+    let memtide = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memtide"));
+        let output = command.args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, measured, why) = memtide(&["doctor", "--speed", "--workdir", &folder]);
+    assert_eq!(code, Some(0), "{why}");
+    let file = out.path().join("here.toml");
+    std::fs::write(&file, &measured).unwrap();
+    let speed = model::card::read_speed(&file).unwrap();
+    let times = [
+        speed.write_line,
+        speed.write_page,
+        speed.read_page,
+        speed.disk_page,
+        speed.touch_page,
+        speed.lookup,
+        speed.fsync,
+    ];
+    assert!(times.iter().all(|ns| *ns > 0.0), "{measured}");
+    assert_eq!(
+        std::fs::read_dir(out.path()).unwrap().count(),
+        1,
+        "it cleans up"
+    );
+    // A machine that is a hundred times slower takes longer for the same scenario.
+    let slow = out.path().join("slow.toml");
+    let slower = memtide::model::Speed {
+        write_line: 100.0 * speed.write_line,
+        touch_page: 100.0 * speed.touch_page,
+        ..speed
+    };
+    std::fs::write(&slow, toml::to_string(&slower).unwrap()).unwrap();
+    let took = |profile: &std::path::Path| {
+        let profile = profile.display().to_string();
+        let run = ["run", "log-write", "--model", "6.12-v2", "--out", &folder];
+        let (code, text, why) = memtide(&[&run[..], &["--speed", &profile]].concat());
+        assert_eq!(code, Some(0), "{text}{why}");
+        let recording = out.path().join("log-write.jsonl");
+        let recording = memtide::recording::read_path(&recording).unwrap();
+        recording.footer.unwrap().t
+    };
+    assert!(took(&file) < took(&slow));
+    for (wrong, words) in [
+        ("lookup = 1\nwrite_line = -1", "missing field"),
+        (&measured.replace("lookup = ", "lookup = -"), "nanoseconds"),
+        (&measured.replace("lookup", "look_up"), "look_up"),
+        ("fast", "doctor --speed"),
+    ] {
+        std::fs::write(&slow, wrong).unwrap();
+        let profile = slow.display().to_string();
+        let run = [
+            "run",
+            "log-write",
+            "--model",
+            "6.12-v2",
+            "--speed",
+            &profile,
+        ];
+        let (code, _, why) = memtide(&run);
+        assert_ne!(code, Some(0), "{wrong}");
+        for part in [words, "slow.toml", "line ", "column "] {
+            assert!(why.contains(part), "{part:?} is missing: {why}");
+        }
+    }
+    let (code, _, why) = memtide(&["run", "log-write", "--speed", "here.toml"]);
+    assert_ne!(code, Some(0), "a speed without a model");
+    assert!(why.contains("--model"), "{why}");
+}
+
 /// The model asks nothing of the machine: it names no module that makes system calls.
 #[test]
 fn the_model_makes_no_call_of_the_system() {
     let mut files = 0;
-    let folders = ["src/model", "src/model/memcg"].map(|dir| std::fs::read_dir(dir).unwrap());
+    let folders = ["src/model", "src/model/memcg", "src/model/world"]
+        .map(|dir| std::fs::read_dir(dir).unwrap());
     for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "rs") {

@@ -1,6 +1,9 @@
 //! `memtide doctor`: what this machine is, where scenarios would run, and which.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
 
 use super::{Exit, Failure, common};
 use crate::cgroup::Hierarchy;
@@ -13,6 +16,10 @@ use crate::units;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Instead: measure how long the work of scenarios takes in the work directory, some seconds, and
+    /// write the profile that `run --model CARD --speed FILE` takes.
+    #[arg(long)]
+    speed: bool,
     #[command(flatten)]
     placed: common::Placed,
 }
@@ -21,6 +28,9 @@ pub struct Args {
 /// can run.
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let workdir = args.placed.workdir();
+    if args.speed {
+        return profile(&workdir);
+    }
     let hierarchy = Hierarchy::discover().map_err(|e| Failure::environment(e.to_string()))?;
     let choice = args.placed.placement().choose(&hierarchy);
     let doctor = Doctor::examine(hierarchy, harness::existing(&workdir));
@@ -50,6 +60,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let chosen = choice.as_ref().ok().map(|c| &c.chosen);
     write!(out, "\n{}", scenarios(&doctor, chosen)?.render(0, colour))?;
     Ok(exit)
+}
+
+/// The speed profile, to stdout.
+fn profile(workdir: &Path) -> anyhow::Result<Exit> {
+    let existing = harness::existing(workdir);
+    let speed = super::speed::measure(&existing)
+        .with_context(|| format!("measuring in {}", existing.display()))?;
+    let kernel = nix::sys::utsname::uname()
+        .map(|name| name.release().to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let filesystem =
+        crate::host::filesystem_of(&existing).unwrap_or_else(|| "a file system".into());
+    let text = super::speed::to_toml(&speed, &kernel, &filesystem)?;
+    write!(std::io::stdout(), "{text}")?;
+    Ok(Exit::Ok)
 }
 
 fn facts(doctor: &Doctor, workdir: &str) -> Table {

@@ -33,6 +33,7 @@ mod report;
 mod run;
 mod scratch;
 mod show;
+mod speed;
 mod supervise;
 mod watch;
 mod watch_recursive;

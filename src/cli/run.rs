@@ -56,6 +56,10 @@ pub struct Args {
     /// path ending in .toml is a card of your own). Needs no cgroup.
     #[arg(long, value_name = "CARD")]
     model: Option<String>,
+    /// With --model: how long work takes, as `memtide doctor --speed` measured it, instead of what
+    /// the card says.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    speed: Option<PathBuf>,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -100,7 +104,10 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<Exit> {
     };
     let out = OutDir::open(args.out.as_deref(), scenarios.len(), &args.placed.workdir())?;
     if let Some(card) = &args.model {
-        let card = model::card::find(card)?;
+        let mut card = model::card::find(card)?;
+        if let Some(file) = &args.speed {
+            card.speed = model::card::read_speed(file)?;
+        }
         let results = predicted(&card, &scenarios, &out)?;
         if args.format == Format::Human {
             for result in &results {

@@ -237,6 +237,17 @@ impl Detector for CacheAware {
         self.verdict(limit)
     }
 
+    /// A level that a life before this one reached and was not killed at is none to worry about: without
+    /// that the first tooth of every life's saw looks like a leak.
+    fn begin_again(&mut self) -> bool {
+        let survived = self.survived.max(self.peak);
+        *self = CacheAware {
+            survived,
+            ..CacheAware::new()
+        };
+        true
+    }
+
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
         let mut known: Option<(&Row, Anatomy)> = None;
         for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
@@ -360,6 +371,20 @@ mod tests {
         let mut first = all.by_ref().take(240);
         while first_fire(&mut detector, first.by_ref()).is_some() {}
         assert_eq!(first_fire(&mut detector, all), None);
+    }
+
+    #[test]
+    fn a_level_that_the_life_before_reached_is_no_news_and_more_than_that_is() {
+        let rise = |to: f64| move |t: f64| ((0.05 + (to - 0.05) * t / 6000.0) * LIMIT, 0.0);
+        let mut detector = CacheAware::new();
+        let mut first = scrapes(400, rise(0.6));
+        // At such a pace the first rise can't be told from a leak.
+        assert!(first_fire(&mut detector, first.by_ref()).is_some());
+        while first_fire(&mut detector, first.by_ref()).is_some() {}
+        assert!(detector.begin_again());
+        assert_eq!(first_fire(&mut detector, scrapes(400, rise(0.58))), None);
+        assert!(detector.begin_again());
+        assert!(first_fire(&mut detector, scrapes(400, rise(0.9))).is_some());
     }
 
     #[test]

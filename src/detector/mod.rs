@@ -90,7 +90,7 @@ impl Verdict {
 /// Reads one container's scrapes in time order and decides after each.
 ///
 /// The judge makes a fresh instance for every container of every recording, so state needs no
-/// reset. A verdict holds until the next scrape: a detector that has fired and says `Quiet` has
+/// reset; [`Detector::begin_again`] is for who watches a workload over its restarts. A verdict holds until the next scrape: a detector that has fired and says `Quiet` has
 /// resolved its alarm. `observe` must not block, and it should take well under a microsecond: an
 /// hour of 1 s scrapes is judged in milliseconds.
 pub trait Detector {
@@ -106,6 +106,13 @@ pub trait Detector {
                 changes.set(index, firing);
             }
         }
+    }
+
+    /// The container was begun anew by who runs it, by a restart or a deployment and not by a kill: what
+    /// follows are scrapes of another life of the same workload, its time from there on. Says whether the
+    /// detector goes on with what it knows; one that does not is made anew.
+    fn begin_again(&mut self) -> bool {
+        false
     }
 }
 

@@ -67,8 +67,17 @@ impl Alarms {
         self.masked |= onset.is_some() && firing;
     }
 
-    /// The container was restarted: another series, and its alarm is over.
+    /// The container was restarted or deployed: another series, and its alarm is over. A detector may keep
+    /// what it knows of the workload.
     pub fn restart(&mut self) {
+        if !self.detector.begin_again() {
+            self.detector = (self.new)();
+        }
+        self.changes = Changes::default();
+    }
+
+    /// The container was killed: what was known of it was wrong.
+    pub fn kill(&mut self) {
         self.detector = (self.new)();
         self.changes = Changes::default();
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::stats::{mean_interval, quantile, share_interval};
+use super::stats::{mean_interval, median_interval, quantile, share_interval};
 use super::tally::{Cell, Tallies, Tally};
 
 /// The scorecard: by detector, then by kind of pod, card and service.
@@ -36,7 +36,7 @@ pub fn human(all: &Tallies) -> String {
         out,
         "The pods that detectors did worst on: {}. --keep writes them as recordings.\n\
          Intervals are 95 %: of rates a bootstrap over pods (1000 resamples; without an alarm the exact \
-         Poisson bound), of recall Wilson's.",
+         Poisson bound), of recall Wilson's, of the medians of detect and lead the order statistics (from six values on).",
         if worst.is_empty() {
             "none".to_owned()
         } else {
@@ -57,8 +57,15 @@ fn section(out: &mut String, all: &Tallies, title: &str, group: impl Fn(&Cell) -
     }
     let _ = writeln!(
         out,
-        "{title}\n  {:<28} {:>7} {:>26} {:>10} {:>24} {:>8} {:>10} {:>10}",
-        "", "pods", "false alarms a pod-week", "100 pods/d", "recall", "masked", "detect", "lead"
+        "{title}\n  {:<28} {:>7} {:>26} {:>10} {:>24} {:>8} {:>16} {:>16}",
+        "",
+        "pods",
+        "false alarms a pod-week",
+        "100 pods/d",
+        "recall",
+        "masked",
+        "detect, min",
+        "lead, min"
     );
     for ((group, detector), tally) in &rows {
         let detector = all
@@ -94,9 +101,15 @@ fn row(tally: &Tally, all: &Tallies, name: &str) -> String {
             )
         }
     };
-    let minutes = |counted: &BTreeMap<u64, u64>| match quantile(counted, 0.5) {
-        Some(scrapes) => format!("{:.0} min", scrapes as f64 * all.fleet.scrape_s / 60.0),
-        None => "-".to_owned(),
+    let in_minutes = |scrapes: u64| scrapes as f64 * all.fleet.scrape_s / 60.0;
+    let minutes = |counted: &BTreeMap<u64, u64>| {
+        let Some(median) = quantile(counted, 0.5).map(in_minutes) else {
+            return "-".to_owned();
+        };
+        let interval = median_interval(counted).map_or_else(String::new, |(low, high)| {
+            format!(" ({:.0}-{:.0})", in_minutes(low), in_minutes(high))
+        });
+        format!("{median:.0}{interval}")
     };
     let rate = format!(
         "{:.3} ({:.3}-{:.3})",
@@ -105,7 +118,7 @@ fn row(tally: &Tally, all: &Tallies, name: &str) -> String {
         high / weeks
     );
     format!(
-        "{pods:>7} {rate:>26} {:>10.1} {recall:>24} {:>8} {:>10} {:>10}",
+        "{pods:>7} {rate:>26} {:>10.1} {recall:>24} {:>8} {:>16} {:>16}",
         a_pod / all.fleet.days * 100.0,
         tally.masked,
         minutes(&tally.detect),

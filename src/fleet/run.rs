@@ -170,7 +170,11 @@ impl Watch<'_> {
         if happened != Happened::Nothing {
             self.hand_over(n);
             self.run.restart();
-            self.alarms.iter_mut().for_each(Alarms::restart);
+            let begin_again = match happened {
+                Happened::Kill => Alarms::kill,
+                _ => Alarms::restart,
+            };
+            self.alarms.iter_mut().for_each(begin_again);
         }
         if happened == Happened::Kill && self.trouble.onset.is_some() {
             self.kill = self.kill.or(Some(n));

@@ -64,3 +64,50 @@ pub fn quantile(counted: &BTreeMap<u64, u64>, share: f64) -> Option<u64> {
         (before > rank).then_some(*value)
     })
 }
+
+/// The interval of the median of counted values: the order statistics between which it lies, by the
+/// binomial distribution; none of fewer than six values, which can't bound it.
+pub fn median_interval(counted: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
+    let n: u64 = counted.values().sum();
+    // The most values that may lie below the median with a probability of 2.5 % at the most.
+    let mut log_term = -(n as f64) * std::f64::consts::LN_2;
+    let mut below = 0.0;
+    let mut rank = 0;
+    while rank < n {
+        below += log_term.exp();
+        if below > 0.025 {
+            break;
+        }
+        log_term += ((n - rank) as f64 / (rank + 1) as f64).ln();
+        rank += 1;
+    }
+    let (low, high) = (rank.checked_sub(1)?, n - rank);
+    let value = |wanted: u64| {
+        let mut before = 0;
+        counted.iter().find_map(|(value, count)| {
+            before += count;
+            (before > wanted).then_some(*value)
+        })
+    };
+    Some((value(low)?, value(high)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_lies_between_the_order_statistics_of_the_tables() {
+        let one_each = |n: u64| (1..=n).map(|value| (value, 1)).collect::<BTreeMap<_, _>>();
+        assert_eq!(median_interval(&one_each(5)), None);
+        // Tables of the sign test: n = 6: 1 and 6; 10: 2 and 9; 20: 6 and 15; 100: 40 and 61.
+        for (n, interval) in [(6, (1, 6)), (10, (2, 9)), (20, (6, 15)), (100, (40, 61))] {
+            assert_eq!(median_interval(&one_each(n)), Some(interval), "{n}");
+        }
+        let (low, high) = median_interval(&one_each(100_000)).unwrap();
+        assert!(
+            low < 50_000 && high > 50_001 && high - low < 700,
+            "{low} {high}"
+        );
+    }
+}

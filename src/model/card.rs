@@ -14,6 +14,10 @@ pub struct Rules {
     /// Whether write(2) counts as a use of the page (`mark_page_accessed` in
     /// `generic_perform_write`, mm/filemap.c before 4.7).
     pub write_marks: bool,
+    /// Whether reading a page again makes it active (`folio_mark_accessed`, mm/swap.c), with the classic
+    /// LRU; no kernel without is known, and the table of what each rule is worth switches it off.
+    #[serde(default = "yes")]
+    pub read_promotes: bool,
     /// Whether MADV_FREE pages wait on the file lists (`lru_lazyfree_fn`, mm/swap.c from 4.12);
     /// else they go at once.
     pub lazyfree_list: bool,
@@ -51,6 +55,10 @@ pub struct Rules {
     pub high_throttles: bool,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// How long work takes, nanoseconds. A model cannot know it: it is measured once (`memtide doctor
 /// --speed`) or taken from a set-up's recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -68,6 +76,9 @@ pub struct Speed {
     pub touch_page: f64,
     /// A look-up of a name that is not there.
     pub lookup: f64,
+    /// An fsync(2) of a file with little to write; 0 where it was not measured.
+    #[serde(default)]
+    pub fsync: f64,
 }
 
 impl Speed {
@@ -79,7 +90,57 @@ impl Speed {
         disk_page: 0.0,
         touch_page: 0.0,
         lookup: 0.0,
+        fsync: 0.0,
     };
+
+    /// The key of a time that is none, and what it should be.
+    fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let all = [
+            ("write_line", self.write_line),
+            ("write_page", self.write_page),
+            ("read_page", self.read_page),
+            ("disk_page", self.disk_page),
+            ("touch_page", self.touch_page),
+            ("lookup", self.lookup),
+            ("fsync", self.fsync),
+        ];
+        // An hour for a page is a mistake in the unit.
+        let none = all.iter().find(|(_, ns)| !(0.0..=3.6e12).contains(ns));
+        none.map(|(key, _)| (*key, "a time in nanoseconds is a number from 0 to 3.6e12"))
+    }
+}
+
+impl Rules {
+    /// The key of a value that can't be, and what it should be.
+    fn wrong(&self, version: CgroupVersion) -> Option<(&'static str, &'static str)> {
+        let kernel = self.written_page + self.node > 0;
+        [
+            (
+                "written_page",
+                self.written_page > super::memcg::PAGE,
+                "a page's records take some hundred bytes, at most a page",
+            ),
+            (
+                "node",
+                self.node > 1 << 16,
+                "a tree node takes some hundred bytes, at most 65536",
+            ),
+            ("stock", self.stock > 1 << 16, "pages, at most 65536"),
+            ("gap", self.gap > 1 << 16, "pages, at most 65536"),
+            (
+                "kernel_charged",
+                kernel && !self.kernel_charged,
+                "true, or written_page and node are 0",
+            ),
+            (
+                "high_throttles",
+                self.high_throttles && version == CgroupVersion::V1,
+                "memory.high is cgroup v2's: false on v1",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(key, wrong, what)| wrong.then_some((key, what)))
+    }
 }
 
 /// One kernel.
@@ -133,9 +194,31 @@ impl Card {
     }
 }
 
-/// A card that can't be read.
+/// A card, or a speed profile, that can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
+    /// A speed profile's TOML is wrong; the message has line and column.
+    #[error("{path} is no speed profile: {source}\nmake one with: memtide doctor --speed > {path}")]
+    Speed {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that can't be.
+    #[error("{path}, line {line}, column {column}: `{key}`: {what}")]
+    Value {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The key.
+        key: &'static str,
+        /// What it should be.
+        what: &'static str,
+    },
     /// Its TOML is wrong; the message has line and column.
     #[error("{path} is no kernel card: {source}")]
     Toml {
@@ -188,10 +271,54 @@ const EMBEDDED: &[(&str, &str)] = &[
 /// # Errors
 /// Names line, column and what is wrong.
 pub fn parse(text: &str, path: &str) -> Result<Card, CardError> {
-    toml::from_str(text).map_err(|source| CardError::Toml {
+    let card: Card = toml::from_str(text).map_err(|source| CardError::Toml {
         path: path.into(),
         source: Box::new(source),
-    })
+    })?;
+    let wrong = card.rules.wrong(card.cgroup).or_else(|| card.speed.wrong());
+    match wrong {
+        None => Ok(card),
+        Some(wrong) => Err(at_its_place(text, path, wrong)),
+    }
+}
+
+/// A value that can't be, with the place of its key.
+fn at_its_place(text: &str, path: &str, (key, what): (&'static str, &'static str)) -> CardError {
+    let is_it = |line: &str| {
+        let after = line.trim_start().strip_prefix(key);
+        after.is_some_and(|after| after.trim_start().starts_with('='))
+    };
+    let found = text.lines().enumerate().find(|(_, line)| is_it(line));
+    let (line, column) = found.map_or((1, 1), |(index, line)| {
+        (index + 1, line.len() - line.trim_start().len() + 1)
+    });
+    CardError::Value {
+        path: path.into(),
+        line,
+        column,
+        key,
+        what,
+    }
+}
+
+/// Reads a speed profile, as `memtide doctor --speed` writes it: the keys of a card's `[speed]`.
+///
+/// # Errors
+/// A file that can't be read, or its line, column and what is wrong.
+pub fn read_speed(path: &std::path::Path) -> Result<Speed, CardError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| CardError::Io {
+        path: name.clone(),
+        source,
+    })?;
+    let speed: Speed = toml::from_str(&text).map_err(|source| CardError::Speed {
+        path: name.clone(),
+        source: Box::new(source),
+    })?;
+    match speed.wrong() {
+        None => Ok(speed),
+        Some(wrong) => Err(at_its_place(&text, &name, wrong)),
+    }
 }
 
 /// All embedded cards, oldest kernel first.

@@ -24,7 +24,7 @@ pub fn follow(
     check(scenario, card)?;
     let mut follower = Follower {
         scenario,
-        world: World::new(scenario, card.rules),
+        world: World::new(scenario, card),
         tasks: Vec::new(),
         real,
         truth: truth_columns(scenario, real),

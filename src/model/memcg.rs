@@ -12,7 +12,7 @@ use crate::host::Lru;
 pub const PAGE: u64 = 4096;
 
 /// The least that reclaim takes at a time, pages (SWAP_CLUSTER_MAX, doubled by the charge batch).
-const LEAST: u64 = 64;
+pub const LEAST: u64 = 64;
 
 /// How a page of a file comes into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,7 +299,7 @@ impl Memcg {
     /// Reads pages that are cached here, once each, in order; returns the ranges that are not.
     pub fn read(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
         // With generations reading moves nothing.
-        let uses = self.rules.lru == Lru::Classic;
+        let uses = self.rules.lru == Lru::Classic && self.rules.read_promotes;
         self.with(file, start, pages, |memcg, parts| {
             if uses {
                 memcg.use_again(parts);

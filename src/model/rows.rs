@@ -146,7 +146,9 @@ pub fn sample(scenario: &Scenario, world: &World, card: &Card, group: usize, tab
     let (mut sums, limit) = match container {
         None => {
             let all = world.groups.iter().map(|group| &group.memcg);
-            (Sums::of(all), scenario.pod_limit)
+            let mut sums = Sums::of(all);
+            sums.at_limit += world.pod_at_limit;
+            (sums, scenario.pod_limit)
         }
         Some(index) => {
             let own = world.group_of(index).map(|group| &group.memcg);

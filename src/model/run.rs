@@ -49,11 +49,6 @@ pub const UNKNOWN: [&str; 6] = [
 /// The first reason why it can't.
 pub fn check(scenario: &Scenario, card: &Card) -> Result<(), CannotModel> {
     let no = |reason: String| CannotModel { reason };
-    if scenario.pod_limit.is_some() {
-        return Err(no(
-            "it limits the pod, and reclaim across a pod's containers is not modelled".into(),
-        ));
-    }
     let host = card.host();
     for requirement in &scenario.requires {
         if requirement.when.holds(&host).is_err() {
@@ -117,7 +112,7 @@ impl<'a> Run<'a> {
         let mut evidence: Vec<_> = containers.clone().map(|c| Evidence::new(&c.name)).collect();
         evidence.iter_mut().for_each(|e| e.oom_kills(0));
         Run {
-            world: World::new(scenario, card.rules),
+            world: World::new(scenario, card),
             schedule: Schedule::new(scenario),
             tasks: Vec::new(),
             settling: Vec::new(),
@@ -463,7 +458,7 @@ fn header(scenario: &Scenario, card: &Card) -> Header {
         time_scale: scenario.time_scale,
         // A model has no clock: the same input gives the same bytes.
         started: "1970-01-01T00:00:00Z".into(),
-        groups: std::iter::once(group("pod", GroupKind::Pod, None))
+        groups: std::iter::once(group("pod", GroupKind::Pod, scenario.pod_limit))
             .chain(containers)
             .collect(),
         model: Some(ModelFacts {

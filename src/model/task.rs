@@ -7,8 +7,8 @@ use crate::recording::StepResult;
 use crate::scenario::StepRef;
 use crate::truth::Counter;
 use crate::workload::{
-    Anon, Dentries, Dist, Fadvise, FileAdvice, FileRead, HeapChurn, Huge, LogWrite, MmapScan,
-    Rotate, RotateMode, TmpfsFill, Unlink, Workload,
+    Anon, Dentries, Dist, Fadvise, FileAdvice, FileRead, Fsync, HeapChurn, Huge, LogWrite,
+    MmapScan, Rotate, RotateMode, TmpfsFill, Unlink, Workload,
 };
 
 /// Bytes that the heap of `heap_churn` holds beside its live set: read off the recordings of four
@@ -283,6 +283,10 @@ impl<'a> Task<'a> {
                 .min(to_rotation)
                 .min(world.piece(self.who).saturating_mul(PAGE));
             world.append(self.who, file, part, unit)?;
+            if let Fsync::Every(each) = w.fsync {
+                let synced = (self.done + part) / each.max(1) - self.done / each.max(1);
+                self.time -= synced as f64 * speed.fsync;
+            }
             self.done += part;
             bytes -= part;
             let lines = self.done as f64 / line;
@@ -301,6 +305,9 @@ impl<'a> Task<'a> {
         }
         let over = w.total.is_some_and(|total| self.done >= total) || up;
         if over {
+            if w.fsync == Fsync::End {
+                self.time -= speed.fsync;
+            }
             if !w.keep_open {
                 world.close(self.who, file);
             }

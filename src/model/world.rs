@@ -1,11 +1,14 @@
 //! A pod: its cgroups, its files, its processes, and what they do to each other.
 
+mod limits;
+
 use std::collections::BTreeMap;
 
-use super::card::Rules;
+use super::card::{Card, Rules};
 use super::lists::LAZY;
-use super::memcg::{By, Full, Memcg, PAGE};
+use super::memcg::{By, Memcg, PAGE};
 use super::process::{OWN_KERNEL, OWN_PAGES, Process, State, Were};
+use crate::rows::CgroupVersion;
 use crate::scenario::Scenario;
 use crate::truth::Counter;
 
@@ -60,6 +63,7 @@ impl Group {
 #[derive(Debug, Clone)]
 pub struct World {
     rules: Rules,
+    version: CgroupVersion,
     /// All cgroups ever made.
     pub groups: Vec<Group>,
     /// All processes, in the scenario's order.
@@ -71,19 +75,26 @@ pub struct World {
     pub(super) tmpfs: BTreeMap<String, Vec<(usize, u64)>>,
     /// Who was killed since somebody asked.
     pub killed: Vec<usize>,
+    /// The limit of the pod around its containers, pages.
+    pod_limit: Option<u64>,
+    /// Charges that met the pod's limit.
+    pub pod_at_limit: u64,
 }
 
 impl World {
     /// The pod of a scenario before its first step: its workers have started.
-    pub fn new(scenario: &Scenario, rules: Rules) -> World {
+    pub fn new(scenario: &Scenario, card: &Card) -> World {
         let mut world = World {
-            rules,
+            rules: card.rules,
+            version: card.cgroup,
             groups: Vec::new(),
             processes: Vec::new(),
             files: Vec::new(),
             names: BTreeMap::new(),
             tmpfs: BTreeMap::new(),
             killed: Vec::new(),
+            pod_limit: scenario.pod_limit.map(|limit| limit / PAGE),
+            pod_at_limit: 0,
         };
         for (index, container) in scenario.containers.iter().enumerate() {
             let memcg = world.add_group(Some(index), container.limit, container.high);
@@ -133,79 +144,6 @@ impl World {
     fn memcg(&mut self, who: usize) -> &mut Memcg {
         let memcg = self.processes[who].memcg;
         &mut self.groups[memcg].memcg
-    }
-
-    /// Charges with `add` until it fits; the OOM killer makes room where nothing else does. Fails with the
-    /// pages that were charged when it ended the process itself.
-    pub(super) fn until_it_fits(
-        &mut self,
-        who: usize,
-        mut pages: u64,
-        mut add: impl FnMut(&mut Memcg, u64, u64) -> Result<(), Full>,
-    ) -> Result<(), u64> {
-        let mut done = 0;
-        loop {
-            let group = self.processes[who].memcg;
-            let Err(Full { missing }) = add(&mut self.groups[group].memcg, done, pages) else {
-                self.wait_at_high(who, pages);
-                return Ok(());
-            };
-            done += pages - missing;
-            pages = missing;
-            let Some(victim) = self.largest(group) else {
-                return Err(done);
-            };
-            self.groups[group].memcg.counts.oom_kills += 1;
-            self.end(victim);
-            self.killed.push(victim);
-            if victim == who {
-                return Err(done);
-            }
-        }
-    }
-
-    /// The process with the most anonymous memory (`oom_badness`, mm/oom_kill.c).
-    fn largest(&self, group: usize) -> Option<usize> {
-        let of_group = self.processes.iter().enumerate();
-        of_group
-            .filter(|(_, process)| process.alive && process.memcg == group)
-            .max_by_key(|(index, process)| {
-                (process.anon + process.lazy_pages(), usize::MAX - index)
-            })
-            .map(|(index, _)| index)
-    }
-
-    /// Above memory.high: what can be taken is, then who charged waits 64 x^2 s for each 64 pages,
-    /// where x is the part by which usage is above (`calculate_high_delay`, mm/memcontrol.c).
-    fn wait_at_high(&mut self, who: usize, pages: u64) {
-        let group = self.processes[who].memcg;
-        let Some(high) = self.groups[group].high.filter(|high| *high > 0) else {
-            return;
-        };
-        let memcg = &mut self.groups[group].memcg;
-        let over = memcg.usage().saturating_sub(high);
-        if over == 0 {
-            return;
-        }
-        memcg.counts.above_high += 1;
-        memcg.reclaim(over.div_ceil(PAGE));
-        let over = memcg.usage().saturating_sub(high);
-        if over == 0 || !self.rules.high_throttles {
-            return;
-        }
-        let part = over as f64 / high as f64;
-        let each = (64.0 * part * part * 1e9).min(2e9);
-        let waits = if each < 10e6 { 0.0 } else { each };
-        self.processes[who].wait_ns += waits * (pages as f64 / 64.0);
-    }
-
-    /// Pages that may be charged at a time: a few where each may make the process wait.
-    pub fn piece(&self, who: usize) -> u64 {
-        let group = &self.groups[self.processes[who].memcg];
-        match group.high {
-            Some(high) if group.memcg.usage() + (8 << 20) > high => 64,
-            _ => u64::MAX,
-        }
     }
 
     /// Charges anonymous pages.
@@ -572,19 +510,5 @@ impl World {
         let tables = (pages / TABLE_PAGES * PAGE).min(self.processes[who].tables);
         self.memcg(who).drop_kernel(tables);
         self.processes[who].tables -= tables;
-    }
-
-    /// Reclaim that somebody asks for: v2 takes so many bytes, v1 all there is.
-    pub fn give_back(&mut self, who: usize, bytes: u64) {
-        let memcg = self.memcg(who);
-        let mut left = bytes.div_ceil(PAGE);
-        while left > 0 {
-            let got = memcg.reclaim(left.min(1024));
-            if got == 0 {
-                break;
-            }
-            left = left.saturating_sub(got);
-        }
-        memcg.drop_dentries();
     }
 }

@@ -11,7 +11,7 @@ image_initramfs() {
     image_libraries "$root"
     cp "$here/guest/init" "$root/init"
     chmod 755 "$root/init" "$root/bin"/*
-    image_modules "$root/modules" virtio_pci virtio_blk
+    image_modules "$root/modules" virtio_pci virtio_blk "$filesystem"
     image_orders "$root"
     (cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$1/initramfs"
     rm -rf "$root"
@@ -35,6 +35,7 @@ name=$setup
 cgroup=$cgroup
 lru=$lru
 shm=$shm
+filesystem=$filesystem
 container=$container
 scenario_timeout=$scenario_timeout
 need=$need
@@ -88,6 +89,9 @@ module_text() {
 # instead of 3 %; mkfs would take 1 KiB for a small disk.
 image_disks() {
     truncate -s 6G "$1/work.img"
-    mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard "$1/work.img"
+    case $filesystem in
+    ext4) mkfs.ext4 -q -b 4096 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard "$1/work.img" ;;
+    *) "mkfs.$filesystem" -q "$1/work.img" || fail "mkfs.$filesystem is missing or failed" ;;
+    esac
     truncate -s 512M "$1/results.img"
 }

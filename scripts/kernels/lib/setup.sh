@@ -8,6 +8,7 @@
 #   lru=classic|mglru|auto   what to write to /sys/kernel/mm/lru_gen/enabled (auto: leave it)
 #   shm=OPTIONS          how /dev/shm is mounted: noswap (since Linux 6.4) as the kubelet mounts an
 #                        emptyDir of medium Memory
+#   filesystem=NAME      of the work disk: ext4 or xfs (default: ext4)
 #   container=LIMIT      memtide runs as in a pod (--placement ambient, the recording on stdout) in a
 #                        cgroup of this limit with memory.oom.group, as the kubelet makes it on v2
 #   asked=1              runs only where --setup names it
@@ -39,6 +40,7 @@ setup_names() {
 setup_load() {
     local file=$here/setups/$1
     where=vm package='' kernel='' modules='' cgroup=auto lru=auto append='' shm='' container=''
+    filesystem=ext4
     if [ -n "$kernel_option" ] && [ "$1" = "$(setup_of_kernel "$kernel_option")" ]; then
         kernel=$kernel_option
         return

@@ -71,8 +71,36 @@ impl Memcg {
                 file => self.evict(file, oldest),
             }
         }
+        self.forget_nodes();
         let freed = before - self.lists.pages() - back;
         split + freed
+    }
+
+    /// Reclaim that was asked for more than there is: with generations it makes a new one in the end
+    /// (`get_nr_to_scan` at a priority below the first, mm/vmscan.c), so that three are left and new
+    /// pages are inactive.
+    pub fn look_in_vain(&mut self) {
+        if self.rules.lru == Lru::Mglru && self.lists.count() <= 2 {
+            self.lists.add_youngest();
+        }
+    }
+
+    /// Tree nodes that hold nothing but shadows are kept up to an eighth of the cgroup's pages in number
+    /// (`count_shadow_nodes`, mm/workingset.c); the oldest file's go first.
+    fn forget_nodes(&mut self) {
+        let listed = self.lists.pages();
+        let cached = (listed - self.lazy).div_ceil(64);
+        let most = (listed + self.anon + self.shmem + self.kernel_bytes() / PAGE) / 8;
+        let mut over = self.node_count.saturating_sub(cached + most);
+        if over == 0 {
+            return;
+        }
+        self.node_count -= over;
+        for (_, nodes) in self.nodes.values_mut() {
+            let part = over.min(*nodes);
+            *nodes -= part;
+            over -= part;
+        }
     }
 
     /// Pages that reclaim meets and that were touched through a mapping: the first time they stay, the
