@@ -88,10 +88,11 @@ fn line(run: &RunResult, colour: bool) -> String {
     let outcome = run.outcome.map_or("cut off", |outcome| outcome.as_str());
     let claims = run.expectations.len();
     let _ = write!(out, "{outcome:<10}  {claims:>2} claims held");
+    let knows = knows_what_is_held(run);
     let furthest = (run.steps.iter())
         .filter_map(|step| {
             let working_set = step.formulas.get("cadvisor_working_set").copied()??;
-            let held = held(step)?;
+            let held = if knows { held(step)? } else { 0.0 };
             Some((working_set, held, step))
         })
         .max_by(|a, b| {
@@ -100,11 +101,14 @@ fn line(run: &RunResult, colour: bool) -> String {
         });
     if let Some((working_set, held, step)) = furthest {
         let limit = run.limit.map_or("no limit".to_string(), units::bytes);
+        let held = match knows {
+            true => format!(" where {} are held,", units::mib(held as u64)),
+            false => String::new(),
+        };
         let _ = write!(
             out,
-            "   working_set {} where {} are held, of {limit} ({})",
+            "   working_set {}{held} of {limit} ({})",
             units::mib(working_set.max(0).cast_unsigned()),
-            units::mib(held as u64),
             step.name
         );
     }
@@ -149,6 +153,7 @@ fn rows_table(run: &RunResult) -> Table {
     }));
     let host = run.host.as_ref();
     let version = host.map_or(CgroupVersion::V2, |host| host.cgroup);
+    let knows = knows_what_is_held(run);
     for step in &run.steps {
         let mut cells = vec![
             (step_name(step, several), Style::Plain),
@@ -160,7 +165,8 @@ fn rows_table(run: &RunResult) -> Table {
         }
         for name in ["live", "leaked", "file_live"] {
             let bar = if name == "live" { "| " } else { "" };
-            let value = mib_or_dash(step.truth.get(name).copied());
+            let value = step.truth.get(name).copied().filter(|_| knows);
+            let value = mib_or_dash(value);
             cells.push((format!("{bar}{value:>5}"), Style::Plain));
         }
         table.row(cells);
@@ -190,6 +196,7 @@ fn formula_table(run: &RunResult, common: bool) -> Table {
         .chain(run.steps.iter().map(|s| (s.name.clone(), Align::Right)));
     let mut table = Table::new(headings);
     let limit = run.limit.unwrap_or(u64::MAX) as f64;
+    let knows = knows_what_is_held(run);
     let wanted = FORMULAS
         .iter()
         .filter(|f| !common || COMMON.contains(&f.name));
@@ -206,7 +213,7 @@ fn formula_table(run: &RunResult, common: bool) -> Table {
         for (step, value) in run.steps.iter().zip(&values) {
             cells.push(formula_cell(
                 *value,
-                held(step),
+                held(step).filter(|_| knows),
                 limit,
                 formula.kind != Kind::Used,
             ));
@@ -214,6 +221,17 @@ fn formula_table(run: &RunResult, common: bool) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// Whether memtide's own workers held anything: of a real service or runtime it does not know what is held, and
+/// nothing would be off from what is not known.
+fn knows_what_is_held(run: &RunResult) -> bool {
+    let counted = ["live", "leaked", "file_live", "shmem_live", "freed_lazy"];
+    let mut steps = run.steps.iter();
+    steps.any(|step| {
+        let mut values = counted.iter().filter_map(|name| step.truth.get(name));
+        values.any(|value| *value > 0)
+    })
 }
 
 /// What the program holds and nothing can take from it: heap and files in memory.
@@ -317,4 +335,34 @@ pub fn summary(runs: &[RunResult]) -> String {
         count(Verdict::Fail),
         count(Verdict::Skip)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{recording, scenario};
+
+    #[test]
+    fn of_a_real_program_nothing_is_said_of_what_it_holds() {
+        let rendered = |file: &str| {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+            let read = recording::read_path(&path).unwrap();
+            let header = &read.header;
+            let parsed = scenario::parse(&header.scenario_text, file, &header.scenario).unwrap();
+            let run = crate::report::analyze(&parsed, &read, None);
+            [Detail::Line, Detail::Common].map(|detail| render(&run, detail, false))
+        };
+        let [line, all] = rendered("suites/6.18-v1/nginx-log.jsonl.gz");
+        assert!(
+            line.contains("working_set ") && !line.contains("are held"),
+            "{line}"
+        );
+        let usage = all
+            .lines()
+            .find(|line| line.trim_start().starts_with("usage "));
+        assert!(usage.is_some_and(|line| !line.contains('!')), "{all}");
+        let [line, all] = rendered("recordings/6.12-v2/log-write.jsonl.gz");
+        assert!(line.contains("where 12.8 are held"), "{line}");
+        assert!(all.contains("!255.8"), "{all}");
+    }
 }
