@@ -45,117 +45,44 @@ fn a_card_that_is_wrong_is_told_with_its_line() {
     );
 }
 
+/// What is replaced in a card, by what, the line that is named for it, and a word of the message.
+#[rustfmt::skip]
+const WRONG: &[(&str, &str, &str, &str)] = &[
+    ("lru = \"classic\"", "lru = \"clasic\"", "lru", "clasic"),
+    ("cgroup = \"v2\"", "cgroup = \"v3\"", "cgroup", "v3"),
+    ("cgroup = \"v2\"", "cgroup = 2", "cgroup", "2"),
+    ("kernel = \"", "kernel = 6 #\"", "kernel =", "integer"),
+    ("write_marks = false", "write_marks = \"no\"", "write_marks", "string"),
+    ("write_marks = false", "write_marks = 0", "write_marks", "integer"),
+    ("node = 584", "node = -584", "node", "-584"),
+    ("node = 584", "node = 584.5", "node", "584.5"),
+    ("node = 584", "node = 99999999", "node", "tree node"),
+    ("stock = 46", "stock = 999999", "stock", "pages"),
+    ("gap = 36", "gap = 999999", "gap", "pages"),
+    ("written_page = 112", "written_page = 5000", "written_page", "at most a page"),
+    ("kernel_charged = true", "kernel_charged = false", "kernel_charged", "written_page"),
+    ("cgroup = \"v2\"", "cgroup = \"v1\"", "high_throttles", "cgroup v2's"),
+    ("lookup = ", "lookup = -", "lookup", "nanoseconds"),
+    ("lookup = ", "lookup = nan #", "lookup", "nanoseconds"),
+    ("read_page = ", "read_page = inf #", "read_page", "nanoseconds"),
+    ("touch_page = ", "touch_page = \"fast\" #", "touch_page", "string"),
+    ("refaults = true\n", "", "[rules]", "refaults"),
+    ("[speed]", "[sped]", "[speed]", "sped"),
+    ("[rules]", "[rules", "[rules]", ""),
+    ("name = ", "nam = ", "name", "nam"),
+];
+
 /// Every mistake is reported with the file, the line and the column of it.
 #[test]
 fn wrong_cards_are_reported_at_their_place() {
     let text = include_str!("cards/6.12-v2.toml");
-    let swap = |from: &str, to: &str| {
+    let mut cases = vec![(String::new(), 1, "missing"), ("\u{0}\u{1}".into(), 1, "")];
+    for (from, to, key, word) in WRONG {
         let wrong = text.replacen(from, to, 1);
         assert_ne!(wrong, text, "{from}");
-        wrong
-    };
-    let line_of = |part: &str| 1 + text.lines().position(|l| l.starts_with(part)).unwrap();
-    // What is wrong, the line of it, and a word of the message.
-    let cases = [
-        (
-            swap("lru = \"classic\"", "lru = \"clasic\""),
-            line_of("lru"),
-            "clasic",
-        ),
-        (
-            swap("cgroup = \"v2\"", "cgroup = \"v3\""),
-            line_of("cgroup"),
-            "v3",
-        ),
-        (
-            swap("cgroup = \"v2\"", "cgroup = 2"),
-            line_of("cgroup"),
-            "2",
-        ),
-        (
-            swap("kernel = \"", "kernel = 6 #\""),
-            line_of("kernel ="),
-            "integer",
-        ),
-        (
-            swap("write_marks = false", "write_marks = \"no\""),
-            line_of("write_marks"),
-            "string",
-        ),
-        (
-            swap("write_marks = false", "write_marks = 0"),
-            line_of("write_marks"),
-            "integer",
-        ),
-        (swap("node = 584", "node = -584"), line_of("node"), "-584"),
-        (swap("node = 584", "node = 584.5"), line_of("node"), "584.5"),
-        (
-            swap("node = 584", "node = 99999999"),
-            line_of("node"),
-            "tree node",
-        ),
-        (
-            swap("node = 584", "node = 584\nnode = 584"),
-            line_of("node") + 1,
-            "duplicate",
-        ),
-        (
-            swap("stock = 46", "stock = 18446744073709551615"),
-            line_of("stock"),
-            "",
-        ),
-        (
-            swap("stock = 46", "stock = 999999"),
-            line_of("stock"),
-            "pages",
-        ),
-        (swap("gap = 36", "gap = 999999"), line_of("gap"), "pages"),
-        (
-            swap("written_page = 112", "written_page = 5000"),
-            line_of("written_page"),
-            "at most a page",
-        ),
-        (
-            swap("kernel_charged = true", "kernel_charged = false"),
-            line_of("kernel_charged"),
-            "written_page",
-        ),
-        (
-            swap("cgroup = \"v2\"", "cgroup = \"v1\""),
-            line_of("high_throttles"),
-            "cgroup v2's",
-        ),
-        (
-            swap("lookup = ", "lookup = -"),
-            line_of("lookup"),
-            "nanoseconds",
-        ),
-        (
-            swap("lookup = ", "lookup = nan #"),
-            line_of("lookup"),
-            "nanoseconds",
-        ),
-        (
-            swap("read_page = ", "read_page = inf #"),
-            line_of("read_page"),
-            "nanoseconds",
-        ),
-        (
-            swap("touch_page = ", "touch_page = \"fast\" #"),
-            line_of("touch_page"),
-            "string",
-        ),
-        (
-            swap("refaults = true\n", ""),
-            line_of("[rules]"),
-            "refaults",
-        ),
-        (swap("[speed]", "[sped]"), line_of("[speed]"), "sped"),
-        (swap("[rules]", "[rules"), line_of("[rules]"), ""),
-        (swap("name = ", "nam = "), 1, "nam"),
-        (String::new(), 1, "missing"),
-        ("\u{0}\u{1}".into(), 1, ""),
-    ];
+        let line = text.lines().position(|line| line.starts_with(key));
+        cases.push((wrong, 1 + line.unwrap(), word));
+    }
     for (wrong, line, word) in cases {
         let error = card::parse(&wrong, "mine.toml").unwrap_err().to_string();
         for part in ["mine.toml", &format!("line {line},"), "column ", word] {
