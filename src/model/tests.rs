@@ -81,7 +81,7 @@ fn wrong_cards_are_reported_at_their_place() {
         let wrong = text.replacen(from, to, 1);
         assert_ne!(wrong, text, "{from}");
         let line = text.lines().position(|line| line.starts_with(key));
-        cases.push((wrong, 1 + line.unwrap(), word));
+        cases.push((wrong, 1 + line.unwrap(), *word));
     }
     for (wrong, line, word) in cases {
         let error = card::parse(&wrong, "mine.toml").unwrap_err().to_string();
