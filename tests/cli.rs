@@ -84,22 +84,18 @@ fn a_recording_is_a_file_or_one_that_comes_with_memtide() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.svg");
     let out = out.to_str().unwrap();
-    let commands: [&dyn Fn(&str) -> Vec<String>; 4] = [
-        &|name| vec!["compare".into(), name.into(), "6.12-v2/leak".into()],
-        &|name| vec!["plot".into(), name.into(), "-o".into(), out.into()],
-        &|name| vec!["report".into(), name.into(), "-o".into(), out.into()],
-        &|name| {
-            let listen = ["--speed", "1e9", "--metrics-listen", "127.0.0.1:0"];
-            let mut all = vec!["replay".to_owned(), name.into()];
-            all.extend(listen.map(String::from));
-            all
-        },
+    let listen = "replay NAME --speed 1e9 --metrics-listen 127.0.0.1:0";
+    let commands = [
+        "compare NAME 6.12-v2/leak".to_owned(),
+        format!("plot NAME -o {out}"),
+        format!("report NAME -o {out}"),
+        listen.to_owned(),
     ];
     for command in commands {
         let output = |name: &str| {
-            let arguments = command(name);
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            run(&arguments)
+            let arguments = command.split(' ');
+            let arguments = arguments.map(|word| if word == "NAME" { name } else { word });
+            run(&arguments.collect::<Vec<_>>())
         };
         let known = output("6.1-v2/leak");
         assert!(known.status.success(), "{}", stderr(&known));

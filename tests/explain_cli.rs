@@ -71,6 +71,27 @@ fn standard_input_and_a_file_give_the_same() {
     assert_eq!(piped, file);
 }
 
+/// The next command is for the version that the paste is of.
+#[test]
+fn the_next_command_is_of_the_pastes_own_version() {
+    let v1 = "$ cat /sys/fs/cgroup/memory/memory.usage_in_bytes\n1048543232\n\
+              $ cat /sys/fs/cgroup/memory/memory.limit_in_bytes\n1073741824\n\
+              USER  PID %CPU %MEM    VSZ   RSS TTY  STAT START  TIME COMMAND\n\
+              root    1  3.2  1.4 4532120 231544 ?  Ssl  10:00  12:11 java -jar app.jar\n";
+    let v2 = v1
+        .replace("cgroup/memory/", "cgroup/")
+        .replace("memory.usage_in_bytes", "memory.current")
+        .replace("memory.limit_in_bytes", "memory.max");
+    for (paste, path) in [
+        (v1, " /sys/fs/cgroup/memory/memory.stat"),
+        (&v2, " /sys/fs/cgroup/memory.stat"),
+    ] {
+        let answer = json(memtide().write_stdin(paste));
+        let next = answer["answer"]["next"].as_str().unwrap();
+        assert!(next.contains(path), "{next}");
+    }
+}
+
 #[test]
 fn a_container_of_a_metrics_page() {
     let page = fixture("real-kubelet-metrics-cadvisor.txt");

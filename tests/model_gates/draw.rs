@@ -246,7 +246,7 @@ fn pod(d: &mut Draft, kill: bool) {
     let names = ["one", "two", "three"];
     let count = d.rng.pick(2, 3) as usize;
     let pod = d.rng.pick(96, 160);
-    let _ = write!(d.text, "\n");
+    d.text.push('\n');
     d.text = format!("pod_limit = \"{pod}MiB\"\n{}", d.text);
     let heap = if kill { (62, 75) } else { (8, 20) };
     for (index, name) in names[..count].iter().enumerate() {
@@ -290,9 +290,12 @@ fn mix(d: &mut Draft) {
     d.write("b.log", 30, 110);
 }
 
+/// A name, how many are drawn, and how one is.
+type Stratum = (&'static str, usize, fn(&mut Draft, usize));
+
 /// All of the draw, in order.
 pub fn all() -> Vec<Drawn> {
-    let strata: [(&'static str, usize, fn(&mut Draft, usize)); 13] = [
+    let strata: [Stratum; 13] = [
         ("active", 4, |d, _| active(d)),
         ("refault", 4, |d, _| refault(d)),
         ("mapped", 5, |d, _| mapped(d)),

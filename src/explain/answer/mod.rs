@@ -16,6 +16,7 @@ mod special;
 use super::Reading;
 use super::account::Account;
 use super::findings::{Facts, Finding};
+use crate::rows::CgroupVersion;
 use crate::units;
 
 /// The verdict.
@@ -173,14 +174,29 @@ const RULES: &[Rule] = &[
 /// The answer to a case.
 pub fn of(case: &Case) -> Answer {
     let found = RULES.iter().find_map(|rule| rule(case));
-    found.unwrap_or_else(|| Answer {
+    let mut answer = found.unwrap_or_else(|| Answer {
         code: "only_usage",
         sentence: format!(
             "{}: nothing follows from these numbers alone.",
             named(case.reading())
         ),
         next: NEXT_FILES.into(),
-    })
+    });
+    let mut versions = case.all.iter().filter_map(Reading::cgroup).peekable();
+    if versions.peek().is_some() && versions.all(|version| version == CgroupVersion::V1) {
+        answer.next = on_v1(&answer.next);
+    }
+    answer
+}
+
+/// A command on v2's files as it is on v1; what names both stays.
+fn on_v1(next: &str) -> String {
+    if next.contains("cgroup v1") {
+        return next.to_owned();
+    }
+    next.replace("/sys/fs/cgroup/memory.", "/sys/fs/cgroup/memory/memory.")
+        .replace("memory.current", "memory.usage_in_bytes")
+        .replace("memory.max ", "memory.limit_in_bytes ")
 }
 
 /// The container's own kernel files: the next step wherever one number says too little.

@@ -86,7 +86,7 @@ fn eviction(text: &str) -> Option<Reading> {
         "DiskPressure" => "ephemeral-storage".to_string(),
         _ => told,
     };
-    let mut eviction = Eviction {
+    let eviction = Eviction {
         threshold: after(text, "Threshold quantity:")
             .or_else(|| after(text, "exceeds the total limit of containers")),
         available: after(text, "available:"),
@@ -95,8 +95,22 @@ fn eviction(text: &str) -> Option<Reading> {
         condition: text.contains("The node had condition:") && low.is_none(),
         pressure: low.is_none() && refused.is_none() && pressure.is_some(),
         resource,
-        containers: Vec::new(),
+        containers: users(text),
     };
+    let label = match eviction.containers.first() {
+        Some((name, _, _)) => format!("eviction, container {name}"),
+        None => "eviction".into(),
+    };
+    Some(Reading::told(
+        "kubelet's message",
+        label,
+        What::Evicted(eviction),
+    ))
+}
+
+/// The containers that a message names, what each was using and what it had asked for.
+fn users(text: &str) -> Vec<(String, Option<u64>, Option<u64>)> {
+    let mut all = Vec::new();
     for (at, mark) in text.match_indices(" was using ") {
         let name = text[..at]
             .rsplit([' ', '\n', '"'])
@@ -107,17 +121,9 @@ fn eviction(text: &str) -> Option<Reading> {
         let end = rest.find(" was using ").unwrap_or(rest.len());
         let rest = &rest[..end];
         let asked = after(rest, "request is").or_else(|| after(rest, "request of"));
-        eviction.containers.push((name, size(rest), asked));
+        all.push((name, size(rest), asked));
     }
-    let label = match eviction.containers.first() {
-        Some((name, _, _)) => format!("eviction, container {name}"),
-        None => "eviction".into(),
-    };
-    Some(Reading::told(
-        "kubelet's message",
-        label,
-        What::Evicted(eviction),
-    ))
+    all
 }
 
 /// The kubelet's own log: `"Eviction manager: must evict pod(s) to reclaim" resourceName="memory"`, and

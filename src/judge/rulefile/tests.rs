@@ -10,34 +10,31 @@ fn error(text: &str) -> String {
 
 const RULES: &str = "- alert: A\n  expr: |\n    up\n      > 1\n  for: 5m\n  labels: {severity: 1}\n- record: b:c\n  expr: sum(up)\n";
 
+fn indent(by: &str, text: &str) -> String {
+    text.lines().map(|l| format!("{by}{l}\n")).collect()
+}
+
 /// The same two rules in every frame there is.
-#[test]
-fn every_frame_gives_the_same_rules() {
-    let indent = |by: &str, text: &str| {
-        text.lines()
-            .map(|l| format!("{by}{l}\n"))
-            .collect::<String>()
-    };
-    let groups = format!("groups:\n- name: g\n  rules:\n{}", indent("  ", RULES));
+fn frames(groups: &str) -> Vec<String> {
     let json = serde_json::json!({"groups": [{"name": "g", "rules": [
         {"alert": "A", "expr": "up\n  > 1\n", "for": "5m", "labels": {"severity": "1"}},
         {"record": "b:c", "expr": "sum(up)"}]}]});
-    let frames = [
-        groups.clone(),
+    vec![
+        groups.to_owned(),
         RULES.to_owned(),
         format!("\u{feff}---\n# only a comment\n---\n{groups}"),
         format!("rules:\n{RULES}"),
         format!(
             "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {{name: x}}\nspec:\n{}",
-            indent("  ", &groups)
+            indent("  ", groups)
         ),
         format!(
             "apiVersion: v1\nkind: List\nitems:\n- kind: PrometheusRule\n  spec:\n{}",
-            indent("    ", &groups)
+            indent("    ", groups)
         ),
         format!(
             "kind: ConfigMap\ndata:\n  alerts.yml: |\n{}",
-            indent("    ", &groups)
+            indent("    ", groups)
         ),
         format!(
             "kind: ConfigMap\ndata:\n  alerts.yml: |\n{}",
@@ -45,19 +42,24 @@ fn every_frame_gives_the_same_rules() {
         ),
         format!(
             "serverFiles:\n  alerting_rules.yml:\n{}",
-            indent("    ", &groups)
+            indent("    ", groups)
         ),
         format!(
             "additionalPrometheusRulesMap:\n  mine:\n{}",
-            indent("    ", &groups)
+            indent("    ", groups)
         ),
         serde_json::to_string_pretty(&json).unwrap(),
         serde_json::json!({"kind": "ConfigMap", "data": {"a.json": json.to_string(), "b": "c\nd"}})
             .to_string(),
         format!("# A page\n\nText: with {{braces.\n\n```yaml\n{groups}```\n"),
-    ];
+    ]
+}
+
+#[test]
+fn every_frame_gives_the_same_rules() {
+    let groups = format!("groups:\n- name: g\n  rules:\n{}", indent("  ", RULES));
     let want = parse(&groups);
-    for frame in frames {
+    for frame in frames(&groups) {
         let got = parse(&frame);
         let rules = |file: &RuleFile| {
             file.rules()
