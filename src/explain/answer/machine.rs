@@ -441,6 +441,7 @@ pub fn machine(case: &Case) -> Option<Answer> {
         )
     });
     let objects = objects(&machine, total);
+    let swap = swap(reading);
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
@@ -456,12 +457,30 @@ pub fn machine(case: &Case) -> Option<Answer> {
     Answer::new(
         code,
         format!(
-            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{objects}{back}.",
+            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{objects}{back}{swap}.",
             bytes(available),
             bytes(total)
         ),
         next,
     )
+}
+
+/// Swap, where much of it is used: with none left nothing anonymous can go any more.
+fn swap(reading: &Reading) -> String {
+    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let Some(total) = get("SwapTotal").filter(|total| *total > 0) else {
+        return String::new();
+    };
+    let used = get("SwapUsed").or_else(|| get("SwapFree").map(|free| total.saturating_sub(free)));
+    match used.map(|used| used.min(total)) {
+        Some(used) if used > total - total / 20 => {
+            format!("; its swap is full ({})", bytes(total))
+        }
+        Some(used) if used > total / 4 => {
+            format!("; {} of {} swap is used", bytes(used), bytes(total))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Kernel objects that stay, where they are much of the machine.
