@@ -109,6 +109,8 @@ fn a_pods_limit_is_the_sum_of_its_containers_as_on_the_captured_page() {
         };
         let own = groups.iter().filter(|g| g.kind == GroupKind::Container);
         let sum = pod_limit(own.map(|g| g.limit.map(|l| l as f64)));
+        // A limit of the pod's own (Kubernetes' pod-level resources) goes before the sum.
+        let sum = groups[pod].limit.map(|l| l as f64).or(sum);
         let pages = Pages::new(&recording, Naming::Neutral, 1.0);
         let last = recording.tables[pod].len() - 1;
         assert_eq!(pages.read(pod, last).limit(), sum, "{}", shipped.path());
