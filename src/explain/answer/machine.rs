@@ -440,8 +440,7 @@ pub fn machine(case: &Case) -> Option<Answer> {
             bytes(available.saturating_sub(free))
         )
     });
-    let objects = objects(&machine, total);
-    let swap = swap(reading);
+    let (objects, swap) = (objects(&machine, total), swap(reading));
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
