@@ -12,16 +12,6 @@ title = "twelve"
 pods = 12
 days = 0.2
 scrape = "2m"
-[[service]]
-name = "api"
-limit = "64MiB"
-live = { uniform = ["20%", "60%"] }
-gc = "15%"
-log = "40KiB/s"
-[[service.fault]]
-kind = "leak"
-share = "50%"
-fills_in = "20m"
 "#;
 
 fn fleet(
@@ -30,7 +20,7 @@ fn fleet(
     format: &str,
 ) -> std::process::Output {
     let file = dir.join("fleet.toml");
-    std::fs::write(&file, FLEET).unwrap();
+    std::fs::write(&file, format!("{FLEET}{}", common::LEAKY_API)).unwrap();
     let mut command = common::memtide();
     command.arg("fleet").arg(file).args(["--format", format]);
     command
@@ -119,7 +109,11 @@ fn a_fleet_that_lost_a_shard_is_no_pass() {
 #[test]
 fn a_shard_without_the_number_of_shards_is_told_what_to_set() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("fleet.toml"), FLEET).unwrap();
+    std::fs::write(
+        dir.path().join("fleet.toml"),
+        format!("{FLEET}{}", common::LEAKY_API),
+    )
+    .unwrap();
     for (key, value, words) in [
         (
             "JOB_COMPLETION_INDEX",

@@ -387,23 +387,17 @@ days = 0.3
 scrape = "1m"
 seed = 3
 cards = ["6.1-v2", "6.12-v2-mglru"]
-[[service]]
-name = "api"
-limit = "64MiB"
-live = { uniform = ["20%", "60%"] }
-gc = "15%"
-log = "40KiB/s"
-[[service.fault]]
-kind = "leak"
-share = "50%"
-fills_in = "20m"
 "#;
 
 /// The pods that `fleet` keeps are recordings like any other, with what is true of them beside them.
 #[test]
 fn the_worst_pods_of_a_fleet_are_judged_explained_and_plotted() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("fleet.toml"), FLEET).unwrap();
+    std::fs::write(
+        dir.path().join("fleet.toml"),
+        format!("{FLEET}{}", common::LEAKY_API),
+    )
+    .unwrap();
     let run = |args: &[&str]| {
         let output = common::memtide()
             .args(args)
@@ -467,7 +461,11 @@ fn the_worst_pods_of_a_fleet_are_judged_explained_and_plotted() {
 #[test]
 fn commands_and_rules_are_judged_on_drawn_pods_of_a_fleet() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("fleet.toml"), FLEET).unwrap();
+    std::fs::write(
+        dir.path().join("fleet.toml"),
+        format!("{FLEET}{}", common::LEAKY_API),
+    )
+    .unwrap();
     let fleet = |more: &[&str]| {
         let mut command = common::memtide();
         command.args(["fleet", "fleet.toml", "--drawn", "4", "--format", "json"]);

@@ -23,7 +23,10 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), CgroupError> {
 /// The process ids in a `cgroup.procs` file. Processes of an outer pid namespace have no id here:
 /// v2 lists them as 0, which kill(2) would read as "my own process group", so they are counted
 /// apart.
-pub(super) fn pids(dir: &Path) -> Result<Pids, CgroupError> {
+///
+/// # Errors
+/// The cgroup is gone, or may not be read.
+pub fn pids(dir: &Path) -> Result<Pids, CgroupError> {
     let text = read(&dir.join("cgroup.procs"))?;
     let mut pids = Pids::default();
     for line in text.lines() {

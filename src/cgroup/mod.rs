@@ -31,7 +31,7 @@ pub mod v2;
 pub use below::{container_id, is_only_a_parent, kubelet_name, on_the_node};
 pub use discover::{Located, Own, discover_in};
 pub use error::CgroupError;
-pub use files::Pids;
+pub use files::{Pids, pids};
 pub use follow::{Change, Follower};
 pub use give_back::{ALL, give_back, reclaim_file};
 pub use hierarchy::Hierarchy;

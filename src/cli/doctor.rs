@@ -67,9 +67,7 @@ fn profile(workdir: &Path) -> anyhow::Result<Exit> {
     let existing = harness::existing(workdir);
     let speed = super::speed::measure(existing)
         .with_context(|| format!("measuring in {}", existing.display()))?;
-    let kernel = nix::sys::utsname::uname()
-        .map(|name| name.release().to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let (kernel, _) = crate::host::uname();
     let filesystem = crate::host::filesystem_of(existing).unwrap_or_else(|| "a file system".into());
     let text = super::speed::to_toml(&speed, &kernel, &filesystem)?;
     write!(std::io::stdout(), "{text}")?;

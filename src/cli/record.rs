@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::common::{self, Placed};
 use super::record_service::ServiceArgs;
 use super::{Exit, Failure, profile};
+use crate::cgroup;
 use crate::harness::{
     self, Command, Environment, Finished, HarnessError, Nobody, Observer, Options, Sink,
 };
@@ -108,8 +109,8 @@ impl Observer for Left {
 
     fn event(&mut self, event: &Event) {
         if let (EventKind::ActorExit { .. }, Some(path)) = (&event.kind, &self.cgroup) {
-            let pids = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-            self.processes = pids.lines().count();
+            let left = cgroup::pids(path).unwrap_or_default();
+            self.processes = left.visible.len() + left.invisible;
         }
     }
 }

@@ -8,8 +8,7 @@ use std::time::Instant;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use crate::model::PAGE;
-use crate::model::Speed;
+use crate::model::{PAGE, Speed};
 
 /// Bytes of a line; what scenarios write by default.
 const LINE: usize = 128;

@@ -57,7 +57,11 @@ pub fn share_interval(hits: u64, of: u64) -> (f64, f64) {
 /// A quantile of counted values.
 pub fn quantile(counted: &BTreeMap<u64, u64>, share: f64) -> Option<u64> {
     let all: u64 = counted.values().sum();
-    let rank = (share * all as f64) as u64;
+    ranked(counted, (share * all as f64) as u64)
+}
+
+/// The value of a rank, from 0, of counted values in their order.
+fn ranked(counted: &BTreeMap<u64, u64>, rank: u64) -> Option<u64> {
     let mut before = 0;
     counted.iter().find_map(|(value, n)| {
         before += n;
@@ -82,14 +86,7 @@ pub fn median_interval(counted: &BTreeMap<u64, u64>) -> Option<(u64, u64)> {
         rank += 1;
     }
     let (low, high) = (rank.checked_sub(1)?, n - rank);
-    let value = |wanted: u64| {
-        let mut before = 0;
-        counted.iter().find_map(|(value, count)| {
-            before += count;
-            (before > wanted).then_some(*value)
-        })
-    };
-    Some((value(low)?, value(high)?))
+    Some((ranked(counted, low)?, ranked(counted, high)?))
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub fn detect(hierarchy: &Hierarchy, workdir: &Path, placement: &str) -> HostFac
     }
 }
 
-fn uname() -> (String, String) {
+/// The kernel's release and the machine's architecture, as `uname -rm`.
+pub fn uname() -> (String, String) {
     match nix::sys::utsname::uname() {
         Ok(u) => (
             u.release().to_string_lossy().into_owned(),

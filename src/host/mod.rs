@@ -6,7 +6,7 @@ mod facts;
 mod meminfo;
 mod speed;
 
-pub use detect::{detect, filesystem_of, free_space};
+pub use detect::{detect, filesystem_of, free_space, uname};
 pub use doctor::Doctor;
 pub use facts::{HostFacts, Lru, parse_kernel_version};
 pub use meminfo::Meminfo;

@@ -17,6 +17,20 @@ pub fn memtide() -> Command {
     command
 }
 
+/// A fleet's only service: a log, a saw of garbage, and in half of the pods a leak.
+pub const LEAKY_API: &str = r#"
+[[service]]
+name = "api"
+limit = "64MiB"
+live = { uniform = ["20%", "60%"] }
+gc = "15%"
+log = "40KiB/s"
+[[service.fault]]
+kind = "leak"
+share = "50%"
+fills_in = "20m"
+"#;
+
 /// Says that this machine can't do what a test needs. `scripts/test` counts these and takes them
 /// out of the passed ones; the reason is printed where it can be seen.
 pub fn skip(what: &str, reason: &str) {

@@ -247,11 +247,8 @@ const MAPS_EVERY: usize = 16;
 
 impl Watcher<'_> {
     fn processes(&self) -> Vec<i32> {
-        let Some((path, _)) = &self.cgroup else {
-            return Vec::new();
-        };
-        let text = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|pid| pid.parse().ok()).collect()
+        let here = self.cgroup.as_ref().map(|(path, _)| cgroup::pids(path));
+        here.and_then(Result::ok).unwrap_or_default().visible
     }
 }
 

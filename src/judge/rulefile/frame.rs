@@ -26,11 +26,12 @@ const QUERY: &str = "Query";
 /// All rules in a text.
 pub fn rules(text: &str, shown: &str) -> Result<Found, RuleFileError> {
     let mut found = Found::default();
-    match documents(text) {
+    let problem = match documents(text) {
         Ok(all) => {
             for document in &all {
                 look(document, &mut found, 0, shown)?;
             }
+            None
         }
         Err(problem) => {
             let blocks = code_blocks(text);
@@ -39,16 +40,16 @@ pub fn rules(text: &str, shown: &str) -> Result<Found, RuleFileError> {
                     look(&document, &mut found, 0, shown)?;
                 }
             }
-            found.groups.extend(query(text));
-            if found.groups.is_empty() {
-                return Err(error::not_yaml(text, shown, &problem));
-            }
+            Some(problem)
         }
-    }
+    };
     if found.groups.is_empty() {
         found.groups.extend(query(text));
     }
-    Ok(found)
+    match problem.filter(|_| found.groups.is_empty()) {
+        Some(problem) => Err(error::not_yaml(text, shown, &problem)),
+        None => Ok(found),
+    }
 }
 
 fn documents(text: &str) -> Result<Vec<Value>, String> {
