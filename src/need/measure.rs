@@ -250,14 +250,8 @@ pub fn measure<E>(
     for _ in 0..wanted.runs {
         measuring.at_max()?;
     }
-    let mut search = Search::new(wanted.max, wanted.resolution());
     let mut curve = Vec::new();
-    while let Some(limit) = search.next() {
-        let tried = measuring.under(limit);
-        let tried = tried.map_err(|stop| stop.knowing(&search, wanted.max))?;
-        search.tell(limit, tried.verdict);
-        curve.push(tried);
-    }
+    let search = measuring.search(&mut curve)?;
     measuring.still_as_it_was(&curve)?;
     let Measuring { base, .. } = &measuring;
     let baseline = median(base, |run| Some(run.seconds)).unwrap_or(0.0);
@@ -306,6 +300,28 @@ impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
         (self.trial)(limit, Some(patience)).map_err(Stop::Trial)
     }
 
+    /// The bisection, until the limit that it ended above is too small whenever it is tried.
+    fn search(&mut self, curve: &mut Vec<Tried>) -> Result<Search, Stop<E>> {
+        let wanted = self.wanted;
+        loop {
+            let mut search = Search::new(wanted.max, wanted.resolution());
+            curve
+                .iter()
+                .for_each(|tried| search.tell(tried.limit, tried.verdict));
+            while let Some(limit) = search.next() {
+                let tried = self.under(limit);
+                let tried = tried.map_err(|stop| stop.knowing(&search, wanted.max))?;
+                search.tell(limit, tried.verdict);
+                curve.push(tried);
+            }
+            let last = curve.iter_mut().find(|tried| tried.limit == search.low());
+            let otherwise = last.map(|tried| self.is_otherwise(tried)).transpose()?;
+            if otherwise != Some(true) {
+                return Ok(search);
+            }
+        }
+    }
+
     /// All runs under a limit below the highest.
     fn under(&mut self, limit: u64) -> Result<Tried, Stop<E>> {
         let mut runs = Vec::new();
@@ -323,6 +339,27 @@ impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
             verdict = self.again(limit, &mut runs)?;
         }
         Ok(Tried::of(self.wanted, limit, verdict, runs))
+    }
+
+    /// Whether a limit that is too small since one run was killed says something else when it is tried again: two
+    /// runs more that fit outweigh it. A kill can be chance where the kernel cannot reclaim for a moment (pages on
+    /// their way to a slow disk, on v1, where nobody who dirties them is made to wait).
+    fn is_otherwise(&mut self, tried: &mut Tried) -> Result<bool, Stop<E>> {
+        let ended = |run: &Trial| !run.is_done() && !run.cut_off;
+        let once = tried.runs.iter().filter(|run| ended(run)).count() == 1;
+        if tried.verdict != Verdict::TooSmall || !once {
+            return Ok(false);
+        }
+        for nth in 1..=2 {
+            let run = self.at(tried.limit)?;
+            let fits = self.verdict(std::slice::from_ref(&run))? == Verdict::Fits;
+            tried.runs.push(run);
+            if nth == 1 && !fits {
+                return Ok(false);
+            }
+            tried.verdict = Verdict::Unclear { fits };
+        }
+        Ok(true)
     }
 
     /// Runs were bad though their limit had no part in it. Either the machine was slower for a while, or

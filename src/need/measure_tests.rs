@@ -65,6 +65,53 @@ fn a_heap_is_killed_below_its_need_and_a_cache_is_slow() {
     assert!(cache.curve.len() <= 8, "{}", cache.curve.len());
 }
 
+/// Killed once at a limit that is enough: the search goes on below it, and the interval says what was seen.
+#[test]
+fn one_kill_by_chance_does_not_decide() {
+    for runs in [1, 3] {
+        for nth in 0..8 {
+            let wanted = Wanted { runs, ..WANTED };
+            let mut seen = 0;
+            let found = measure(wanted, |limit, _| {
+                let enough = limit >= 20 * MIB;
+                seen += usize::from(enough && limit < wanted.max);
+                Ok::<_, ()>(match enough && seen != nth + 1 {
+                    true => ran(1.0),
+                    false => at_it(ended(Outcome::OomKilled)),
+                })
+            });
+            let found = found.unwrap();
+            let (low, high) = found.interval;
+            assert!(
+                (20 * MIB..=26 * MIB).contains(&found.need),
+                "{nth}: {found:?}"
+            );
+            assert!(low < 20 * MIB && high >= found.need, "{nth}: {found:?}");
+        }
+    }
+}
+
+/// Killed in two of three runs is too small, and killed in all of them at the end too: one run more tells.
+#[test]
+fn what_is_killed_again_is_too_small() {
+    let mut at_the_edge = 0;
+    let found = of(|limit| match limit {
+        l if l >= 128 * MIB => ran(1.0),
+        l if l < 124 * MIB => ended(Outcome::OomKilled),
+        _ => {
+            at_the_edge += 1;
+            match at_the_edge {
+                2 => ran(1.0),
+                _ => at_it(ended(Outcome::OomKilled)),
+            }
+        }
+    })
+    .unwrap();
+    assert_eq!((found.need, found.interval.1), (128 * MIB, 128 * MIB));
+    assert!(found.interval.0 < 124 * MIB, "{:?}", found.interval);
+    assert_eq!(at_the_edge, 3);
+}
+
 #[test]
 fn what_takes_ten_times_as_long_is_cut_off() {
     let mut asked = Vec::new();

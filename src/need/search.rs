@@ -67,6 +67,11 @@ impl Search {
         }
     }
 
+    /// The largest limit that did not fit, by most of its runs; 0 where all did.
+    pub fn low(&self) -> u64 {
+        self.low
+    }
+
     /// The smallest limit that fits, by most of its runs.
     pub fn need(&self) -> u64 {
         self.fits
