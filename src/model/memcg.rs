@@ -11,6 +11,9 @@ use crate::host::Lru;
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
 
+/// Kernel memory of a name that was looked up, bytes: a dentry of 192 and its owner's pointer.
+const DENTRY: u64 = 200;
+
 /// The least that reclaim takes at a time, pages (SWAP_CLUSTER_MAX, doubled by the charge batch).
 pub const LEAST: u64 = 64;
 
@@ -177,9 +180,9 @@ impl Memcg {
         self.kernel = self.kernel.saturating_sub(bytes);
     }
 
-    /// Charges the kernel's memory of names that were looked up, bytes; reclaim can take it.
-    pub fn add_dentries(&mut self, bytes: u64) {
-        self.dentries += bytes;
+    /// Charges the kernel's memory of names that were looked up; reclaim can take it.
+    pub fn add_dentries(&mut self, names: u64) {
+        self.dentries += names * DENTRY;
         let over = self.usage().saturating_sub(self.limit * PAGE);
         if over > 0 {
             self.reclaim(over.div_ceil(PAGE));

@@ -19,9 +19,6 @@ pub const DEAD_CGROUP: u64 = 13_500;
 /// A page table covers so many pages (2 MiB).
 const TABLE_PAGES: u64 = 512;
 
-/// Kernel memory of a name that was looked up, bytes: a dentry of 192 and its owner's pointer.
-const DENTRY: u64 = 200;
-
 /// The process that asked was ended by the OOM killer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Killed;
@@ -484,7 +481,7 @@ impl World {
 
     /// Names that are not there, looked up.
     pub fn look_up(&mut self, who: usize, count: u64) {
-        self.memcg(who).add_dentries(count * DENTRY);
+        self.memcg(who).add_dentries(count);
     }
 
     /// Whether MADV_FREE pages wait on a list.

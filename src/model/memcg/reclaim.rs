@@ -1,8 +1,15 @@
 //! Reclaim: what happens when a charge does not fit.
 
-use super::{Full, LEAST, Memcg, PAGE, Shadow};
+use super::{DENTRY, Full, LEAST, Memcg, PAGE, Shadow};
 use crate::host::Lru;
 use crate::model::lists::{Extent, LAZY};
+
+/// Pages that reclaim wants at a time (`SWAP_CLUSTER_MAX`, include/linux/swap.h).
+const WANTED: u64 = 32;
+/// The smallest part of the lists that is looked at: one of two to the power of this (`DEF_PRIORITY`, include/linux/mmzone.h).
+const FIRST_PRIORITY: u32 = 12;
+/// Names are dropped so many at a time (`alloc_super`, fs/super.c), or all, where there are fewer.
+const NAMES_AT_ONCE: u64 = 1024;
 
 impl Memcg {
     /// Charges in pieces, so that what is taken back and what comes stay in the kernel's order.
@@ -150,8 +157,17 @@ impl Memcg {
         back
     }
 
-    /// Names are taken in twice the proportion of the lists (`do_shrink_slab`, mm/shrinker.c).
+    /// Names are taken in twice the proportion of the lists, but not before that comes to a batch
+    /// (`do_shrink_slab`, mm/shrinker.c): reclaim looks at a part of the lists that doubles until it has what it wants,
+    /// and with a large cache that is a part too small to make a batch of names.
     fn shrink_dentries(&mut self, pages: u64, all: u64) {
+        let names = self.dentries / DENTRY;
+        // The priority: how often the lists are halved and still have what is wanted.
+        let halved = (all / WANTED).checked_ilog2().map_or(0, |times| times + 1);
+        let part = 2 * (names >> halved.min(FIRST_PRIORITY));
+        if part < names.min(NAMES_AT_ONCE) {
+            return;
+        }
         let share = (2 * pages).min(all.max(1));
         self.dentries -= self.dentries * share / all.max(1);
     }
