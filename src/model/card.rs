@@ -38,6 +38,10 @@ pub struct Rules {
     /// Whether reads, and writes of 256 KiB and more, make folios so large that they need no tree
     /// nodes (`page_cache_ra_order`, mm/readahead.c).
     pub large_folios: bool,
+    /// Whether a walk over the cgroups below a limit ends where it has enough, and the next goes on from there
+    /// (`shrink_node_memcgs`, mm/vmscan.c from 6.11); else each walk looks at all of them.
+    #[serde(default)]
+    pub walk_ends_early: bool,
     /// Pages charged ahead and not used yet (`refill_stock`, mm/memcontrol.c), a mean that was measured.
     pub stock: u64,
     /// Pages by which usage stays below a limit that the cache fills; measured.

@@ -8,6 +8,8 @@ use super::card::Rules;
 use super::lists::{Extent, LAZY, Lists, Part, extent, gaps};
 use crate::host::Lru;
 
+pub use reclaim::{FIRST_PRIORITY, WANTED};
+
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
 

@@ -76,6 +76,8 @@ pub struct World {
     pod_limit: Option<u64>,
     /// Charges that met the pod's limit.
     pub pod_at_limit: u64,
+    /// The container at which the next walk over the pod begins.
+    next_group: usize,
 }
 
 impl World {
@@ -92,6 +94,7 @@ impl World {
             killed: Vec::new(),
             pod_limit: scenario.pod_limit.map(|limit| limit / PAGE),
             pod_at_limit: 0,
+            next_group: 0,
         };
         for (index, container) in scenario.containers.iter().enumerate() {
             let memcg = world.add_group(Some(index), container.limit, container.high);

@@ -5,9 +5,11 @@ use crate::host::Lru;
 use crate::model::lists::{Extent, LAZY};
 
 /// Pages that reclaim wants at a time (`SWAP_CLUSTER_MAX`, include/linux/swap.h).
-const WANTED: u64 = 32;
+pub const WANTED: u64 = 32;
 /// The smallest part of the lists that is looked at: one of two to the power of this (`DEF_PRIORITY`, include/linux/mmzone.h).
-const FIRST_PRIORITY: u32 = 12;
+pub const FIRST_PRIORITY: u32 = 12;
+/// Pages of a folio where they are large: what a write of 64 KiB makes.
+const FOLIO: u64 = 16;
 /// Names are dropped so many at a time (`alloc_super`, fs/super.c), or all, where there are fewer.
 const NAMES_AT_ONCE: u64 = 1024;
 
@@ -48,6 +50,26 @@ impl Memcg {
             }
         }
         Ok(())
+    }
+
+    /// The part of its lists that one pass of reclaim at `priority` looks at, pages: at most what is wanted, and at least
+    /// a folio where it is any (`get_scan_count`, `isolate_lru_folios`, mm/vmscan.c); with generations a batch of 64
+    /// (`scan_folios`, up to 6.12).
+    pub fn part(&self, priority: u32) -> u64 {
+        // An empty inactive list is filled from the active one.
+        let inactive = match self.lists.pages_of(0) {
+            0 => self.lists.pages(),
+            inactive => inactive,
+        };
+        let (pages, least) = match self.rules.lru {
+            Lru::Mglru => (self.lists.pages(), 64),
+            Lru::Classic if self.rules.large_folios => (inactive, FOLIO),
+            Lru::Classic => (inactive, 1),
+        };
+        match pages >> priority {
+            0 => 0,
+            part => part.min(WANTED).max(least),
+        }
     }
 
     /// Takes up to `pages` back; returns how many it got. None only if nothing is left: what is in use

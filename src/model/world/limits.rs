@@ -1,7 +1,7 @@
 //! Limits: a container's, the pod's around it, memory.high, and what is asked back.
 
 use super::{Group, World};
-use crate::model::memcg::{Full, LEAST, Memcg, PAGE};
+use crate::model::memcg::{FIRST_PRIORITY, Full, LEAST, Memcg, PAGE, WANTED};
 use crate::rows::CgroupVersion;
 
 impl World {
@@ -66,16 +66,38 @@ impl World {
         }
     }
 
-    /// Takes pages from all cgroups of the pod, from each in proportion to its lists
-    /// (`shrink_node_memcgs` and `get_scan_count`, mm/vmscan.c); returns how many it got.
+    /// Takes about so many pages from the cgroups of the pod; returns how many it got.
     fn reclaim_pod(&mut self, pages: u64) -> u64 {
         let listed = |group: &Group| group.memcg.lists().pages();
         let all: u64 = self.groups.iter().map(listed).sum();
         let wanted = pages.min(all / 8).max(LEAST);
         let mut got = 0;
-        for group in &mut self.groups {
-            let share = (wanted * listed(group)).div_ceil(all.max(1));
-            got += group.memcg.reclaim(share);
+        while got < wanted {
+            let more = self.walk();
+            if more == 0 {
+                break;
+            }
+            got += more;
+        }
+        got
+    }
+
+    /// One reclaim of the pod: walks over its cgroups, of which each gives a part of its lists that doubles from walk
+    /// to walk, until there is enough (`shrink_node_memcgs`, mm/vmscan.c).
+    fn walk(&mut self) -> u64 {
+        let mut got = 0;
+        for priority in (0..=FIRST_PRIORITY).rev() {
+            for group in std::mem::take(&mut self.next_group)..self.groups.len() {
+                let memcg = &mut self.groups[group].memcg;
+                got += memcg.reclaim(memcg.part(priority));
+                if self.rules.walk_ends_early && got >= WANTED {
+                    self.next_group = (group + 1) % self.groups.len();
+                    return got;
+                }
+            }
+            if got >= WANTED {
+                break;
+            }
         }
         got
     }
