@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kernels")
@@ -154,4 +156,170 @@ fn set_ups_that_are_asked_for_are_known_by_name() {
     for name in ["6.12-v2-group-kill", "6.12-v2-noswap"] {
         assert!(asked.iter().any(|one| one == name), "{asked:?}");
     }
+}
+
+/// Puts a stand-in for mmdebstrap into `dir`: it notes its call, and then does what `then` says with `$tar`,
+/// the last argument but one.
+fn builder(dir: &Path, then: &str) {
+    let bin = dir.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let text = format!(
+        "#!/bin/bash\necho called >>{0}/calls\nfor word; do case $word in --include=*) echo \"$word\" >>{0}/asked ;; esac; done\n\
+         tar=${{@: -2:1}}\n{then}\n",
+        dir.display()
+    );
+    let file = bin.join("mmdebstrap");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+const BUILDS: &str = "cd \"$(mktemp -d)\" && echo 'a 1' >versions && tar -cf \"$tar\" ./versions; status=$?; rm -r \"$PWD\"; exit $status";
+
+/// A run of one scenario on a file that is no kernel, with its cache in `dir`: what it built stays.
+fn with_packages(dir: &Path, scenario: &str) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(scripts().join("run"));
+    command
+        .env("XDG_CACHE_HOME", dir)
+        .env("PATH", format!("{}/bin:{path}", dir.display()))
+        .args(["--packages", "--kernel", "/proc/version", "--memtide"])
+        .args([env!("CARGO_BIN_EXE_memtide"), "--out"])
+        .arg(dir.join("out"))
+        .arg(scenario);
+    command
+}
+
+/// The disks that are in the cache, and what is there beside them.
+fn cached(dir: &Path) -> (usize, usize) {
+    let names: Vec<String> = std::fs::read_dir(dir.join("memtide/guests"))
+        .map(|entries| entries.map(|e| e.unwrap().file_name().into_string().unwrap()))
+        .map(|names| names.filter(|name| name != ".lock").collect())
+        .unwrap_or_default();
+    let disks = names.iter().filter(|name| {
+        let folder = dir.join("memtide/guests").join(name);
+        folder.join("disk").exists() && folder.join("versions").exists()
+    });
+    let disks = disks.count();
+    (disks, names.len() - disks)
+}
+
+/// A disk of packages is built once, is whole or not there, and serves every list that it covers.
+#[test]
+fn a_disk_of_packages_is_whole_or_not_there() {
+    for program in ["qemu-system-x86_64", "apt-config", "mkfs.ext4", "jq"] {
+        let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+        if !path
+            .split(':')
+            .any(|dir| Path::new(dir).join(program).exists())
+        {
+            return common::skip("a disk of packages", &format!("{program} is not installed"));
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let calls = || {
+        let calls = std::fs::read_to_string(dir.path().join("calls"));
+        calls.unwrap_or_default().lines().count()
+    };
+
+    builder(
+        dir.path(),
+        "echo half >$tar; echo no such package >&2; exit 25",
+    );
+    let output = with_packages(dir.path(), "python-all").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(
+        err.contains("no such package") && err.contains("can't be built"),
+        "{err}"
+    );
+    assert_eq!((cached(dir.path()), calls()), ((0, 0), 1), "{err}");
+
+    // Killed outright in the middle: what it left is no disk, its builder ends, and the next run clears up.
+    let pid = dir.path().join("pid");
+    builder(
+        dir.path(),
+        &format!(
+            "echo half >$tar; echo $$ >{}; exec sleep 1000",
+            pid.display()
+        ),
+    );
+    let mut killed = with_packages(dir.path(), "python-all");
+    let mut killed = killed.stderr(Stdio::null()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(120);
+    while !pid.exists() || cached(dir.path()).1 == 0 {
+        assert!(Instant::now() < patience, "no build began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(cached(dir.path()), (0, 1));
+
+    builder(dir.path(), BUILDS);
+    for (scenario, disks, called) in [
+        ("python-all", 1, 3),
+        ("python-pinned", 1, 3),
+        // gcc is not on the first disk; the second has what the third asks for, and more.
+        ("jemalloc-idle", 2, 4),
+        ("glibc-top", 2, 4),
+    ] {
+        let output = with_packages(dir.path(), scenario).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            (cached(dir.path()), calls()),
+            ((disks, 0), called),
+            "{scenario}: {err}"
+        );
+    }
+    let pid = std::fs::read_to_string(pid).unwrap();
+    assert!(
+        !Path::new("/proc").join(pid.trim()).exists(),
+        "the builder still runs"
+    );
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+    assert!(
+        asked.contains("--include=python3\n")
+            && asked.contains("--include=gcc,libc6-dev,libjemalloc2\n"),
+        "{asked}"
+    );
+}
+
+/// Each program that a scenario requires comes with a package that scripts/setup knows.
+#[test]
+fn programs_of_scenarios_have_their_packages() {
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/setup");
+    let mut seen = 0;
+    for entry in memtide::scenario::catalogue() {
+        for line in entry
+            .text
+            .lines()
+            .filter(|line| line.starts_with("when") && line.contains("programs"))
+        {
+            let list = line.split_once('[').unwrap().1.split_once(']').unwrap().0;
+            let programs: Vec<&str> = list
+                .split(',')
+                .map(|word| word.trim().trim_matches('"'))
+                .collect();
+            let output = Command::new(&setup)
+                .arg("--packages-of")
+                .args(&programs)
+                .output()
+                .unwrap();
+            let packages = String::from_utf8(output.stdout).unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success() && err.is_empty(),
+                "{}: {err}",
+                entry.name
+            );
+            assert!(!packages.is_empty(), "{}: no package", entry.name);
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+    let output = Command::new(&setup)
+        .args(["--packages-of", "no-such-program"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no-such-program"));
 }

@@ -14,6 +14,8 @@ setup=''
 . "$here/lib/setup.sh"
 # shellcheck source=kernel.sh
 . "$here/lib/kernel.sh"
+# shellcheck source=packages.sh
+. "$here/lib/packages.sh"
 # shellcheck source=image.sh
 . "$here/lib/image.sh"
 # shellcheck source=vm.sh

@@ -11,7 +11,7 @@ image_initramfs() {
     image_libraries "$root"
     cp "$here/guest/init" "$root/init"
     chmod 755 "$root/init" "$root/bin"/*
-    image_modules "$root/modules" virtio_pci virtio_blk "$filesystem"
+    image_modules "$root/modules" virtio_pci virtio_blk "$filesystem" ${packages:+ext4}
     image_orders "$root"
     (cd "$root" && find . -print0 | cpio --null --create --format=newc --quiet) >"$1/initramfs"
     rm -rf "$root"
@@ -39,6 +39,7 @@ filesystem=$filesystem
 container=$container
 scenario_timeout=$scenario_timeout
 need=$need
+packages=$packages
 END
     [ ${#settings[@]} -eq 0 ] || printf 'export %s\n' "${settings[@]}" >>"$1/setup"
     for scenario in "${scenarios[@]}"; do

@@ -1,12 +1,18 @@
 # Keeping the recordings of what passed.
 # shellcheck shell=bash
 
-# keep SET-UP: packs what passed there into recordings/.
+# keep SET-UP: packs what passed there into recordings/, real runtimes and services into suites/.
 keep() {
-    local scenario file word into=$top/recordings/$1
-    [ "$1" != host ] || into=$top/recordings/$(host_name)
+    local scenario file word into samples name=$1
+    [ "$1" != host ] || name=$(host_name)
     for scenario in "${scenarios[@]}"; do
         scenario=${scenario##*/} scenario=${scenario%.toml}
+        # As many samples as a curve needs: recordings/ is to stay below 3 MB, suites/ below 4 MB.
+        into=$top/recordings/$name samples=150
+        if of_suites "$top/scenarios/$scenario.toml" 2>/dev/null; then
+            into=$top/suites/$name
+            ! grep -q '^tags.*"service"' "$top/scenarios/$scenario.toml" || samples=400
+        fi
         if [ -n "$need" ]; then
             keep_need "$into" "$out/$1/out/$scenario/$scenario.need.toml"
             continue
@@ -16,8 +22,7 @@ keep() {
         if [ "$word" = pass ] && [ -f "$file" ]; then
             mkdir -p "$into"
             rm -f "$file.gz"
-            # As many samples as a curve needs: all recordings together are to stay below 3 MB.
-            "$memtide" pack --samples 150 "$file" >&2 || fail "$file can't be packed"
+            "$memtide" pack --samples "$samples" "$file" >&2 || fail "$file can't be packed"
             mv "$file.gz" "$into/"
         fi
     done

@@ -21,6 +21,10 @@ recordings of what passed, in recordings/.
   --need               measure what each scenario needs (memtide need, judged by what is read
                        again) instead of running it once; what a scenario says of its need is
                        checked, and record keeps what was found beside its recording
+  --packages           virtual machines get a disk with the Debian packages that the scenarios need
+                       (built once by mmdebstrap as root or with fakeroot, from this machine's own
+                       sources, in $(guests_dir)); no SCENARIO means those
+                       of the tags runtime and service
   --env NAME=VALUE     set in the environment of memtide and of what it runs (again for more)
   --jobs N             set-ups at the same time (default: 2)
   --out DIR            where results and recordings go (default: target/kernels)
@@ -37,11 +41,12 @@ END
 
 options() {
     setups=() scenarios=() jobs=2 out=$top/target/kernels memtide='' kernel_option='' ci=''
-    need='' settings=() scenario_timeout='' vm_timeout='' vm_memory=2G
+    need='' packages='' settings=() scenario_timeout='' vm_timeout='' vm_memory=2G
     while [ $# -gt 0 ]; do
         case $1 in
         --ci) ci=1 ;;
         --need) need=1 ;;
+        --packages) packages=1 ;;
         -h | --help) usage && exit 0 ;;
         --*) [ $# -ge 2 ] || wrong "$1 needs a value" && option "$1" "$2" && shift ;;
         *) scenarios+=("$1") ;;
@@ -81,6 +86,11 @@ options_defaults() {
     [ ${#scenarios[@]} -gt 0 ] || mapfile -t scenarios < <(scenario_names)
 }
 
+# of_suites FILE: a scenario of a real runtime or service, but for those that take a while.
+of_suites() {
+    grep -E '^tags *= *\[.*"(runtime|service)"' "$1" | grep -qv '"slow"'
+}
+
 # With --ci: what is tagged article or fast, but for those that take minutes in emulation, and the tests.
 scenario_names() {
     local file name
@@ -91,6 +101,7 @@ scenario_names() {
     [ "${ci:+ci}$need" != ci1 ] || return 0
     for file in "$top"/scenarios/*.toml; do
         [ -f "$file" ] || continue
+        [ -z "$packages" ] || of_suites "$file" || continue
         name=$(basename "$file" .toml)
         if [ -n "$ci" ]; then
             grep -qE '^tags *= *\[.*"(article|fast)"' "$file" || continue

@@ -21,14 +21,16 @@ vm_run() {
 # no_timer_check: on a busy machine the emulated timer is late, and the kernel would take it for
 # broken and panic.
 vm_boot() {
-    local status=0 words="console=ttyS0 quiet panic=-1 no_timer_check transparent_hugepage=madvise cgroup_enable=memory"
+    local status=0 disks=() words="console=ttyS0 quiet panic=-1 no_timer_check transparent_hugepage=madvise cgroup_enable=memory"
+    # Every machine writes into a copy of its own, which is gone with it.
+    [ -z "$packages_image" ] || disks=(-drive "file=$packages_image,format=raw,if=virtio,snapshot=on")
     # With setpriv the machine ends with the subshell that watches it, however that ends.
     setpriv --pdeathsig TERM timeout -k 5 "$vm_timeout" qemu-system-x86_64 \
         -accel tcg,thread=multi -cpu max -smp 2 -m "$vm_memory" \
         -kernel "$kernel" -initrd "$1/initramfs" -append "$words $append" \
         -drive "file=$1/work.img,format=raw,if=virtio,cache=unsafe" \
         -drive "file=$1/results.img,format=raw,if=virtio,cache=unsafe" \
-        -nic none -nographic -no-reboot -serial "file:$1/serial.log" -monitor none \
+        "${disks[@]}" -nic none -nographic -no-reboot -serial "file:$1/serial.log" -monitor none \
         </dev/null >"$1/qemu.log" 2>&1 &
     vm_pid=$!
     vm_progress "$1/serial.log" &
