@@ -6,6 +6,7 @@ use std::io::Read;
 use std::sync::OnceLock;
 
 use memtide::cluster::{Collected, PodLog, Snapshot, as_expected, evaluate, parse_job, parse_pods};
+use memtide::recording;
 use memtide::report::Verdict;
 use memtide::shipped;
 use proptest::prelude::*;
@@ -301,49 +302,63 @@ proptest! {
     }
 }
 
-/// A log whose middle lost a part of a line is told from a whole one, whichever line it is.
-#[test]
-fn a_damaged_line_is_no_pass() {
-    let text = String::from_utf8(whole("steady").to_vec()).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert!(lines.len() > 50);
-    let verdict = |log: String| {
-        let case = Case {
-            completions: 1,
-            completed: vec![0],
-            failed: Vec::new(),
-            over: Some("Complete"),
+/// A recording as this memtide writes it.
+fn written(name: &str) -> String {
+    let recording = recording::read_bytes(whole(name)).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let writer = recording::Writer::create(file.path(), &recording.header).unwrap();
+    writer.whole(&recording).unwrap();
+    std::fs::read_to_string(file.path()).unwrap()
+}
+
+/// What is said of a Job's only pod, which succeeded and has this log.
+fn said_of(log: &str) -> (Verdict, String) {
+    let case = Case {
+        completions: 1,
+        completed: vec![0],
+        failed: Vec::new(),
+        over: Some("Complete"),
+        gone: false,
+        unindexed: false,
+        tries: vec![Try {
+            index: 0,
+            state: 0,
             gone: false,
-            unindexed: false,
-            tries: vec![Try {
-                index: 0,
-                state: 0,
-                gone: false,
-                log: Log::Empty,
-            }],
-        };
-        let args =
-            json!({"containers": [{"name": "memtide", "args": ["run", "--pick=0", "steady"]}]});
-        let mut snapshot = case.snapshot();
-        snapshot.jobs[0].scenarios = vec!["steady".into()];
-        let pod = json!({"items": [{"metadata": {"name": "p0", "uid": "p0", "labels": {
+            log: Log::Empty,
+        }],
+    };
+    let args = json!({"containers": [{"name": "memtide", "args": ["run", "--pick=0", "steady"]}]});
+    let mut snapshot = case.snapshot();
+    snapshot.jobs[0].scenarios = vec!["steady".into()];
+    let pod = json!({"items": [{"metadata": {"name": "p0", "uid": "p0", "labels": {
             "job-name": "memtide", "controller-uid": "u",
             "batch.kubernetes.io/job-completion-index": "0"}}, "spec": args,
             "status": {"phase": "Succeeded"}}]});
-        snapshot.pods = parse_pods(pod.to_string().as_bytes()).unwrap();
-        let all = evaluate(&snapshot, |_| PodLog {
-            text: log.clone().into_bytes(),
-            lost: None,
-        });
-        assert_eq!(all.len(), 1);
-        (all[0].result.result, all[0].result.reason.clone())
-    };
-    assert_eq!(verdict(text.clone()), (Verdict::Pass, String::new()));
+    snapshot.pods = parse_pods(pod.to_string().as_bytes()).unwrap();
+    let all = evaluate(&snapshot, |_| PodLog {
+        text: log.as_bytes().to_vec(),
+        lost: None,
+    });
+    assert_eq!(all.len(), 1);
+    (all[0].result.result, all[0].result.reason.clone())
+}
+
+/// A log whose middle lost a line, or a part of one, is told from a whole one, whichever line it is.
+#[test]
+fn a_damaged_or_a_missing_line_is_no_pass() {
+    let text = written("steady");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() > 50);
+    assert_eq!(said_of(&text), (Verdict::Pass, String::new()));
     for damaged in (0..lines.len()).step_by(3) {
-        let mut left = lines.clone();
-        left[damaged] = &left[damaged][..left[damaged].len() / 2];
-        let (said, why) = verdict(left.join("\n") + "\n");
-        assert_eq!(said, Verdict::Fail, "line {}", damaged + 1);
-        assert!(!why.is_empty());
+        let mut cut = lines.clone();
+        cut[damaged] = &cut[damaged][..cut[damaged].len() / 2];
+        let mut lost = lines.clone();
+        lost.remove(damaged);
+        for left in [cut, lost] {
+            let (said, why) = said_of(&(left.join("\n") + "\n"));
+            assert_eq!(said, Verdict::Fail, "line {}", damaged + 1);
+            assert!(!why.is_empty());
+        }
     }
 }

@@ -46,6 +46,19 @@ pub enum ReadError {
         /// What is wrong there.
         what: String,
     },
+    /// Whole lines are not there, though it goes on to its end.
+    #[error(
+        "{path}: {missing} of its {lines} lines are missing, as its footer counts them; it is damaged, not just \
+         cut: copy or record it again"
+    )]
+    Lost {
+        /// Which file.
+        path: String,
+        /// Lines that are not there.
+        missing: u64,
+        /// Lines that there were.
+        lines: u64,
+    },
     /// It would not fit into memory.
     #[error("{path} is larger than a recording can be (1 GiB of text, 2^28 values)")]
     TooLarge {

@@ -128,7 +128,14 @@ pub enum Notice {
         group: Group,
     },
     /// The last line.
-    Footer(Footer),
+    Footer {
+        /// Lines before this one, the header among them; absent where they were not counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lines: Option<u64>,
+        /// What it says.
+        #[serde(flatten)]
+        footer: Footer,
+    },
 }
 
 /// The `type`s of [`Notice`].

@@ -45,6 +45,8 @@ pub fn read_named(bytes: &[u8], name: &str) -> Result<Recording, ReadError> {
         tables: Vec::new(),
         events: Vec::new(),
         footer: None,
+        lines: 1,
+        counted: None,
     };
     for index in 0..reader.header.groups.len() {
         let columns = std::mem::take(&mut reader.header.groups[index].columns);
@@ -108,6 +110,10 @@ struct Reader {
     tables: Vec<TableBuilder>,
     events: Vec<Event>,
     footer: Option<Footer>,
+    /// Lines that were read so far.
+    lines: u64,
+    /// Lines before the footer as it counts them.
+    counted: Option<u64>,
 }
 
 impl Reader {
@@ -137,6 +143,7 @@ impl Reader {
                 }
             }
             line += 1;
+            self.lines += 1;
         }
         Ok(true)
     }
@@ -225,7 +232,9 @@ impl Reader {
                 self.header.groups.push(group);
                 self.open_table(&columns)
             }
-            Notice::Footer(footer) => {
+            Notice::Footer { lines, footer } => {
+                // With the footer itself it has one line more.
+                self.counted = lines.map(|lines| lines.saturating_add(1));
                 self.footer = Some(footer);
                 Ok(())
             }
@@ -250,6 +259,13 @@ impl Reader {
     }
 
     fn finish(mut self, whole: bool, path: &str) -> Result<Recording, ReadError> {
+        if let Some(lines) = self.counted.filter(|counted| *counted > self.lines) {
+            return Err(ReadError::Lost {
+                path: path.into(),
+                missing: lines - self.lines,
+                lines,
+            });
+        }
         let mut budget = Budget::new();
         let tables = self
             .tables

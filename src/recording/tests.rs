@@ -219,6 +219,43 @@ fn everything_comes_back() {
     }
 }
 
+/// Whole lines that are gone from the middle, one or several, are counted; those of the end are a cut.
+#[test]
+fn missing_lines_are_told_by_the_footer() {
+    let text = String::from_utf8(small()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for first in 1..lines.len() - 1 {
+        for many in 1..lines.len() - first {
+            let mut left = lines.clone();
+            left.drain(first..first + many);
+            let read = read_bytes((left.join("\n") + "\n").as_bytes());
+            assert!(read.is_err(), "{many} from {first} on");
+        }
+        let cut = read_bytes((lines[..first].join("\n") + "\n").as_bytes()).unwrap();
+        assert!(!cut.complete);
+    }
+    let samples = lines.iter().position(|line| line.starts_with('[')).unwrap();
+    let mut left = lines.clone();
+    left.remove(samples);
+    let error = read_bytes((left.join("\n") + "\n").as_bytes()).unwrap_err();
+    let whole = lines.len() - 1;
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("1 of its {} lines", whole + 1)),
+        "{error}"
+    );
+    // Recordings of before footers counted, and those of others, say nothing of it.
+    let footer = lines[whole].replacen(&format!("\"lines\":{whole},"), "", 1);
+    assert_ne!(footer, lines[whole]);
+    *left.last_mut().unwrap() = &footer;
+    assert!(
+        read_bytes((left.join("\n") + "\n").as_bytes())
+            .unwrap()
+            .complete
+    );
+}
+
 #[test]
 fn a_line_is_one_write() {
     let out = Shared::default();

@@ -41,6 +41,8 @@ pub struct Writer {
     outputs: Vec<Output>,
     line: Vec<u8>,
     widths: Vec<usize>,
+    /// Lines so far.
+    lines: u64,
     /// Lines that wait for [`Writer::flush`], where they may.
     held: Option<Vec<u8>>,
 }
@@ -55,7 +57,8 @@ struct Output {
 /// A footer as the last line of a recording: for one that was cut and whose end is known from
 /// elsewhere.
 pub fn footer_line(footer: &Footer) -> String {
-    let line = serde_json::to_string(&Notice::Footer(footer.clone()));
+    let (lines, footer) = (None, footer.clone());
+    let line = serde_json::to_string(&Notice::Footer { lines, footer });
     // Numbers and strings only: there is nothing in it that JSON can't hold.
     line.unwrap_or_default() + "\n"
 }
@@ -90,6 +93,7 @@ impl Writer {
             // A v1 sample with its truth is about 700 bytes; growing later costs one allocation.
             line: Vec::with_capacity(4096),
             widths: header.groups.iter().map(|g| g.columns.len()).collect(),
+            lines: 0,
             held: None,
         };
         writer.json(&WireHeader::from(header))?;
@@ -185,7 +189,8 @@ impl Writer {
 
     /// Writes the footer: without it a recording counts as cut.
     pub fn finish(mut self, footer: &Footer) -> Result<(), WriteError> {
-        self.json(&Notice::Footer(footer.clone()))?;
+        let (lines, footer) = (Some(self.lines), footer.clone());
+        self.json(&Notice::Footer { lines, footer })?;
         self.flush()
     }
 
@@ -229,6 +234,7 @@ impl Writer {
     }
 
     fn flush_line(&mut self) -> Result<(), WriteError> {
+        self.lines += 1;
         if let Some(held) = &mut self.held {
             held.extend_from_slice(&self.line);
             return Ok(());
