@@ -228,6 +228,32 @@ fn a_recording_is_explained_by_its_peak() {
     assert_ne!(step.answer.code, "recording");
 }
 
+/// What came and went between two samples is not called "next to nothing": the kernel has seen it.
+#[test]
+fn a_peak_that_no_sample_saw_is_told() {
+    if !common::can_manage("a peak between two samples") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let heap = "head -c 100M /dev/zero | tail -c 60M | wc -c; exit 0";
+    let recorded = common::memtide()
+        .args(["record", "--limit", "32MiB", "--interval", "60s", "--out"])
+        .arg(dir.path().join("r.jsonl"))
+        .args(["--", "sh", "-c", heap])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(recorded.stderr).unwrap();
+    let answer = said.lines().find(|line| line.starts_with("app "));
+    let answer = answer.unwrap_or_else(|| panic!("no answer in {said}"));
+    for told in [
+        "app used up to 32.0 MiB of 32.0 MiB between two samples",
+        "the limit was short: the OOM killer took 1",
+    ] {
+        assert!(answer.contains(told), "{told:?} in {answer}");
+    }
+    assert!(said.contains("shorter --interval (it was 60.00 s)"), "{said}");
+}
+
 #[test]
 fn record_and_its_recording_begin_with_the_same_answer() {
     if !common::can_manage("record's answer") {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::explain::answer::recording as answer;
 use crate::formula::FORMULAS;
 use crate::recording::Recording;
 use crate::report::{Align, Style, Table};
-use crate::rows::{Row, View};
+use crate::rows::View;
 use crate::units;
 
 /// A moment worth a column.
@@ -45,32 +46,21 @@ pub fn render(recording: &Recording, colour: bool) -> String {
         push(&mut table, formula.name, &values);
     }
     let mut out = String::new();
-    if let Some(answer) = crate::explain::answer::recording::of(recording, recording.main_group()) {
+    if let Some(answer) = answer::of(recording, recording.main_group()) {
         let _ = writeln!(out, "{}\nNext: {}", answer.sentence, answer.next);
     }
     out += &table.render(2, colour);
-    if let Some(peak) = kernels_peak(recording) {
-        let _ = writeln!(out, "  {peak}");
+    if let Some((peak, name)) = answer::kernel_peak(recording, recording.main_group()) {
+        let peak = units::bytes(peak);
+        let _ = writeln!(
+            out,
+            "  the kernel's own peak of usage: {peak} ({name}); samples can miss it"
+        );
     }
     if let Some(footer) = &recording.footer {
         let _ = writeln!(out, "  outcome: {} ({})", footer.outcome, footer.reason);
     }
     out
-}
-
-/// The kernel sees every page that is charged; a sample sees its own moment only.
-fn kernels_peak(recording: &Recording) -> Option<String> {
-    let table = &recording.tables[recording.main_group()];
-    let last = table.len().checked_sub(1)?;
-    const PEAK: &Row = Row::named("peak");
-    let column = PEAK.column(recording.version(), &table.columns)?;
-    let name = &table.columns[column];
-    // In the last samples of a process that was killed the cgroup may be gone already.
-    let bytes = (0..=last).filter_map(|s| table.get(s, column)).max()?;
-    Some(format!(
-        "the kernel's own peak of usage: {} ({name}); samples can miss it",
-        units::bytes(bytes)
-    ))
 }
 
 /// The raw rows of the table.

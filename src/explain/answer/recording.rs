@@ -7,6 +7,7 @@ use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
 use crate::recording::Recording;
+use crate::rows::Row;
 use crate::units::{self, bytes};
 
 /// The answer for one group: what the memory was made of at its peak, how much the kernel could have
@@ -62,16 +63,48 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     };
     let (short, next) = shortage(recording, group, limit, parts.unreclaimable(&reading));
     let at = units::duration(Duration::from_nanos(table.t[peak]));
-    Answer::new(
-        "recording",
+    let unseen = unseen_peak(recording, group, parts.total);
+    let sentence = |held: String| {
         format!(
-            "{} held at most {}{of_limit} (at {at}): {made}; the kernel could have taken {}{dashboard}; {short}.",
+            "{} {held} (at {at}): {made}; the kernel could have taken {}{dashboard}; {short}.",
             facts.name,
-            bytes(parts.total),
             bytes(could)
-        ),
-        next,
-    )
+        )
+    };
+    let total = bytes(parts.total);
+    let Some(most) = unseen else {
+        let held = format!("held at most {total}{of_limit}");
+        return Answer::new("recording", sentence(held), next);
+    };
+    let held = format!(
+        "used up to {}{of_limit} between two samples, of which none says what it was made of; the most they saw was {total}",
+        bytes(most)
+    );
+    let every = units::duration(Duration::from_nanos(recording.header.interval_ns));
+    let sooner = format!(
+        "record it again with a shorter --interval (it was {every}), so that a sample sees the peak"
+    );
+    Answer::new("recording", sentence(held), sooner)
+}
+
+/// The highest usage by the kernel's own account, bytes, and the row that says it: a sample sees its own moment
+/// only.
+pub fn kernel_peak(recording: &Recording, group: usize) -> Option<(u64, &str)> {
+    let table = recording.tables.get(group)?;
+    let column = PEAK.column(recording.version(), &table.columns)?;
+    // In the last samples of a process that was killed the cgroup may be gone already.
+    let values = (0..table.len()).filter_map(|sample| table.get(sample, column));
+    Some((values.max()?, &table.columns[column]))
+}
+
+const PEAK: &Row = Row::named("peak");
+
+/// The kernel's own peak, where it came while this was recorded and the samples saw less than nine tenths of it.
+fn unseen_peak(recording: &Recording, group: usize, seen: u64) -> Option<u64> {
+    let (most, name) = kernel_peak(recording, group)?;
+    let table = &recording.tables[group];
+    let before = table.get(0, table.column(name)?).unwrap_or(0);
+    (most > before && seen < most - most / 10).then_some(most)
 }
 
 /// Whether the limit was ever short, and what to do.
