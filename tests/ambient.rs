@@ -161,8 +161,14 @@ fn what_a_killed_container_printed_is_a_readable_recording() {
         return;
     };
     let out = container.dir.path().join("stdout");
+    // It takes minutes: it has not ended by itself when the kill comes, however busy the machine is.
+    let slow = common::scenario(
+        "limit = \"128MiB\"\ninterval = \"20ms\"\ndeadline = \"15m\"",
+        "anon = { size = \"32MiB\", rate = \"64KiB/s\" }",
+    );
+    std::fs::write(container.dir.path().join("log/slow.toml"), slow).unwrap();
     let mut child = container
-        .command("128m", &["run", "leak", "--limit", "128MiB", "--out", "-"])
+        .command("128m", &["run", "/data/log/slow.toml", "--out", "-"])
         .stdout(std::fs::File::create(&out).unwrap())
         .stderr(Stdio::null())
         .spawn()

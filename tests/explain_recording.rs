@@ -251,7 +251,10 @@ fn a_peak_that_no_sample_saw_is_told() {
     ] {
         assert!(answer.contains(told), "{told:?} in {answer}");
     }
-    assert!(said.contains("shorter --interval (it was 60.00 s)"), "{said}");
+    assert!(
+        said.contains("shorter --interval (it was 60.00 s)"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -89,7 +89,9 @@ fn a_cluster_that_was_made_is_deleted_on_a_signal() {
     let tools = Tools::new(&[
         (
             "kind",
-            "[ \"$1\" != create ] || { touch \"$ANSWERS/creating\"; sleep 1; }",
+            // Until the signal was sent: the shell acts on it when this has ended.
+            "[ \"$1\" != create ] || { touch \"$ANSWERS/creating\"; n=0; until [ -e \"$ANSWERS/sent\" ] || [ $n = 1200 ]; \
+             do sleep 0.1; n=$((n + 1)); done; }",
         ),
         ("kubectl", "exit 1"),
     ]);
@@ -112,6 +114,7 @@ fn a_cluster_that_was_made_is_deleted_on_a_signal() {
         .status()
         .unwrap();
     assert!(killed.success());
+    std::fs::write(tools.path("sent"), "").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(
         tools.calls().contains("kind delete cluster --name c2"),
