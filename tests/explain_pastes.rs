@@ -272,10 +272,6 @@ fn rows_new_kernels_have_are_kept_without_a_heading() {
 fn a_mistake_is_named_with_the_next_step() {
     for (text, looks) in [
         (
-            "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n1 root 10 -10 17976 2816 2580 S 0.0 0.0 0:00.02 sh\n",
-            "top or ps",
-        ),
-        (
             "{container=\"app\", namespace=\"prod\", pod=\"web-1\"} 635387392\n",
             "without the metric's name",
         ),

@@ -51,7 +51,6 @@ const KINDS: &[Kind] = &[
     kind(&[&["Filename", "Type", "Size", "Used", "Priority"]], "/proc/swaps", "it says how full swap is, not whose pages are in it", "/proc/meminfo of the machine and memory.swap.current of the container"),
     kind(&[&["N/A", "MiB |"], &["NVIDIA-SMI"]], "nvidia-smi", "that is the GPU's own memory, which no cgroup counts and no limit bounds", "memory.stat and memory.current of the container for what the kernel counts"),
     kind(&[&["limits.memory"], &["requests.memory"]], "a namespace's quota", "it adds up what pods ask for, not what they use", "the output of `kubectl top pod` for what is in use"),
-    kind(&[&["PID", "RES", "COMMAND"], &["PID", "%MEM", "RSS"], &["PID", "TTY", "CMD"]], "a list of processes (top or ps)", "it shows what processes have mapped, shared pages in each of them, and no page cache", FILES),
     kind(&[&["expr:"], &["alert:"], &["sum(container_memory"]], "an alert rule or a query", "it says what to compare, not what the values were", "the values it reads; to test the rule itself: memtide judge --rules FILE"),
     kind(&[&["container_memory_", ","], &["container_memory_", "HELP"], &["container_memory_", "{"]], "container metrics in a form memtide does not read (a CSV?), or without their values", "there is no line of the form `name{labels} value` with a number of bytes", "the metrics page itself, or the JSON of Prometheus' /api/v1/query"),
     kind(&[&["\"resultType\""], &["{", "pod=\"", "namespace=\""], &["{", "container=\""]], "Prometheus values without the metric's name", "the numbers could be of anything", "the answer to a query of bare metrics, such as {__name__=~\"container_memory_.*\",pod=\"POD\"}, as a table or as the API's JSON"),
@@ -102,11 +101,6 @@ mod tests {
     #[test]
     fn each_mistake_is_named() {
         for (text, looks) in [
-            (
-                "  PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n 1 root",
-                "processes",
-            ),
-            ("USER PID %CPU %MEM VSZ RSS TTY STAT\n", "processes"),
             (
                 "{container=\"app\", namespace=\"p\", pod=\"x\"} 5",
                 "without the metric's name",

@@ -1,6 +1,6 @@
 //! Two tools in one text: the difference in bytes, and which rows lie in it.
 
-use super::{Answer, Case, special};
+use super::{Answer, Case, Said, special};
 use crate::explain::{Reading, Scope, What};
 use crate::formula::plain::PODMAN_COUNTS;
 use crate::units::bytes;
@@ -516,7 +516,7 @@ pub fn machine_and_processes(case: &Case) -> Option<Answer> {
         return None;
     }
     let tmpfs = machine.rows.get("node:Shmem").filter(|b| *b > 0);
-    let tmpfs = tmpfs.map_or(String::new(), |b| format!(" (tmpfs is {})", bytes(b)));
+    let tmpfs = tmpfs.said(" (tmpfs is @)");
     Answer::new(
         "outside_processes",
         format!(

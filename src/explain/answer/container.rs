@@ -1,6 +1,6 @@
 //! Answers about one container: what it is made of, how near it is, what is not known.
 
-use super::{Answer, Case, NEXT_FILES, named, share};
+use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::account::Quantity;
 use crate::units::bytes;
 
@@ -240,9 +240,7 @@ fn head(case: &Case) -> String {
     let parts = &case.facts.parts;
     let of = if parts.at_least { "at least " } else { "" };
     let limit = case.facts.limit;
-    let limit = limit.map_or(String::new(), |limit| {
-        format!(" of a limit of {}", bytes(limit))
-    });
+    let limit = limit.said(" of a limit of @");
     format!(
         "{} holds {of}{}{limit}",
         named(case.reading()),
@@ -256,9 +254,7 @@ fn in_swap(case: &Case) -> String {
         .reading()
         .count(&rows)
         .filter(|_| case.finding("swapped").is_some());
-    swap.map_or(String::new(), |swap| {
-        format!("; {} more is in swap", bytes(swap))
-    })
+    swap.said("; @ more is in swap")
 }
 
 /// One number, or next to nothing.
@@ -366,9 +362,7 @@ fn only_usage(case: &Case, usage: u64, of: &str) -> Option<Answer> {
     } else {
         ""
     };
-    let ws = reading
-        .working_set
-        .map_or(String::new(), |ws| format!(", working set {}", bytes(ws)));
+    let ws = reading.working_set.said(", working set @");
     Answer::new(
         "only_usage",
         format!(

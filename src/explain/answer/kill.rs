@@ -1,6 +1,6 @@
 //! Answers to the kernel's reports of kills: who was killed, by whose limit, who held the memory.
 
-use super::{Answer, Case, share};
+use super::{Answer, Case, Said, share};
 use crate::explain::kinds::{Killed, Oom};
 use crate::explain::owner::{self, Owner};
 use crate::explain::parts::Parts;
@@ -134,9 +134,7 @@ fn whose_limit(reading: &Reading, oom: &Oom) -> (&'static str, String) {
             format!("the limit of memory and swap together, {}", bytes(limit)),
         );
     }
-    let limit = reading
-        .limit()
-        .map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
+    let limit = reading.limit().said(" of @");
     let Some(path) = &oom.limit_of else {
         return ("oom_cgroup_limit", format!("its cgroup's limit{limit}"));
     };
@@ -264,13 +262,9 @@ fn kill_line_only(
     owner: Owner,
     own: Option<u64>,
 ) -> (String, String) {
-    let own = own.map_or(String::new(), |own| {
-        format!("it held {} of anonymous and shared memory", bytes(own))
-    });
+    let own = own.said("it held @ of anonymous and shared memory");
     let file = reading.killed.as_ref().and_then(|killed| killed.file_rss);
-    let file = file.filter(|file| *file > 0).map_or(String::new(), |file| {
-        format!(" and {} of files", bytes(file))
-    });
+    let file = file.filter(|file| *file > 0).said(" and @ of files");
     let class = match reading.killed.as_ref().and_then(|killed| killed.score_adj) {
         Some(1000) => "; oom_score_adj 1000 marks a BestEffort pod",
         Some(900..) => "; its oom_score_adj is that of a BestEffort pod or a small request",
@@ -409,9 +403,7 @@ pub fn several(case: &Case) -> Option<Answer> {
 fn whose(all: &[&Reading]) -> String {
     let limits: Vec<Option<u64>> = all.iter().map(|r| r.limit()).collect();
     let same = limits.windows(2).all(|two| two[0] == two[1]);
-    let limit = limits[0]
-        .filter(|_| same)
-        .map_or(String::new(), |limit| format!(" of {} each", bytes(limit)));
+    let limit = limits[0].filter(|_| same).said(" of @ each");
     let owners: Vec<Owner> = all
         .iter()
         .filter_map(|r| Some(owner::of_path(r.oom()?.limit_of.as_ref()?)))

@@ -1,6 +1,6 @@
 //! Answers about a whole machine: was it short at all, of what, and what tools make of it.
 
-use super::{Answer, Case, share};
+use super::{Answer, Case, Said, share, zones};
 use crate::explain::kinds::{Oom, Zone};
 use crate::explain::{Reading, What};
 use crate::units::bytes;
@@ -12,6 +12,8 @@ struct Machine {
     anon: u64,
     cache: u64,
     shmem: u64,
+    /// Locked, or otherwise out of the kernel's reach.
+    unevictable: u64,
     slab_reclaimable: u64,
     slab: u64,
     swap_free: Option<u64>,
@@ -37,7 +39,10 @@ impl Machine {
             },
             shmem,
             slab_reclaimable: or("SReclaimable"),
-            slab: or("SReclaimable").saturating_add(or("SUnreclaim")),
+            unevictable: or("Unevictable"),
+            slab: or("SReclaimable")
+                .saturating_add(or("SUnreclaim"))
+                .max(or("Slab")),
             swap_free: get("SwapFree"),
         }
     }
@@ -55,11 +60,66 @@ impl Machine {
         by_free.unwrap_or(listed)
     }
 
+    fn unreclaimable(&self) -> u64 {
+        self.slab.saturating_sub(self.slab_reclaimable)
+    }
+
+    /// What holds most of a machine that ran out, as a clause.
+    fn held(&self, used: u64, of: &str) -> String {
+        let mut parts = [
+            (self.anon, "anonymous memory"),
+            (self.unevictable, "locked (mlock) or otherwise unevictable"),
+            (self.unreclaimable(), "kernel objects that can't be dropped"),
+        ];
+        parts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+        let much = parts
+            .iter()
+            .enumerate()
+            .filter(|(at, (size, _))| *size > 0 && (*at == 0 || *size > used / 5));
+        let told: Vec<String> = much
+            .map(|(at, (size, what))| match at {
+                0 => format!("{}{of} is {what}", bytes(*size)),
+                _ => format!("{} {what}", bytes(*size)),
+            })
+            .collect();
+        match told.is_empty() {
+            true => format!("{} in use{of}", bytes(used)),
+            false => told.join(", "),
+        }
+    }
+
+    /// The answer where only parts of it are known.
+    fn without_total(&self) -> Option<Answer> {
+        let (used, back) = (self.used(), self.reclaimable());
+        let code = match back > used / 10 {
+            true => "machine_not_short",
+            false => "machine_short",
+        };
+        let parts = some(self.anon).said(", @ is anonymous")
+            + &some(self.cache).said(", @ is page cache")
+            + &objects(self, used);
+        some(used)?;
+        Answer::new(
+            code,
+            format!(
+                "The machine: at least {} in use{parts}; {} of it can be taken back.",
+                bytes(used),
+                bytes(back)
+            ),
+            "cat /proc/meminfo tells the total and what is available",
+        )
+    }
+
     fn reclaimable(&self) -> u64 {
         self.cache
             .saturating_add(self.slab_reclaimable)
             .min(self.used())
     }
+}
+
+/// A row that is there.
+fn some(size: u64) -> Option<u64> {
+    (size > 0).then_some(size)
 }
 
 /// A report of a machine's OOM.
@@ -69,7 +129,7 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
     let machine = Machine::of(reading);
     let used = machine.used();
     if let Some(nodes) = &oom.nodes {
-        return of_nodes(oom, nodes, &who);
+        return zones::of_nodes(oom, nodes, &who);
     }
     if used == 0 {
         return Answer::new(
@@ -104,21 +164,13 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
             "look for a container with a kmem limit (docker --kernel-memory, memory.kmem.limit_in_bytes) and for `Memory cgroup` lines around it",
         );
     }
-    let of = machine
-        .total
-        .map_or(String::new(), |total| format!(" of {}", bytes(total)));
-    let biggest = if machine.anon == 0 {
-        format!("{} in use{of}", bytes(used))
-    } else {
-        format!("{}{of} is anonymous memory", bytes(machine.anon))
-    };
+    let of = machine.total.said(" of @");
+    let biggest = machine.held(used, &of);
     let swap = match machine.swap_free {
         Some(0) => ", no swap is left",
         _ => "",
     };
-    let free = machine
-        .free
-        .map_or(String::new(), |free| format!(", free {}", bytes(free)));
+    let free = machine.free.said(", free @");
     Answer::new(
         "oom_machine",
         format!(
@@ -153,176 +205,11 @@ fn elsewhere(oom: &Oom, machine: &Machine, who: &str) -> Option<Answer> {
     )
 }
 
-/// The task may use some NUMA nodes only.
-fn of_nodes(oom: &Oom, nodes: &str, who: &str) -> Option<Answer> {
-    let (whose, next) = match oom.constraint.as_deref() {
-        Some("CONSTRAINT_CPUSET") => (
-            "its cpuset",
-            "cat /sys/fs/cgroup/cpuset.mems.effective in it: widen cpuset.mems (the kubelet's memory manager, docker --cpuset-mems), or lower what runs there",
-        ),
-        _ => (
-            "its NUMA policy",
-            "numactl --show, numastat -p PID: prefer a node (--preferred) in place of binding to it (--membind)",
-        ),
-    };
-    let allowed = |zone: &&Zone| {
-        let of = zone
-            .name
-            .trim_start_matches("Node ")
-            .split(' ')
-            .next()
-            .unwrap_or("");
-        within(nodes, of)
-    };
-    let sum = |zones: Vec<&Zone>| {
-        zones
-            .iter()
-            .fold(0u64, |sum, zone| sum.saturating_add(zone.free))
-    };
-    let inside = sum(oom.zones.iter().filter(allowed).collect());
-    let outside = sum(oom.zones.iter().filter(|zone| !allowed(zone)).collect());
-    let free = if oom.zones.is_empty() {
-        String::new()
-    } else {
-        format!(
-            ": {} free there, {} free on others",
-            bytes(inside),
-            bytes(outside)
-        )
-    };
-    Answer::new(
-        "oom_numa",
-        format!(
-            "The machine need not be short and no container's limit was hit: the task may only use NUMA node {nodes} ({whose}), and that was full{free}{who}."
-        ),
-        next,
-    )
-}
-
-/// Whether `0-1,3` has a node.
-fn within(nodes: &str, node: &str) -> bool {
-    let Ok(node) = node.parse::<u32>() else {
-        return false;
-    };
-    nodes.split(',').any(|part| match part.split_once('-') {
-        Some((first, last)) => {
-            first.parse().is_ok_and(|first: u32| first <= node)
-                && last.parse().is_ok_and(|last: u32| node <= last)
-        }
-        None => part.parse() == Ok(node),
-    })
-}
-
-/// A machine by its NUMA nodes.
-pub fn nodes(case: &Case) -> Option<Answer> {
-    let What::Nodes(nodes) = &case.reading().what else {
-        return None;
-    };
-    let left = |node: &Zone| node.free.saturating_add(node.reclaimable).min(node.managed);
-    let percent = |node: &Zone| u128::from(left(node)) * 100 / u128::from(node.managed.max(1));
-    let least = nodes.iter().min_by_key(|node| percent(node))?;
-    let most = nodes.iter().max_by_key(|node| percent(node))?;
-    let sum = |of: &dyn Fn(&Zone) -> u64| {
-        nodes
-            .iter()
-            .fold(0u64, |sum, node| sum.saturating_add(of(node)))
-    };
-    let (all, whole) = (sum(&left), sum(&|node| node.managed));
-    let each = |node: &Zone| {
-        format!(
-            "{} has {} of {} left",
-            node.name,
-            bytes(left(node)),
-            bytes(node.managed)
-        )
-    };
-    if percent(least) < 10 && percent(most) >= 20 {
-        return Answer::new(
-            "numa_uneven",
-            format!(
-                "The NUMA nodes are uneven: {}, {}: the machine is not short ({} of {} could be had), but what is bound to {} swaps or is killed.",
-                each(least),
-                each(most),
-                bytes(all),
-                bytes(whole),
-                least.name
-            ),
-            "numastat -p PID and cpuset.mems tell who is bound; numactl --interleave=all or --preferred spreads it",
-        );
-    }
-    let (code, verdict) = if all < whole / 10 {
-        (
-            "machine_short",
-            "The machine is short on all its NUMA nodes",
-        )
-    } else {
-        (
-            "machine_not_short",
-            "The machine is not short, and its NUMA nodes are even",
-        )
-    };
-    Answer::new(
-        code,
-        format!(
-            "{verdict}: {} of {} could be had; {}.",
-            bytes(all),
-            bytes(whole),
-            each(least)
-        ),
-        "cat /proc/meminfo: MemAvailable is the kernel's own figure",
-    )
-}
-
-/// Free blocks by size: from where on there are none.
-pub fn blocks(case: &Case) -> Option<Answer> {
-    let What::Blocks(zones) = &case.reading().what else {
-        return None;
-    };
-    let size = |order: usize| 4096u64 << order.min(40);
-    let free = |zone: &[u64]| {
-        let sizes = zone
-            .iter()
-            .enumerate()
-            .map(|(order, n)| n.saturating_mul(size(order)));
-        sizes.fold(0u64, u64::saturating_add)
-    };
-    let largest = |zone: &[u64]| zone.iter().rposition(|n| *n > 0);
-    // The machine's own zone is the one with most free: small zones are held back.
-    let (name, zone) = zones.iter().max_by_key(|(_, zone)| free(zone))?;
-    let all = zones
-        .iter()
-        .fold(0u64, |sum, (_, zone)| sum.saturating_add(free(zone)));
-    let top = largest(zone).map_or("none at all".into(), |order| bytes(size(order)));
-    let head = format!(
-        "{} is free, {} of it in {name}, where the largest block is {top}",
-        bytes(all),
-        bytes(free(zone))
-    );
-    if largest(zone).is_some_and(|order| order + 2 >= zone.len()) {
-        return Answer::new(
-            "machine_not_short",
-            format!(
-                "Free memory is not in pieces: {head}. Free memory is no measure of what can be had: page cache comes to it."
-            ),
-            "cat /proc/meminfo: MemAvailable is what can still be had",
-        );
-    }
-    Answer::new(
-        "fragmented",
-        format!(
-            "Free memory is in pieces: {head}: a larger block (huge pages, drivers, network rings) is refused or waits for compaction, without any memory being short."
-        ),
-        "echo 1 > /proc/sys/vm/compact_memory and look again; grep -E 'compact_(stall|fail|success)' /proc/vmstat; a larger vm.min_free_kbytes for drivers",
-    )
-}
-
 /// Who was killed, as a clause.
 fn who(reading: &Reading) -> String {
     match &reading.killed {
         Some(killed) => {
-            let held = killed
-                .anon_rss
-                .map_or(String::new(), |rss| format!(", {} anonymous", bytes(rss)));
+            let held = killed.anon_rss.said(", @ anonymous");
             format!(
                 "; {} (pid {}{held}) was killed for it",
                 killed.name, killed.pid
@@ -409,13 +296,7 @@ pub fn machine(case: &Case) -> Option<Answer> {
         return Some(answer);
     }
     let Some(total) = machine.total else {
-        let back = machine.reclaimable();
-        return (machine.used() > 0).then(|| Answer::new(
-            if back > machine.used() / 10 { "machine_not_short" } else { "machine_short" },
-            format!("The machine: at least {} in use, {} anonymous, {} page cache; {} of it can be taken back.",
-                bytes(machine.used()), bytes(machine.anon), bytes(machine.cache), bytes(back)),
-            "cat /proc/meminfo tells the total and what is available",
-        ))?;
+        return machine.without_total();
     };
     let available = get("MemAvailable")
         .or_else(|| {
@@ -424,22 +305,12 @@ pub fn machine(case: &Case) -> Option<Answer> {
                 .map(|free| free.saturating_add(machine.reclaimable()))
         })?
         .min(total);
-    let used = get("Used").map_or(String::new(), |used| format!(", {} is used", bytes(used)));
-    let said = |size: u64, what: &str| match size {
-        0 => String::new(),
-        size => format!(", {} is {what}", bytes(size)),
-    };
-    let tmpfs = said(machine.shmem, "tmpfs");
-    let cached = said(
-        get("BuffCache").unwrap_or(machine.cache),
-        "buffers and cache",
-    );
-    let back = machine.free.map_or(String::new(), |free| {
-        format!(
-            "; the kernel could take back {}",
-            bytes(available.saturating_sub(free))
-        )
-    });
+    let used = get("Used").said(", @ is used");
+    let tmpfs = some(machine.shmem).said(", @ is tmpfs");
+    let cached = get("BuffCache").or(some(machine.cache));
+    let cached = cached.said(", @ is buffers and cache");
+    let back = machine.free.map(|free| available.saturating_sub(free));
+    let back = back.said("; the kernel could take back @");
     let (objects, swap) = (objects(&machine, total), swap(reading));
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
@@ -482,17 +353,21 @@ fn swap(reading: &Reading) -> String {
     }
 }
 
-/// Kernel objects that stay, where they are much of the machine.
+/// Kernel objects, where they are much of the machine.
 fn objects(machine: &Machine, total: u64) -> String {
-    let unreclaimable = machine.slab.saturating_sub(machine.slab_reclaimable);
-    if unreclaimable > total / 10 {
-        format!(
-            ", {} is kernel objects that can't be dropped: mostly a kernel leak",
-            bytes(unreclaimable)
-        )
-    } else {
-        String::new()
-    }
+    let parts = [
+        (
+            machine.slab_reclaimable.min(machine.used()),
+            "reclaimable slab (dentries, inodes)",
+        ),
+        (
+            machine.unreclaimable(),
+            "kernel objects that can't be dropped: mostly a kernel leak",
+        ),
+    ];
+    let much = parts.iter().filter(|(size, _)| *size > total / 10);
+    much.map(|(size, what)| format!(", {} is {what}", bytes(*size)))
+        .collect()
 }
 
 /// What vmstat says of swapping.
@@ -530,11 +405,16 @@ fn swaps(reading: &Reading, machine: &Machine) -> Option<Answer> {
 
 /// The kubelet's number of a node alone.
 fn only_working_set(reading: &Reading, total: Option<u64>, working_set: u64) -> Option<Answer> {
-    let total = total.map_or(String::new(), |total| format!(" of {}", bytes(total)));
+    let total = total.said(" of @");
+    let percent = reading
+        .rows
+        .get("shown_percent")
+        .filter(|percent| *percent > 100);
+    let over = percent.map_or(String::new(), |percent| format!(" ({percent} % of what pods may have, the allocatable memory, not of the machine: the rest is reserved for the system)"));
     Answer::new(
         "only_working_set",
         format!(
-            "{}: its working set is {}{total}, active page cache included; what of it is cache is not known from this.",
+            "{}: its working set is {}{total}{over}, active page cache included; what of it is cache is not known from this.",
             reading.label,
             bytes(working_set)
         ),

@@ -12,6 +12,7 @@ pub mod recording;
 mod runtime;
 mod series;
 mod special;
+mod zones;
 
 use super::Reading;
 use super::account::Account;
@@ -160,8 +161,8 @@ const RULES: &[Rule] = &[
     special::processes,
     runtime::alone,
     special::by_finding,
-    machine::nodes,
-    machine::blocks,
+    zones::nodes,
+    zones::blocks,
     compare::machine_and_processes,
     machine::machine,
     container::killed_before,
@@ -222,6 +223,19 @@ fn named(reading: &Reading) -> String {
             first.to_uppercase().chain(short.chars().skip(1)).collect()
         }
         _ => short,
+    }
+}
+
+/// A size that may not be known, as a clause.
+trait Said {
+    /// The clause with the size in the place of its `@`; nothing where there is no size.
+    fn said(self, clause: &str) -> String;
+}
+
+impl Said for Option<u64> {
+    fn said(self, clause: &str) -> String {
+        let put = |size| clause.replace('@', &units::bytes(size));
+        self.map(put).unwrap_or_default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Answer;
+use super::{Answer, Said};
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
@@ -36,11 +36,9 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
         .saturating_add(back.after_writing)
         .saturating_add(back.slab);
     let limit = facts.limit.filter(|limit| !display::is_unlimited(*limit));
-    let of_limit = limit.map_or(String::new(), |limit| format!(" of {}", bytes(limit)));
+    let of_limit = limit.said(" of @");
     let dashboard = derive::working_set(&view).and_then(|ws| u64::try_from(ws).ok());
-    let dashboard = dashboard.map_or(String::new(), |ws| {
-        format!("; a dashboard would have shown {} (working_set)", bytes(ws))
-    });
+    let dashboard = dashboard.said("; a dashboard would have shown @ (working_set)");
     let kernel = parts
         .kernel
         .unwrap_or(0)

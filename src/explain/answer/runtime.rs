@@ -1,15 +1,13 @@
 //! A runtime's own account, alone and beside what others count.
 
-use super::{Answer, Case, compare, share};
+use super::{Answer, Case, Said, compare, share};
 use crate::explain::kinds::{Process, Runtime};
 use crate::explain::{Reading, Scope, What};
 use crate::units::bytes;
 
 /// `By its own account the JVM took 1.2 GiB from the kernel, 800 MiB of it heap in use`.
 fn account(runtime: &Runtime) -> String {
-    let live = runtime.live.map_or(String::new(), |live| {
-        format!(", {} of it heap in use", bytes(live))
-    });
+    let live = runtime.live.said(", @ of it heap in use");
     format!(
         "By its own account {} took {} from the kernel{live}",
         runtime.name,

@@ -1,6 +1,6 @@
 //! Answers to what is no reading of a cgroup: messages, kernel objects, processes, runtimes.
 
-use super::{Answer, Case, NEXT_FILES, named, share};
+use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::What;
 use crate::explain::kinds::{ByDaemon, Eviction, Failure, Process, Terminated};
 use crate::units::bytes;
@@ -22,9 +22,7 @@ fn failed(case: &Case, failure: &Failure) -> Option<Answer> {
     let known = failure.known;
     let (head, rest) = known.says.split_once('{').unwrap_or((known.says, ""));
     let (clause, tail) = rest.split_once('}').unwrap_or(("", rest));
-    let clause = failure
-        .size
-        .map_or(String::new(), |size| clause.replace('@', &bytes(size)));
+    let clause = failure.size.said(clause);
     let beside = case.others().iter().find_map(|reading| {
         let (usage, limit) = (
             reading.view().usage.or(reading.working_set)?,
@@ -95,9 +93,7 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
         Some(n) => format!(" ({n} processes)"),
         None => String::new(),
     };
-    let held = killed.held.map_or(String::new(), |held| {
-        format!(", which held {},", bytes(held))
-    });
+    let held = killed.held.said(", which held @,");
     let of_all = |pair: Option<(u64, u64)>, name: &str| {
         pair.map(|(used, all)| format!("{} of {} {name}", bytes(used), bytes(all)))
     };
@@ -165,7 +161,7 @@ fn terminated(ended: &Terminated) -> Option<Answer> {
         return Answer::new(
             "sigkill",
             format!(
-                "{}{limit} was ended by SIGKILL (exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
+                "{}{limit} was ended by SIGKILL (signal 9, exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
                  out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe.",
                 ended.name
             ),
@@ -258,7 +254,7 @@ fn over_limit(case: &Case, limit: u64, used: Option<u64>) -> Option<Answer> {
             "find what holds it: fewer workers (WEB_CONCURRENCY), a heap profile, jemalloc for Ruby; or a larger dyno",
         );
     }
-    let used = used.map_or(String::new(), |used| format!(" at {}", bytes(used)));
+    let used = used.said(" at @");
     let (files, next) = match platform {
         "Cloud Run" => (
             " Its file system is memory: files written to / or /tmp count.",
@@ -303,9 +299,7 @@ pub fn contradiction(case: &Case) -> Option<Answer> {
             let swap = swap
                 .map(|(total, free)| total.saturating_sub(free))
                 .filter(|swap| *swap > 0);
-            let swap = swap.map_or(String::new(), |swap| {
-                format!(", and {} in swap", bytes(swap))
-            });
+            let swap = swap.said(", and @ in swap");
             format!(
                 " The container itself uses {} of {}{swap}.",
                 bytes(used),
@@ -412,8 +406,19 @@ pub fn processes(case: &Case) -> Option<Answer> {
         1 => "One process holds".to_string(),
         n => format!("{n} processes hold"),
     };
-    let private =
-        sum(all, |p| p.private).map_or(String::new(), |b| format!("; private {}", bytes(b)));
+    let largest = all
+        .iter()
+        .max_by_key(|p| p.pss.unwrap_or(p.rss))
+        .filter(|p| !p.name.is_empty());
+    let largest = largest.map_or(String::new(), |p| match all.len() {
+        1 => format!(" by {}", p.name),
+        _ => format!(
+            "; the largest is {} with {}",
+            p.name,
+            bytes(p.pss.unwrap_or(p.rss))
+        ),
+    });
+    let private = sum(all, |p| p.private).said("; private @");
     let parts = [
         ("heap", sum(all, |p| p.anon)),
         ("files", sum(all, |p| p.file)),
@@ -430,7 +435,7 @@ pub fn processes(case: &Case) -> Option<Answer> {
     };
     let sentence = match sum(all, |p| p.pss) {
         Some(pss) if all.len() > 1 => format!(
-            "{count} {} together by Pss{parts}{private}; their Rss adds up to {}, which counts shared pages in each of them.",
+            "{count} {} together by Pss{parts}{private}{largest}; their Rss adds up to {}, which counts shared pages in each of them.",
             bytes(pss),
             bytes(rss)
         ),
@@ -440,10 +445,10 @@ pub fn processes(case: &Case) -> Option<Answer> {
             bytes(rss)
         ),
         None if all.len() > 1 => format!(
-            "{count} at most {} together{parts}: shared pages are counted in each of them{private}.",
+            "{count} at most {} together{parts}: shared pages are counted in each of them{private}{largest}.",
             bytes(rss)
         ),
-        None => format!("{count} {} resident{parts}{private}.", bytes(rss)),
+        None => format!("{count} {} resident{parts}{private}{largest}.", bytes(rss)),
     };
     let swap = sum(all, |p| p.swap).filter(|swap| *swap >= 1 << 20);
     let sentence = match swap {

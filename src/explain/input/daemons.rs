@@ -191,6 +191,14 @@ fn earlyoom(text: &str) -> Option<Reading> {
 
 /// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
 pub fn terminated(text: &str) -> Option<Reading> {
+    if let Some((_, event)) = text.split_once(" container oom ") {
+        // docker events: `... container oom 29d729... (image=a, name=web)`.
+        let name = between(event, " name=", ")").map(|rest| rest.split(',').next().unwrap_or(rest));
+        return Some(ended(Terminated {
+            name: name.unwrap_or("The container").to_string(),
+            ..Terminated::default()
+        }));
+    }
     const BY_RUNTIME: [&str; 3] = [
         "OutOfMemoryError: Container killed due to memory usage",
         "container init was OOM-killed",
@@ -232,7 +240,9 @@ pub fn terminated(text: &str) -> Option<Reading> {
             .and_then(|(_, rest)| between(rest, "\"", "\""))
             .map(|name| name.trim_start_matches('/').to_string()),
     };
-    let limit = limit_below(&text[at..]).or_else(|| inspected.then(|| limit_below(text))?);
+    // Old descriptions have the limits above the state.
+    let one = inspected || text.matches("Limits:").count() == 1;
+    let limit = limit_below(&text[at..]).or_else(|| one.then(|| limit_below(text))?);
     let count = |mark: &str| {
         let rest = text[at..].split_once(mark)?.1;
         rest.split_whitespace()
@@ -277,15 +287,25 @@ fn unit(text: &str) -> Option<Reading> {
 
 /// Exit code 137 and nothing of the OOM killer.
 fn signalled(text: &str) -> Option<Reading> {
-    const MARKS: [&str; 8] = [
-        "Exit Code:    137",
+    // The runtime's or the shell's, and what servers say of a worker.
+    const MARKS: [&str; 17] = [
         "Exit Code: 137",
         "exitCode: 137",
         "\"ExitCode\": 137",
         "\"exitCode\": 137",
         "exit code 137",
-        "exited with code 137",
+        "exit status 137",
+        "code: 137",
+        "with code 137",
+        "Exited (137)",
         "status=9/KILL",
+        "signal 9",
+        "signal: 9",
+        "signal: killed",
+        "Killed signal terminated",
+        "sent SIGKILL",
+        "(SIGKILL)",
+        "'SIGKILL'",
     ];
     let folded = text
         .split("Exit Code:")

@@ -1,20 +1,15 @@
 //! Lists of processes (top, ps, smem, pmap -x) and of kernel objects (slabtop, /proc/slabinfo).
 
-use crate::explain::kinds::{Cache, Process};
+use crate::explain::kinds::{Cache, Process, Series};
 use crate::explain::{Reading, What, number};
 
 /// The lists among the lines.
 pub fn read(lines: &[String]) -> Vec<Reading> {
-    [
-        processes(lines),
-        mapped(lines),
-        slabs(lines),
-        programs(lines),
-        counted(lines),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let others = [mapped(lines), slabs(lines), programs(lines), counted(lines)];
+    processes(lines)
+        .into_iter()
+        .chain(others.into_iter().flatten())
+        .collect()
 }
 
 /// A size in KiB where it has no unit.
@@ -25,56 +20,157 @@ fn kib(word: &str) -> Option<u64> {
     }
 }
 
-/// A table with a PID and a resident size.
-fn processes(lines: &[String]) -> Option<Reading> {
-    let at = lines.iter().position(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
-        // `ps -o rss,cmd` has no pid.
-        named(&["RES", "RSS"])
-            && (named(&["PID"])
-                || named(&["CMD", "COMMAND"]) && words.len() <= 4
-                // `smem -u` sums up by user.
-                || named(&["User"]) && named(&["Count"]))
-    })?;
-    let head: Vec<&str> = lines[at].split_whitespace().collect();
-    // smem's sizes stand last, top's and ps's command does.
-    let from_right = head
-        .last()
-        .is_some_and(|last| matches!(*last, "RSS" | "PSS" | "Swap"));
-    let column = |names: &[&str]| head.iter().position(|word| names.contains(word));
-    let pid = column(&["PID"]);
-    let command = column(&["COMMAND", "Command", "CMD"])
-        .or(column(&["User"]))
-        .unwrap_or(head.len() - 1);
-    let cell = |words: &[&str], column: Option<usize>| {
-        let column = column?;
-        let at = if from_right {
-            (words.len() + column).checked_sub(head.len())?
-        } else {
-            column
+/// The columns of a list of processes.
+struct Columns<'a> {
+    head: Vec<&'a str>,
+    /// smem's sizes stand last, top's and ps's command does.
+    from_right: bool,
+}
+
+impl<'a> Columns<'a> {
+    /// Where the rows begin, and what their columns are.
+    fn of(lines: &'a [String]) -> Option<(usize, Columns<'a>)> {
+        let (at, head) = lines.iter().enumerate().find_map(|(at, line)| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
+            // `ps -o rss,cmd` has no pid, `smem -u` sums up by user.
+            let heading = named(&["RES", "RSS"])
+                && (named(&["PID"])
+                    || named(&["CMD", "COMMAND"]) && words.len() <= 4
+                    || named(&["User"]) && named(&["Count"]));
+            match heading {
+                true => Some((at + 1, words)),
+                false => Some((at, headless(&words)?.split(' ').collect())),
+            }
+        })?;
+        let from_right = matches!(head.last(), Some(&("RSS" | "PSS" | "Swap")));
+        Some((at, Columns { head, from_right }))
+    }
+
+    fn place(&self, names: &[&str]) -> Option<usize> {
+        self.head.iter().position(|word| names.contains(word))
+    }
+
+    fn size(&self, words: &[&str], names: &[&str]) -> Option<u64> {
+        let mut at = self.place(names)?;
+        if self.from_right {
+            at = (words.len() + at).checked_sub(self.head.len())?;
+        }
+        kib(words.get(at)?)
+    }
+
+    /// A row's pid, where the table has them, and its process.
+    fn row<'b>(&self, words: &[&'b str]) -> Option<(Option<&'b str>, Process)> {
+        let pid = self
+            .place(&["PID"])
+            .map(|at| words.get(at).copied().unwrap_or(""));
+        if words.len() < self.head.len() || pid.is_some_and(|pid| pid.parse::<u32>().is_err()) {
+            return None;
+        }
+        let named = self
+            .place(&["COMMAND", "Command", "CMD"])
+            .or(self.place(&["User"]));
+        let name = words[named.unwrap_or(self.head.len() - 1)];
+        let process = Process {
+            name: name
+                .rsplit('/')
+                .next()
+                .unwrap_or(name)
+                .trim_end_matches("**")
+                .to_string(),
+            rss: self.size(words, &["RES", "RSS"])?,
+            pss: self.size(words, &["PSS"]),
+            private: self.size(words, &["USS"]),
+            swap: self.size(words, &["Swap", "SWAP"]),
+            ..Process::default()
         };
-        words.get(at).and_then(|word| kib(word))
+        Some((pid, process))
+    }
+}
+
+/// A process of a list, as it was last listed, and its sizes in all the lists.
+struct Listed<'a> {
+    pid: Option<&'a str>,
+    process: Process,
+    points: Vec<(f64, u64)>,
+}
+
+/// A table with a PID and a resident size; a process that is in it several times is a series, too.
+fn processes(lines: &[String]) -> Vec<Reading> {
+    let Some((at, columns)) = Columns::of(lines) else {
+        return Vec::new();
     };
-    let mut found = Vec::new();
-    for line in &lines[at + 1..] {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let is_row = words.len() >= head.len()
-            && pid.is_none_or(|pid| words.get(pid).is_some_and(|w| w.parse::<u32>().is_ok()));
-        let Some(rss) = cell(&words, column(&["RES", "RSS"])).filter(|_| is_row) else {
+    // A process that is listed again is the same one later.
+    let mut found: Vec<Listed> = Vec::new();
+    for line in &lines[at..] {
+        let words: Vec<&str> = line.trim_start_matches("**").split_whitespace().collect();
+        let Some((pid, process)) = columns.row(&words) else {
             continue;
         };
-        found.push(Process {
-            name: words.get(command).map_or("", |word| word).to_string(),
-            rss,
-            pss: cell(&words, column(&["PSS"])),
-            private: cell(&words, column(&["USS"])),
-            swap: cell(&words, column(&["Swap", "SWAP"])),
-            ..Process::default()
-        });
+        let known = found
+            .iter_mut()
+            .find(|known| pid.is_some() && known.pid == pid);
+        if let Some(known) = known {
+            known.points.push((known.points.len() as f64, process.rss));
+            known.process = process;
+        } else {
+            let points = vec![(0.0, process.rss)];
+            found.push(Listed {
+                pid,
+                process,
+                points,
+            });
+        }
     }
-    let source = if from_right { "smem" } else { "top or ps" };
-    (!found.is_empty()).then(|| Reading::told(source, "processes", What::Processes(found)))
+    let source = if columns.from_right {
+        "smem"
+    } else {
+        "top or ps"
+    };
+    let again = found.iter().filter(|known| known.points.len() > 1);
+    let moved = again.max_by_key(|known| known.process.rss).map(|known| {
+        let series = Series {
+            row: "rss".into(),
+            points: known.points.clone(),
+            untimed: true,
+            ..Series::default()
+        };
+        let label = format!("{} (pid {})", known.process.name, known.pid.unwrap_or(""));
+        Reading::told(source, label, What::Series(series))
+    });
+    let list: Vec<Process> = found.into_iter().map(|known| known.process).collect();
+    let list =
+        (!list.is_empty()).then(|| Reading::told(source, "processes", What::Processes(list)));
+    list.into_iter().chain(moved).collect()
+}
+
+/// The heading of a line of `ps aux` or `top` whose heading was cut off, as `| grep` does.
+fn headless(words: &[&str]) -> Option<&'static str> {
+    let whole = |at: usize| words[at].parse::<u64>().ok();
+    let share = |at: usize| words[at].contains('.') && words[at].parse::<f64>().is_ok();
+    let state = |at: usize| words[at].starts_with(['R', 'S', 'D', 'T', 'Z', 'I', 't']);
+    if words.len() < 11 {
+        return None;
+    }
+    let ps = whole(1).is_some()
+        && share(2)
+        && share(3)
+        && whole(5).is_some()
+        && whole(4) >= whole(5)
+        && state(7);
+    let top = || {
+        words.len() > 11
+            && whole(0).is_some()
+            && kib(words[5]).is_some()
+            && state(7)
+            && share(8)
+            && share(9)
+    };
+    match () {
+        () if ps => Some("USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND"),
+        () if top() => Some("PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND"),
+        () => None,
+    }
 }
 
 /// ps_mem: `512.8 MiB +   8.2 MiB = 521.0 MiB java (2)`.

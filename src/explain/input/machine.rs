@@ -126,6 +126,8 @@ fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
             ("active_file", "node:Active(file)"),
             ("inactive_file", "node:Inactive(file)"),
             ("unevictable", "node:Unevictable"),
+            ("slab_reclaimable", "node:SReclaimable"),
+            ("slab_unreclaimable", "node:SUnreclaim"),
             ("free", "node:MemFree"),
             ("managed", "node:MemTotal"),
         ] {

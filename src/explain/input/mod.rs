@@ -28,7 +28,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::findings::printed;
-use super::{Answer, ExplainError, Reading, What, clean, hint, names};
+use super::{Answer, ExplainError, Reading, Scope, What, clean, hint, names};
 
 /// The most text that is read, MiB. A kubelet's metrics page of a full node has some.
 const TEXT_MAX_MIB: u64 = 16;
@@ -161,18 +161,47 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
             readings.extend(series::read(lines));
         }
     }
-    // A list of processes alone says nothing of page cache: only beside another tool it does.
+    one_machine(&mut readings);
+    // A list of processes explains no kill, and what moved in it matters where nothing else is.
     if readings.iter().all(|reading| reading.source == "top or ps") {
-        readings.clear();
-    }
-    if readings.is_empty() {
         readings.extend(daemons::terminated(text));
+    } else {
+        readings.retain(|reading| {
+            reading.source != "top or ps" || !matches!(reading.what, What::Series(_))
+        });
     }
-    if readings.iter().all(|reading| reading.what == What::Memory) {
+    let plain = |reading: &Reading| matches!(reading.what, What::Memory | What::Processes(_));
+    if readings.iter().all(plain) {
         readings.extend(failures::read(text));
     }
-    // The head of top is in front of each of its lists; free's numbers are the same.
     readings
+}
+
+/// `free` beside lines of /proc/meminfo of the same machine: what the lines lack.
+fn one_machine(readings: &mut Vec<Reading>) {
+    let place = |readings: &[Reading], source: &str| {
+        let mut of = readings
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.source == source);
+        of.next().map(|(at, _)| at).filter(|_| of.next().is_none())
+    };
+    let (Some(lines), Some(free)) = (place(readings, "kernel files"), place(readings, "free"))
+    else {
+        return;
+    };
+    let total = |at: usize| readings[at].rows.get("node:MemTotal");
+    let same = total(lines).is_none() || total(lines) == total(free);
+    if !same || readings[lines].scope != Scope::Node || lines > free {
+        return;
+    }
+    let free = readings.remove(free);
+    for (row, bytes) in free.rows.iter() {
+        if !matches!(row, "node:Used" | "node:BuffCache") && readings[lines].rows.get(row).is_none()
+        {
+            readings[lines].rows.set(row, bytes);
+        }
+    }
 }
 
 /// The reading of a metrics page, if the text is one.
@@ -368,15 +397,7 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
         if let Some(nearest) = nearest(all, left) {
             return nearest;
         }
-        // Pastes and reports in a row: the last one that is not a mere scrap.
-        let rows = |index: &usize| all[*index].rows.iter().count();
-        let most = left.iter().map(rows).max().unwrap_or(0);
-        return left
-            .iter()
-            .rev()
-            .find(|index| rows(index) * 2 >= most)
-            .copied()
-            .unwrap_or(left[0]);
+        return last_of(all, left);
     }
     if select.container.is_some() || select.pod.is_some() {
         // The outermost of nested cgroups holds the others; for a pod that is the pod itself.
@@ -399,10 +420,31 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     let labelled = |index: &usize| {
         all[*index].container.as_deref().is_some_and(|c| c != "POD") && all[*index].pod.is_some()
     };
-    let best = left
-        .iter()
-        .max_by_key(|i| (labelled(i), size(i) > 0, is_leaf(i), size(i)));
+    let best = left.iter().max_by_key(|i| {
+        (
+            labelled(i),
+            size(i) > 0,
+            is_leaf(i),
+            over(&all[**i]),
+            size(i),
+        )
+    });
     best.copied().unwrap_or(left[0])
+}
+
+/// Of pastes and reports in a row the last one that is not a mere scrap.
+fn last_of(all: &[Reading], left: &[usize]) -> usize {
+    let rows = |index: &usize| all[*index].rows.iter().count();
+    let most = left.iter().map(rows).max().unwrap_or(0);
+    let mut last = left.iter().rev();
+    let whole = last.find(|index| rows(index) * 2 >= most);
+    *whole.unwrap_or(&left[0])
+}
+
+/// The percent of a node above what its pods may have.
+fn over(reading: &Reading) -> Option<u64> {
+    let percent = reading.rows.get("shown_percent");
+    percent.filter(|percent| *percent > 100)
 }
 
 /// What is more than rows comes first, but a kernel's report before all.

@@ -277,6 +277,18 @@ fn belong_together(last: &str, next: &str) -> bool {
     if next.starts_with([':', '=', ',']) || last.ends_with('=') {
         return true;
     }
+    // A cgroup's path, cut at the screen's edge: no line of a report begins with the rest of one.
+    let hex = |text: &str| text.len() >= 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if last.starts_with('/')
+        && !next.starts_with('/')
+        && (next.contains("/pod")
+            || next
+                .split('/')
+                .next_back()
+                .is_some_and(|id| hex(id.trim_end_matches(':'))))
+    {
+        return true;
+    }
     let starts_with_digit = next.starts_with(|c: char| c.is_ascii_digit());
     if digits(last) {
         // `usage 10485` / `76kB,`, `anon 13282` / `9184`; a number is never followed by a number.

@@ -158,7 +158,7 @@ impl Collector {
                     .unwrap_or("memory.events"),
             );
         }
-        if !self.rows(line, self.section) && line.len() < 100 {
+        if !self.rows(line, self.section) && is_title(line) {
             self.title = Some(title(line));
         }
     }
@@ -518,6 +518,16 @@ fn braces(line: &str) -> Cow<'_, str> {
         Some(format!("{before}{}{after}", names.join(" ")))
     });
     open.map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
+/// Whether a line may name what comes below it: no sentence and no row of another table.
+fn is_title(line: &str) -> bool {
+    let words = line.split_whitespace();
+    let numbers = words
+        .clone()
+        .filter(|word| number::parse(word).is_some())
+        .count();
+    line.len() < 100 && words.count() <= 8 && numbers < 2
 }
 
 fn title(line: &str) -> String {

@@ -129,12 +129,18 @@ fn users(text: &str) -> Vec<(String, Option<u64>, Option<u64>)> {
 /// The kubelet's own log: `"Eviction manager: must evict pod(s) to reclaim" resourceName="memory"`, and
 /// the node's condition.
 fn logged(text: &str) -> Option<String> {
-    if text.contains("viction manager:") {
-        let rest = text.split_once("resourceName=\"")?.1;
+    if text.contains("viction manager:")
+        && let Some((_, rest)) = text.split_once("resourceName=\"")
+    {
         return Some(rest.split('"').next()?.to_string());
     }
-    let condition =
-        text.contains("NodeHasInsufficientMemory") || text.contains("KubeletHasInsufficientMemory");
+    const MARKS: [&str; 4] = [
+        "NodeHasInsufficientMemory",
+        "KubeletHasInsufficientM",
+        "kubelet has insufficient memory",
+        "observed: [MemoryPressure",
+    ];
+    let condition = MARKS.iter().any(|mark| text.contains(mark));
     condition.then(|| "memory".into())
 }
 
@@ -182,30 +188,30 @@ fn platform(text: &str) -> Option<Reading> {
 
 /// The kubelet's `System OOM encountered, victim process: java, pid: 12345`.
 fn system_oom(text: &str) -> Option<Reading> {
-    let rest = text
-        .split_once("System OOM encountered, victim process:")?
-        .1;
-    let name = rest
-        .trim_start()
-        .split([',', '\n', '"'])
-        .next()?
-        .trim()
-        .to_string();
-    let pid = after(rest, "pid:").unwrap_or(0);
+    let rest = text.split_once("System OOM encountered")?.1;
+    // Before 1.16 it names no victim.
+    let victim = rest.strip_prefix(", victim process:").and_then(|rest| {
+        let name = rest.trim_start().split([',', '\n', '"']).next()?;
+        Some(Killed {
+            name: name.trim().to_string(),
+            pid: after(rest, "pid:").unwrap_or(0),
+            ..Killed::default()
+        })
+    });
+    let label = victim.as_ref().map_or("System OOM".into(), |victim| {
+        format!("System OOM, killed {}", victim.name)
+    });
     let mut told = Reading::told(
         "Kubernetes event",
-        format!("System OOM, killed {name}"),
+        label,
         What::Kill(Box::new(Oom {
             machine: true,
+            constraint: Some("CONSTRAINT_NONE".into()),
             ..Oom::default()
         })),
     );
     told.scope = Scope::Node;
-    told.killed = Some(Killed {
-        name,
-        pid,
-        ..Killed::default()
-    });
+    told.killed = victim;
     Some(told)
 }
 
