@@ -257,6 +257,51 @@ fn a_peak_that_no_sample_saw_is_told() {
     );
 }
 
+/// Each way to end has a next step of its own, which this machine's kernel can take.
+#[test]
+fn the_next_step_is_that_of_the_end() {
+    if !common::can_manage("record's next step") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    // Each MiB is on the disk before the next is written: what can be dropped is dropped.
+    let write = "dd if=/dev/zero bs=1M count=48 oflag=dsync of=";
+    let write = format!("{write}{}", dir.path().join("written").display());
+    let pressure = match memtide::cgroup::Hierarchy::discover().unwrap().version {
+        memtide::rows::CgroupVersion::V1 => "memtide need -- COMMAND tells",
+        memtide::rows::CgroupVersion::V2 => "memory.pressure tells",
+    };
+    for (command, answer, next) in [
+        (
+            "kill -9 $$",
+            "somebody killed it, and not for memory",
+            "look for who sends SIGKILL",
+        ),
+        (
+            "true",
+            "the limit was never short",
+            "a limit can be as low as",
+        ),
+        (
+            write.as_str(),
+            "the kernel took pages back each time",
+            pressure,
+        ),
+    ] {
+        let recorded = common::memtide()
+            .args(["record", "--limit", "16MiB", "--interval", "10ms", "--out"])
+            .arg(dir.path().join("r.jsonl"))
+            .args(["--", "sh", "-c", command])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(recorded.stderr).unwrap();
+        assert!(
+            said.contains(answer) && said.contains(next),
+            "{command}: {said}"
+        );
+    }
+}
+
 #[test]
 fn record_and_its_recording_begin_with_the_same_answer() {
     if !common::can_manage("record's answer") {

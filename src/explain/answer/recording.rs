@@ -7,7 +7,8 @@ use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
 use crate::recording::Recording;
-use crate::rows::Row;
+use crate::rows::{CgroupVersion, Row};
+use crate::scenario::Outcome;
 use crate::units::{self, bytes};
 
 /// The answer for one group: what the memory was made of at its peak, how much the kernel could have
@@ -42,7 +43,8 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let kernel = parts
         .kernel
         .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0));
+        .saturating_add(parts.unexplained.unwrap_or(0))
+        .saturating_add(parts.thp_hidden);
     let made: Vec<String> = [
         (parts.anon.unwrap_or(0), "heap"),
         (parts.lazy_free, "lazily freed"),
@@ -59,9 +61,10 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     } else {
         made.join(", ")
     };
-    let (short, next) = shortage(recording, group, limit, parts.unreclaimable(&reading));
-    let at = units::duration(Duration::from_nanos(table.t[peak]));
     let unseen = unseen_peak(recording, group, parts.total);
+    let held = unseen.unwrap_or_else(|| parts.unreclaimable(&reading));
+    let (short, next) = shortage(recording, group, limit, held);
+    let at = units::duration(Duration::from_nanos(table.t[peak]));
     let sentence = |held: String| {
         format!(
             "{} {held} (at {at}): {made}; the kernel could have taken {}{dashboard}; {short}.",
@@ -75,7 +78,8 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
         return Answer::new("recording", sentence(held), next);
     };
     let held = format!(
-        "used up to {}{of_limit} between two samples, of which none says what it was made of; the most they saw was {total}",
+        "used up to {}{of_limit} between two samples, so that none says what it was made of; the most they saw \
+         was {total}",
         bytes(most)
     );
     let every = units::duration(Duration::from_nanos(recording.header.interval_ns));
@@ -97,12 +101,16 @@ pub fn kernel_peak(recording: &Recording, group: usize) -> Option<(u64, &str)> {
 
 const PEAK: &Row = Row::named("peak");
 
+/// Less is the counters' own noise: 64 pages a CPU.
+const UNSEEN_LEAST: u64 = 2 << 20;
+
 /// The kernel's own peak, where it came while this was recorded and the samples saw less than nine tenths of it.
 fn unseen_peak(recording: &Recording, group: usize, seen: u64) -> Option<u64> {
     let (most, name) = kernel_peak(recording, group)?;
     let table = &recording.tables[group];
     let before = table.get(0, table.column(name)?).unwrap_or(0);
-    (most > before && seen < most - most / 10).then_some(most)
+    let unseen = most.saturating_sub(seen);
+    (most > before && unseen > (most / 10).max(UNSEEN_LEAST)).then_some(most)
 }
 
 /// Whether the limit was ever short, and what to do.
@@ -128,6 +136,13 @@ fn shortage(
     };
     let kills = count(&["memory.events:oom_kill", "memory.oom_control:oom_kill"]);
     let hits = count(&["memory.failcnt", "memory.events:max"]);
+    let footer = recording.footer.as_ref();
+    if footer.is_some_and(|footer| footer.outcome == Outcome::Killed) && kills == 0 {
+        return (
+            "somebody killed it, and not for memory".into(),
+            "look for who sends SIGKILL: a supervisor, a timeout, a liveness probe, an operator",
+        );
+    }
     if kills > 0 {
         return (
             format!("the limit was short: the OOM killer took {kills}"),
@@ -143,7 +158,14 @@ fn shortage(
     if hits > 0 {
         return (
             format!("the limit was reached {hits} times, and the kernel took pages back each time"),
-            "memory.pressure tells whether that cost time; a smaller heap or a larger limit if it did",
+            match recording.version() {
+                CgroupVersion::V2 => {
+                    "memory.pressure tells whether that cost time; a smaller heap or a larger limit if it did"
+                }
+                CgroupVersion::V1 => {
+                    "memtide need -- COMMAND tells whether that costs time; a smaller heap or a larger limit if it does"
+                }
+            },
         );
     }
     let room = limit.saturating_sub(held);
