@@ -65,6 +65,59 @@ const UNPROVEN: [(&str, &str, &str); 1] = [(
     "kernels below 4.7 are data without a Go runtime",
 )];
 
+/// Those of real runtimes and services, which are not in the binary: read, of their folder's set-up, true to
+/// their scenarios, and together below 4 MB.
+#[test]
+fn suites_still_meet_their_scenarios_expectations() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites");
+    let mut failed = Vec::new();
+    let (mut bytes, mut setups) = (0, BTreeMap::<String, usize>::new());
+    for file in memtide::judge::corpus::files(&folder).unwrap() {
+        let recording = memtide::recording::read_path(&file)
+            .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let (name, setup) = (
+            file.file_name().unwrap().to_str().unwrap(),
+            file.parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap(),
+        );
+        let header = &recording.header;
+        assert_eq!(name, format!("{}.jsonl.gz", header.scenario), "{setup}");
+        assert!(recording.complete, "{setup}/{name} was cut");
+        // Those of the first set-up were recorded before a header could name one.
+        let said = header.host.setup.as_deref().unwrap_or(setup);
+        assert_eq!(said, setup, "{name}");
+        let entry = scenario::find(&header.scenario).unwrap_or_else(|| panic!("{setup}/{name}"));
+        let scenario = entry.parse(Overrides::default()).unwrap();
+        assert!(
+            scenario
+                .tags
+                .iter()
+                .any(|tag| tag == "runtime" || tag == "service"),
+            "{setup}/{name} belongs into recordings/"
+        );
+        for checked in expect::evaluate(&scenario, &recording) {
+            if checked.result == CheckResult::Fail {
+                failed.push(format!(
+                    "{setup}/{name}: {}: expected {}, seen {:?}",
+                    checked.text, checked.expected, checked.seen
+                ));
+            }
+        }
+        bytes += std::fs::metadata(&file).unwrap().len();
+        *setups.entry(setup.to_string()).or_default() += 1;
+    }
+    println!("{setups:?}, {bytes} bytes");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(bytes < 4_000_000, "suites/ holds {bytes} bytes");
+    for setup in ["6.18-v1", "6.1-v2", "6.12-v2", "6.12-v2-mglru"] {
+        assert!(setups.contains_key(setup), "nothing of {setup}: {setups:?}");
+    }
+}
+
 #[test]
 fn every_claim_is_judged_on_a_shipped_recording_or_listed_as_unproven() {
     let mut judged: BTreeMap<(&str, String), usize> = BTreeMap::new();

@@ -26,6 +26,7 @@ const HALF: f64 = 0.5;
 pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
     let mut out = String::from(HEAD);
     let mut tables: BTreeMap<String, BTreeMap<(String, &str), String>> = BTreeMap::new();
+    let mut kernels: BTreeMap<(String, &str), BTreeMap<String, String>> = BTreeMap::new();
     for file in files(suites).map_err(|error| LessonError::Suites(error.to_string()))? {
         let recording = read_path(&file).map_err(|source: ReadError| LessonError::Recording {
             path: file.display().to_string(),
@@ -47,9 +48,14 @@ pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
         let family = scenario.tags.iter().find(|tag| *tag != "runtime");
         let family = family.cloned().unwrap_or_default();
         let row = shown.row(entry.name, &scenario);
-        let table = tables.entry(setup_of(&recording, &file)).or_default();
+        let setup = setup_of(&recording, &file);
+        let on = kernels.entry((family.clone(), entry.name)).or_default();
+        on.insert(setup.clone(), shown.given_back());
+        let table = tables.entry(setup).or_default();
         table.insert((family, entry.name), row);
     }
+    let setups: Vec<&String> = tables.keys().collect();
+    out.push_str(&by_kernel(&setups, &kernels));
     for (setup, table) in tables {
         line(&mut out, format_args!("## Set-up {setup}\n\n{COLUMNS}"));
         for row in table.into_values() {
@@ -60,6 +66,39 @@ pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
     out.push_str(TAIL);
     Ok(out)
 }
+
+/// What was given back, scenario against set-up: of those that were recorded on more than one.
+fn by_kernel(
+    setups: &[&String],
+    kernels: &BTreeMap<(String, &str), BTreeMap<String, String>>,
+) -> String {
+    let mut out = String::new();
+    let cells = |cells: Vec<String>| cells.join(" | ");
+    let names = cells(setups.iter().map(|name| (*name).clone()).collect());
+    let rule = "---|".repeat(setups.len());
+    line(
+        &mut out,
+        format_args!("{KERNELS}| scenario | {names} |\n|---|{rule}"),
+    );
+    for ((_, name), on) in kernels.iter().filter(|(_, on)| on.len() > 1) {
+        let row = setups
+            .iter()
+            .map(|setup| on.get(*setup).cloned().unwrap_or_else(|| "-".into()));
+        line(
+            &mut out,
+            format_args!(
+                "| [{name}](scenarios/{name}.md) | {} |",
+                cells(row.collect())
+            ),
+        );
+    }
+    out.push('\n');
+    out
+}
+
+const KERNELS: &str = "## By kernel\n\n\
+What was given back, of the programs that were recorded on more than one set-up. 6.18-v1 is a machine of its own; the others are virtual \
+machines in emulation, with Debian's packages on their disk (`scripts/kernels/record --packages --setup NAME`).\n\n";
 
 const HEAD: &str = "<!-- Made from scenarios/ and suites/ by `memtide generate runtimes-doc`. -->\n\n\
 # Which runtime gives memory back how\n\n\

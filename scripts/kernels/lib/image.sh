@@ -43,6 +43,7 @@ packages=$packages
 END
     [ ${#settings[@]} -eq 0 ] || printf 'export %s\n' "${settings[@]}" >>"$1/setup"
     for scenario in "${scenarios[@]}"; do
+        [ -z "$(packages_unfit "$scenario")" ] || continue
         if [ -f "$scenario" ]; then
             cp "$scenario" "$1/scenarios/"
             scenario=/scenarios/${scenario##*/}

@@ -24,7 +24,8 @@ recordings of what passed, in recordings/.
   --packages           virtual machines get a disk with the Debian packages that the scenarios need
                        (built once by mmdebstrap as root or with fakeroot, from this machine's own
                        sources, in $(guests_dir)); no SCENARIO means those
-                       of the tags runtime and service
+                       of the tags runtime and service; those that an emulated machine is too
+                       slow for are skipped with the reason
   --env NAME=VALUE     set in the environment of memtide and of what it runs (again for more)
   --jobs N             set-ups at the same time (default: 2)
   --out DIR            where results and recordings go (default: target/kernels)

@@ -7,6 +7,7 @@ vm_run() {
     vm_dir=$dir
     trap vm_end EXIT
     trap 'exit 143' TERM INT
+    packages_skip "$dir"
     kernel_get
     image_initramfs "$dir"
     image_disks "$dir"
