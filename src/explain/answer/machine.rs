@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, Said, share, zones};
 use crate::explain::kinds::{Oom, Zone};
-use crate::explain::{Reading, What};
+use crate::explain::Reading;
 use crate::units::bytes;
 
 /// A machine's account. Bytes; 0 where a row is missing, but for the whole.
