@@ -223,6 +223,14 @@ fn a_recording_is_explained_by_its_peak() {
     }
     assert!(next.starts_with("Next: "), "{next}");
     assert_eq!(at(&path, None, None).unwrap().answer.code, "recording");
+    // The table is of the end, and says how the peak is seen.
+    let shown = text
+        .split("--at ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let shown = shown.unwrap_or_else(|| panic!("no way to the peak in {text}"));
+    let peak = at(&path, Some(shown), None).unwrap();
+    assert_eq!(peak.parts.total, 129 * MIB, "{shown}");
     // A place in it is about that place.
     let step = at(&path, Some("free"), None).unwrap();
     assert_ne!(step.answer.code, "recording");

@@ -16,13 +16,7 @@ use crate::units::{self, bytes};
 pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let table = recording.tables.get(group)?;
     let facts = recording.header.groups.get(group)?;
-    let index = recording.view_index(group);
-    let peak = (0..table.len()).max_by_key(|at| {
-        (
-            recording.view(group, &index, *at).usage,
-            std::cmp::Reverse(*at),
-        )
-    })?;
+    let peak = peak(recording, group)?;
     let reading = Reading {
         version: Some(recording.header.host.cgroup),
         rows: table.rows(peak),
@@ -87,6 +81,14 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
         "record it again with a shorter --interval (it was {every}), so that a sample sees the peak"
     );
     Answer::new("recording", sentence(held), sooner)
+}
+
+/// The sample with the highest usage, the first of equals.
+pub fn peak(recording: &Recording, group: usize) -> Option<usize> {
+    let index = recording.view_index(group);
+    let usage = |at: &usize| recording.view(group, &index, *at).usage;
+    let samples = 0..recording.tables.get(group)?.len();
+    samples.max_by_key(|at| (usage(at), std::cmp::Reverse(*at)))
 }
 
 /// The highest usage by the kernel's own account, bytes, and the row that says it: a sample sees its own moment
