@@ -214,7 +214,7 @@ fn biggest(parts: &Parts) -> (String, String) {
         .kernel
         .unwrap_or(0)
         .saturating_add(parts.unexplained.unwrap_or(0));
-    let candidates = [
+    let mut candidates = [
         (
             parts.anon.unwrap_or(0),
             "is anonymous memory (heap, stacks)",
@@ -236,21 +236,19 @@ fn biggest(parts: &Parts) -> (String, String) {
             "look at dirty and writeback: a slow disk keeps the cache from being written",
         ),
     ];
-    let most = candidates.into_iter().max_by_key(|(size, ..)| *size);
-    match most.filter(|(size, ..)| *size > 0) {
-        Some((size, what, next)) => (
-            format!(
-                "{} of {} {what}",
-                share(size, parts.total),
-                bytes(parts.total)
-            ),
+    candidates.sort_by_key(|(size, ..)| std::cmp::Reverse(*size));
+    let [(size, what, next), (second, beside, _), ..] = candidates;
+    // A fifth more is worth a word.
+    let beside = (second > parts.total / 5).then_some(beside);
+    let beside = beside.map_or(String::new(), |what| format!(", {} {what}", bytes(second)));
+    let total = bytes(parts.total);
+    match size {
+        1.. => (
+            format!("{} of {total} {what}{beside}", share(size, parts.total)),
             next.into(),
         ),
-        None => (
-            format!(
-                "the usage was {}, and what it was made of is not in the paste",
-                bytes(parts.total)
-            ),
+        0 => (
+            format!("the usage was {total}, and what it was made of is not in the paste"),
             "dmesg | grep -A 60 'Memory cgroup stats' on that machine".into(),
         ),
     }

@@ -298,6 +298,16 @@ pub fn machine(case: &Case) -> Option<Answer> {
     let Some(total) = machine.total else {
         return machine.without_total();
     };
+    let cache = [
+        "BuffCache",
+        "Buffers",
+        "Cached",
+        "Active(file)",
+        "MemAvailable",
+    ];
+    if cache.iter().all(|row| get(row).is_none()) {
+        return of_used(total, machine.used());
+    }
     let available = get("MemAvailable")
         .or_else(|| {
             machine
@@ -311,7 +321,10 @@ pub fn machine(case: &Case) -> Option<Answer> {
     let cached = cached.said(", @ is buffers and cache");
     let back = machine.free.map(|free| available.saturating_sub(free));
     let back = back.said("; the kernel could take back @");
-    let (objects, swap) = (objects(&machine, total), swap(reading));
+    let (objects, swap) = (
+        objects(&machine, total),
+        swap(reading) + &largest(case, total),
+    );
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
@@ -333,6 +346,34 @@ pub fn machine(case: &Case) -> Option<Answer> {
         ),
         next,
     )
+}
+
+/// A machine of which only what is free is known.
+fn of_used(total: u64, used: u64) -> Option<Answer> {
+    Answer::new(
+        "only_usage",
+        format!(
+            "The machine: {} is used, page cache included: how much of it can still be had is not among these numbers.",
+            share(used, total)
+        ),
+        "free -m or cat /proc/meminfo: what is available counts the page cache",
+    )
+}
+
+/// The largest process beside it, where it holds a good part.
+fn largest(case: &Case, total: u64) -> String {
+    let lists = case
+        .others()
+        .iter()
+        .filter_map(|reading| match &reading.what {
+            What::Processes(list) => list.iter().max_by_key(|process| process.rss),
+            _ => None,
+        });
+    let largest = lists.max_by_key(|process| process.rss);
+    let much = largest.filter(|process| process.rss > total / 5);
+    much.map_or(String::new(), |process| {
+        format!("; {} holds {}", process.name, bytes(process.rss))
+    })
 }
 
 /// Swap, where much of it is used: with none left nothing anonymous can go any more.

@@ -11,7 +11,7 @@ pub fn told(case: &Case) -> Option<Answer> {
         What::Evicted(eviction) => evicted(eviction),
         What::OverLimit(limit, used) => over_limit(case, *limit, *used),
         What::ByDaemon(killed) => by_daemon(killed),
-        What::Terminated(ended) => terminated(ended),
+        What::Terminated(ended) => terminated(case, ended),
         What::Failure(failure) => failed(case, failure),
         _ => None,
     }
@@ -23,11 +23,19 @@ fn failed(case: &Case, failure: &Failure) -> Option<Answer> {
     let (head, rest) = known.says.split_once('{').unwrap_or((known.says, ""));
     let (clause, tail) = rest.split_once('}').unwrap_or(("", rest));
     let clause = failure.size.said(clause);
-    let beside = case.others().iter().find_map(|reading| {
-        let (usage, limit) = (
-            reading.view().usage.or(reading.working_set)?,
-            reading.limit()?,
-        );
+    let beside = beside(case, None);
+    Answer::new(
+        known.code,
+        format!("{head}{clause}{tail}: {}{beside}.", known.why),
+        known.next,
+    )
+}
+
+/// How far a container in the same paste was from its limit, as a clause.
+fn beside(case: &Case, limit: Option<u64>) -> String {
+    let told = case.others().iter().find_map(|reading| {
+        let usage = reading.view().usage.or(reading.working_set)?;
+        let limit = reading.limit().or(limit)?;
         Some(format!(
             "; {} was at {} of its limit of {}",
             named(reading),
@@ -35,15 +43,7 @@ fn failed(case: &Case, failure: &Failure) -> Option<Answer> {
             bytes(limit)
         ))
     });
-    Answer::new(
-        known.code,
-        format!(
-            "{head}{clause}{tail}: {}{}.",
-            known.why,
-            beside.unwrap_or_default()
-        ),
-        known.next,
-    )
+    told.unwrap_or_default()
 }
 
 /// What ends a pod, or keeps it away, without a container's use.
@@ -148,11 +148,9 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
 }
 
 /// A status that says no more than that it was killed.
-fn terminated(ended: &Terminated) -> Option<Answer> {
-    let limit = match ended.limit {
-        Some(limit) => format!(" (limit {})", bytes(limit)),
-        None => String::new(),
-    };
+fn terminated(case: &Case, ended: &Terminated) -> Option<Answer> {
+    let beside = beside(case, ended.limit);
+    let limit = ended.limit.said(" (limit @)");
     let times = match ended.restarts {
         Some(n) if n > 1 => format!(", restarted {n} times"),
         _ => String::new(),
@@ -162,7 +160,7 @@ fn terminated(ended: &Terminated) -> Option<Answer> {
             "sigkill",
             format!(
                 "{}{limit} was ended by SIGKILL (signal 9, exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
-                 out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe.",
+                 out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe{beside}.",
                 ended.name
             ),
             "dmesg -T | grep -iE 'killed process|oom' on that machine at that time; nothing there: kubectl describe (Events: Liveness, Preempted), docker events",
@@ -171,7 +169,7 @@ fn terminated(ended: &Terminated) -> Option<Answer> {
     Answer::new(
         "oom_status",
         format!(
-            "{}{limit} was killed by the OOM killer{times}: most likely at its own limit, but the status says the same when the pod's or the machine's memory ran out, and not what held it.",
+            "{}{limit} was killed by the OOM killer{times}: most likely at its own limit, but the status says the same when the pod's or the machine's memory ran out, and not what held it{beside}.",
             ended.name
         ),
         "on that node: dmesg -T | grep -B 60 'Killed process', and paste that: it has the limit, whose it was and what the memory was",

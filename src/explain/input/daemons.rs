@@ -191,33 +191,16 @@ fn earlyoom(text: &str) -> Option<Reading> {
 
 /// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
 pub fn terminated(text: &str) -> Option<Reading> {
-    if let Some((_, event)) = text.split_once(" container oom ") {
-        // docker events: `... container oom 29d729... (image=a, name=web)`.
-        let name = between(event, " name=", ")").map(|rest| rest.split(',').next().unwrap_or(rest));
-        return Some(ended(Terminated {
-            name: name.unwrap_or("The container").to_string(),
-            ..Terminated::default()
-        }));
+    if let Some(ended) = by_runtime(text) {
+        return Some(ended);
     }
-    const BY_RUNTIME: [&str; 3] = [
-        "OutOfMemoryError: Container killed due to memory usage",
-        "container init was OOM-killed",
-        "died due to OOM",
+    const INSPECTED: [&str; 4] = [
+        "\"OOMKilled\": true",
+        "\"OOMKilled\":true",
+        "OOMKilled=true",
+        "reason:OOM",
     ];
-    if BY_RUNTIME.iter().any(|mark| text.contains(mark)) {
-        let field = |key: &str| {
-            let rest = text.split_once(key)?.1.trim_start_matches([':', ' ', '"']);
-            rest.split('"').next()
-        };
-        // A task's memory is in MiB.
-        let limit = field("\"memory\"").and_then(|mib| number::parse(&format!("{mib}MiB")));
-        return Some(ended(Terminated {
-            name: field("\"name\"").unwrap_or("The container").to_string(),
-            limit,
-            ..Terminated::default()
-        }));
-    }
-    let inspected = text.contains("\"OOMKilled\": true") || text.contains("\"OOMKilled\":true");
+    let inspected = INSPECTED.iter().any(|mark| text.contains(mark));
     let described = text.lines().any(|line| {
         let line = line.trim().trim_end_matches(',');
         (line.starts_with("Reason:")
@@ -259,6 +242,36 @@ pub fn terminated(text: &str) -> Option<Reading> {
     }))
 }
 
+/// What docker, containerd or a platform say of a container's end.
+fn by_runtime(text: &str) -> Option<Reading> {
+    if let Some((_, event)) = text.split_once(" container oom ") {
+        // docker events: `... container oom 29d729... (image=a, name=web)`.
+        let name = between(event, " name=", ")").map(|rest| rest.split(',').next().unwrap_or(rest));
+        return Some(ended(Terminated {
+            name: name.unwrap_or("The container").to_string(),
+            ..Terminated::default()
+        }));
+    }
+    const BY_RUNTIME: [&str; 3] = [
+        "OutOfMemoryError: Container killed due to memory usage",
+        "container init was OOM-killed",
+        "died due to OOM",
+    ];
+    let field = |key: &str| {
+        let rest = text.split_once(key)?.1.trim_start_matches([':', ' ', '"']);
+        rest.split('"').next()
+    };
+    // A task's memory is in MiB.
+    let limit = || field("\"memory\"").and_then(|mib| number::parse(&format!("{mib}MiB")));
+    BY_RUNTIME.iter().any(|mark| text.contains(mark)).then(|| {
+        ended(Terminated {
+            name: field("\"name\"").unwrap_or("The container").to_string(),
+            limit: limit(),
+            ..Terminated::default()
+        })
+    })
+}
+
 /// systemd's `Failed with result 'oom-kill'`.
 fn unit(text: &str) -> Option<Reading> {
     const MARKS: [&str; 3] = [
@@ -288,8 +301,9 @@ fn unit(text: &str) -> Option<Reading> {
 /// Exit code 137 and nothing of the OOM killer.
 fn signalled(text: &str) -> Option<Reading> {
     // The runtime's or the shell's, and what servers say of a worker.
-    const MARKS: [&str; 17] = [
+    const MARKS: [&str; 18] = [
         "Exit Code: 137",
+        "exitCode:137",
         "exitCode: 137",
         "\"ExitCode\": 137",
         "\"exitCode\": 137",
@@ -316,8 +330,17 @@ fn signalled(text: &str) -> Option<Reading> {
     let count = text[at..]
         .split_once("Restart Count:")
         .map(|(_, rest)| rest.split_whitespace().next());
+    // The last column of docker ps.
+    let line = text[at..]
+        .lines()
+        .next()
+        .filter(|line| line.starts_with("Exited"));
+    let listed = line
+        .and_then(|line| line.split_whitespace().next_back())
+        .map(str::to_string);
+    let name = listed.or_else(|| container(text, at));
     Some(ended(Terminated {
-        name: container(text, at).unwrap_or_else(|| "It".into()),
+        name: name.unwrap_or_else(|| "It".into()),
         limit: limit_below(&text[at..]),
         restarts: count.flatten().and_then(|word| word.parse().ok()),
         signal: true,

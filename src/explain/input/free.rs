@@ -20,11 +20,16 @@ pub fn top(lines: &[String]) -> Option<Reading> {
             "GiB Swap" => (true, 1_073_741_824.0),
             _ => continue,
         };
+        let rest = rest.replace('+', "+ ");
         let words: Vec<&str> = rest.split_whitespace().collect();
         for pair in words.windows(2) {
-            let bytes = number::parse(pair[0].trim_end_matches('+'))
-                .filter(|_| pair[0].ends_with(|c: char| c.is_ascii_alphabetic()))
-                .or_else(|| number::scale(pair[0], default));
+            let with_unit = pair[0].ends_with(|c: char| c.is_ascii_alphabetic());
+            let bytes = match pair[0].strip_suffix('+') {
+                // A digit that had no room.
+                Some(cut) => number::scale(cut, default * 10.0),
+                None if with_unit => number::parse(pair[0]),
+                None => number::scale(pair[0], default),
+            };
             let row = match (pair[1].trim_end_matches([',', '.']), swap) {
                 ("total", false) => "node:MemTotal",
                 ("free", false) => "node:MemFree",

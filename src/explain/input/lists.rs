@@ -70,7 +70,9 @@ impl<'a> Columns<'a> {
         let named = self
             .place(&["COMMAND", "Command", "CMD"])
             .or(self.place(&["User"]));
-        let name = words[named.unwrap_or(self.head.len() - 1)];
+        // Past the marks of a tree of processes.
+        let mut command = words[named.unwrap_or(self.head.len() - 1)..].iter();
+        let name = command.find(|word| word.contains(char::is_alphanumeric))?;
         let process = Process {
             name: name
                 .rsplit('/')

@@ -162,10 +162,15 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         }
     }
     one_machine(&mut readings);
-    // A list of processes explains no kill, and what moved in it matters where nothing else is.
-    if readings.iter().all(|reading| reading.source == "top or ps") {
+    // What tools print explains no kill; what moved in a list matters where nothing else is.
+    let list = |reading: &Reading| reading.source == "top or ps";
+    if readings
+        .iter()
+        .all(|r| list(r) || printed::TOOLS.contains(&r.source) && r.what == What::Memory)
+    {
         readings.extend(daemons::terminated(text));
-    } else {
+    }
+    if !readings.iter().all(list) {
         readings.retain(|reading| {
             reading.source != "top or ps" || !matches!(reading.what, What::Series(_))
         });

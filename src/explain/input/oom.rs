@@ -139,7 +139,7 @@ fn starts(words: &[String]) -> Vec<usize> {
                 group = true;
                 continue;
             }
-            (word, _) if word.starts_with("oom-kill:") => ("constraint", 0),
+            (word, _) if word.starts_with("oom-kill:") && !late(word, killed) => ("constraint", 0),
             (word, "process") if word.ends_with("Killed") => ("killed", kill_words(words, at)),
             (word, "process") if word.ends_with("Kill") => ("intent", kill_words(words, at)),
             _ => continue,
@@ -168,6 +168,11 @@ fn starts(words: &[String]) -> Vec<usize> {
     }
     starts.dedup();
     starts
+}
+
+/// Whether the line is of the kill above it: `journalctl -r` prints it behind.
+fn late(word: &str, killed: Option<&str>) -> bool {
+    killed.is_some_and(|pid| word.contains(pid))
 }
 
 /// How many words before `Killed process` belong to it: `Memory cgroup out of memory:`.

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use super::{READINGS_MAX, columns};
 use crate::explain::kinds::Process;
 use crate::explain::{Reading, What, clean, meminfo, names, number, pairs};
+use crate::formula::display;
 
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
 pub fn read(text: &str, lines: &[String], file: Option<&str>) -> Vec<Reading> {
@@ -194,6 +195,16 @@ impl Collector {
     /// Everything read so far.
     pub fn finish(mut self) -> Vec<Reading> {
         self.close();
+        // Of several cgroups those that say no more than `max` say nothing.
+        let told = |reading: &Reading| {
+            reading
+                .rows
+                .iter()
+                .any(|(_, value)| !display::is_unlimited(value))
+        };
+        if self.done.iter().any(told) {
+            self.done.retain(told);
+        }
         self.done
     }
 
