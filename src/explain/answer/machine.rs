@@ -1,8 +1,8 @@
 //! Answers about a whole machine: was it short at all, of what, and what tools make of it.
 
 use super::{Answer, Case, Said, share, zones};
-use crate::explain::Reading;
 use crate::explain::kinds::{Oom, Zone};
+use crate::explain::{Reading, What};
 use crate::units::bytes;
 
 /// A machine's account. Bytes; 0 where a row is missing, but for the whole.

@@ -1,5 +1,7 @@
 //! Lists of processes (top, ps, smem, pmap -x) and of kernel objects (slabtop, /proc/slabinfo).
 
+use std::collections::HashMap;
+
 use crate::explain::kinds::{Cache, Process, Series};
 use crate::explain::{Reading, What, number};
 
@@ -103,25 +105,28 @@ fn processes(lines: &[String]) -> Vec<Reading> {
         return Vec::new();
     };
     // A process that is listed again is the same one later.
-    let mut found: Vec<Listed> = Vec::new();
+    let (mut found, mut places) = (Vec::<Listed>::new(), HashMap::new());
     for line in &lines[at..] {
         let words: Vec<&str> = line.trim_start_matches("**").split_whitespace().collect();
         let Some((pid, process)) = columns.row(&words) else {
             continue;
         };
-        let known = found
-            .iter_mut()
-            .find(|known| pid.is_some() && known.pid == pid);
-        if let Some(known) = known {
-            known.points.push((known.points.len() as f64, process.rss));
-            known.process = process;
-        } else {
-            let points = vec![(0.0, process.rss)];
-            found.push(Listed {
-                pid,
-                process,
-                points,
-            });
+        // Where there are no pids each row is a process of its own.
+        let key = pid.unwrap_or("");
+        let at = *places.entry(key).or_insert(found.len());
+        match found.get_mut(at).filter(|_| pid.is_some()) {
+            Some(known) => {
+                known.points.push((known.points.len() as f64, process.rss));
+                known.process = process;
+            }
+            None => {
+                let points = vec![(0.0, process.rss)];
+                found.push(Listed {
+                    pid,
+                    process,
+                    points,
+                });
+            }
         }
     }
     let source = if columns.from_right {
