@@ -24,7 +24,13 @@ fn public(name: &str) -> PathBuf {
 }
 
 fn judge(args: &[&str]) -> Output {
-    common::memtide().arg("judge").args(args).output().unwrap()
+    let mut judge = common::memtide();
+    judge.arg("judge").args(args);
+    // However busy the machine is: what is tested is not how fast promtool is.
+    if !args.contains(&"--timeout") {
+        judge.args(["--timeout", "10m"]);
+    }
+    judge.output().unwrap()
 }
 
 const TWO: [&str; 6] = [

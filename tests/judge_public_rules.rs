@@ -23,7 +23,8 @@ fn judged(rules: &str, args: &[&str]) -> Output {
     let path = dir.path().join("rules.yaml");
     fs::write(&path, rules).unwrap();
     common::memtide()
-        .args(["judge", "--format", "json"])
+        // However busy the machine is: what is tested is not how fast promtool is.
+        .args(["judge", "--format", "json", "--timeout", "10m"])
         .args(args)
         .arg("--rules")
         .arg(&path)

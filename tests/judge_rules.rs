@@ -27,7 +27,15 @@ fn has_promtool(what: &str) -> bool {
 fn fired(args: &[&str]) -> Vec<BTreeMap<String, Option<f64>>> {
     let output = common::memtide()
         .args([
-            "judge", "--format", "json", "--setup", "6.1-v2", "--setup", "6.18-v1",
+            "judge",
+            "--format",
+            "json",
+            "--setup",
+            "6.1-v2",
+            "--setup",
+            "6.18-v1",
+            "--timeout",
+            "10m",
         ])
         .args(args)
         .output()
@@ -81,6 +89,8 @@ fn an_alerts_class_label_is_its_class() {
     let output = common::memtide()
         .args([
             "judge",
+            "--timeout",
+            "10m",
             "--format",
             "json",
             "--setup",
@@ -105,6 +115,8 @@ fn a_time_scale_can_be_given_and_is_shown() {
     let output = common::memtide()
         .args([
             "judge",
+            "--timeout",
+            "10m",
             "--setup",
             "6.1-v2",
             "--scenario",
@@ -179,6 +191,8 @@ fn a_metric_that_no_recording_has_is_named() {
     let output = common::memtide()
         .args([
             "judge",
+            "--timeout",
+            "10m",
             "--setup",
             "6.1-v2",
             "--scenario",
