@@ -98,7 +98,8 @@ fn by_kernel(
 
 const KERNELS: &str = "## By kernel\n\n\
 What was given back, of the programs that were recorded on more than one set-up. 6.18-v1 is a machine of its own; the others are virtual \
-machines in emulation, with Debian's packages on their disk (`scripts/kernels/record --packages --setup NAME`).\n\n";
+machines in emulation, with Debian's packages on their disk (`scripts/kernels/record --packages --setup NAME`). jemalloc's decay goes by the clock, and an \
+emulated machine is slower: by the end of the same step more time has gone by. So its rows differ by time, likely, and not by kernel.\n\n";
 
 const HEAD: &str = "<!-- Made from scenarios/ and suites/ by `memtide generate runtimes-doc`. -->\n\n\
 # Which runtime gives memory back how\n\n\
