@@ -534,11 +534,8 @@ fn braces(line: &str) -> Cow<'_, str> {
 /// Whether a line may name what comes below it: no sentence and no row of another table.
 fn is_title(line: &str) -> bool {
     let words = line.split_whitespace();
-    let numbers = words
-        .clone()
-        .filter(|word| number::parse(word).is_some())
-        .count();
-    line.len() < 100 && words.count() <= 8 && numbers < 2
+    let number = |word: &&str| number::parse(word).is_some();
+    line.len() < 100 && words.clone().count() <= 8 && words.filter(number).count() < 2
 }
 
 fn title(line: &str) -> String {
