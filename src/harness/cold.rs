@@ -122,12 +122,7 @@ impl ColdFiles {
         if !maps {
             return;
         }
-        // The worker that starts a service and stops it is this program, and no need of the service's.
-        let own = fs::read_link("/proc/self/exe").ok();
-        for path in mapped(pid)
-            .into_iter()
-            .filter(|path| own.as_ref() != Some(path))
-        {
+        for path in mapped(pid) {
             if self.mapped.len() < FILES_MAX && !self.mapped.contains(&path) && is_cached(&path) {
                 self.mapped.insert(path);
             }
@@ -137,14 +132,22 @@ impl ColdFiles {
     /// Writes out what is dirty of all of them and takes them out of the page cache, whoever is
     /// charged for them. Gives what stayed. Mapped files (programs, libraries) are only looked at:
     /// others run from them.
+    ///
+    /// This program, which starts the work, is none of them. It is kept in memory: what a worker reads of it anew
+    /// would be charged to the work, and count as read again if the kernel had evicted it for whatever reason.
     pub fn cool(&self) -> Warm {
         let mut warm = Warm::default();
-        for path in &self.files {
+        let own = fs::read_link("/proc/self/exe").unwrap_or_default();
+        if let Err(error) = keep(&own) {
+            log::debug!("{} may be cold: {error}", own.display());
+        }
+        for path in self.files.iter().filter(|path| **path != own) {
             if let Err(error) = cool(path) {
                 log::debug!("{} may be warm: {error}", path.display());
             }
         }
-        for path in self.files.union(&self.mapped) {
+        let all = self.files.union(&self.mapped);
+        for path in all.filter(|path| **path != own) {
             match resident(path) {
                 Ok(0) => {}
                 Ok(bytes) => {
@@ -155,6 +158,11 @@ impl ColdFiles {
         }
         warm
     }
+}
+
+/// Reads into the page cache what is not there of a file.
+fn keep(path: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(path)?, &mut io::sink()).map(drop)
 }
 
 /// The files that a process has mapped.
@@ -256,14 +264,17 @@ mod tests {
         let mut files = ColdFiles::default();
         files.look_at(std::process::id() as i32, true);
         assert!(files.files.contains(&path), "{files:?}");
-        // This program would be the worker that starts and stops a service: no need of the service's.
         let program = std::env::current_exe().unwrap().canonicalize().unwrap();
-        let mapped = &files.mapped;
-        assert!(
-            !mapped.is_empty() && !mapped.contains(&program),
-            "{files:?}"
-        );
+        assert!(files.mapped.contains(&program), "{files:?}");
         assert!(!files.files.iter().any(|p| p.starts_with("/dev")));
+        // This program is no need of what it starts, and is not read anew by it.
+        let _itself = File::open(&program).unwrap();
+        files.look_at(std::process::id() as i32, true);
+        assert!(files.files.contains(&program), "{files:?}");
+        let warm = files.cool();
+        assert!(!warm.files.is_empty() && !warm.files.contains_key(&program));
+        let whole = fs::metadata(&program).unwrap().len();
+        assert!(resident(&program).unwrap() >= whole);
         // One that is gone has nothing.
         files.look_at(-1, true);
     }
