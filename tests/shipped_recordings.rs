@@ -215,7 +215,7 @@ fn every_scenario_is_recorded_or_can_not_run_there() {
         let host = first.read().unwrap().header.host;
         for entry in scenario::catalogue() {
             let scenario = entry.parse(Overrides::default()).unwrap();
-            // A virtual machine has busybox and memtide, and no runtime.
+            // What needs programs is recorded with packages (scripts/kernels/record --packages), in suites/.
             let refused = scenario
                 .requires
                 .iter()
@@ -227,7 +227,7 @@ fn every_scenario_is_recorded_or_can_not_run_there() {
                         .entry(if r.when.programs.is_empty() {
                             format!("{setup}: {}", r.reason)
                         } else {
-                            "a virtual machine has no runtimes and services".into()
+                            "runtimes and services are recorded in suites/".into()
                         })
                         .or_default()
                         .insert(entry.name);
