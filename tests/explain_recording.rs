@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use memtide::explain::{self, ExplainError, Explanation, Select, input};
 use memtide::host::{HostFacts, Lru};
 use memtide::recording::{
@@ -236,6 +238,17 @@ fn a_recording_is_explained_by_its_peak() {
     assert_ne!(step.answer.code, "recording");
 }
 
+/// What `record` prints of a shell's command, which it records into `file`.
+fn recorded(file: &Path, limit: &str, interval: &str, command: &str) -> String {
+    let output = common::memtide()
+        .args(["record", "--limit", limit, "--interval", interval, "--out"])
+        .arg(file)
+        .args(["--", "sh", "-c", command])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
 /// What came and went between two samples is not called "next to nothing": the kernel has seen it.
 #[test]
 fn a_peak_that_no_sample_saw_is_told() {
@@ -244,13 +257,7 @@ fn a_peak_that_no_sample_saw_is_told() {
     }
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let heap = "head -c 100M /dev/zero | tail -c 60M | wc -c; exit 0";
-    let recorded = common::memtide()
-        .args(["record", "--limit", "32MiB", "--interval", "60s", "--out"])
-        .arg(dir.path().join("r.jsonl"))
-        .args(["--", "sh", "-c", heap])
-        .output()
-        .unwrap();
-    let said = String::from_utf8(recorded.stderr).unwrap();
+    let said = recorded(&dir.path().join("r.jsonl"), "32MiB", "60s", heap);
     let answer = said.lines().find(|line| line.starts_with("app "));
     let answer = answer.unwrap_or_else(|| panic!("no answer in {said}"));
     for told in [
@@ -296,13 +303,7 @@ fn the_next_step_is_that_of_the_end() {
             pressure,
         ),
     ] {
-        let recorded = common::memtide()
-            .args(["record", "--limit", "16MiB", "--interval", "10ms", "--out"])
-            .arg(dir.path().join("r.jsonl"))
-            .args(["--", "sh", "-c", command])
-            .output()
-            .unwrap();
-        let said = String::from_utf8(recorded.stderr).unwrap();
+        let said = recorded(&dir.path().join("r.jsonl"), "16MiB", "10ms", command);
         assert!(
             said.contains(answer) && said.contains(next),
             "{command}: {said}"
@@ -317,13 +318,7 @@ fn record_and_its_recording_begin_with_the_same_answer() {
     }
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let file = dir.path().join("r.jsonl");
-    let recorded = common::memtide()
-        .args(["record", "--limit", "64MiB", "--interval", "10ms", "--out"])
-        .arg(&file)
-        .args(["--", "sh", "-c", "sleep 0.3"])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&recorded.stderr).into_owned();
+    let told = recorded(&file, "64MiB", "10ms", "sleep 0.3");
     let (answer, next) = answered(&told);
     assert!(answer.contains(" of 64.0 MiB"), "{answer}");
     assert!(answer.contains("the limit was never short"), "{answer}");

@@ -350,16 +350,20 @@ impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
         if tried.verdict != Verdict::TooSmall || !once {
             return Ok(false);
         }
+        let (limit, mut runs) = (tried.limit, std::mem::take(&mut tried.runs));
+        let mut verdict = tried.verdict;
         for nth in 1..=2 {
-            let run = self.at(tried.limit)?;
+            let run = self.at(limit)?;
             let fits = self.verdict(std::slice::from_ref(&run))? == Verdict::Fits;
-            tried.runs.push(run);
+            runs.push(run);
             if nth == 1 && !fits {
-                return Ok(false);
+                break;
             }
-            tried.verdict = Verdict::Unclear { fits };
+            verdict = Verdict::Unclear { fits };
         }
-        Ok(true)
+        let changed = verdict != tried.verdict;
+        *tried = Tried::of(self.wanted, limit, verdict, runs);
+        Ok(changed)
     }
 
     /// Runs were bad though their limit had no part in it. Either the machine was slower for a while, or

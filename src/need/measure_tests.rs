@@ -87,6 +87,13 @@ fn one_kill_by_chance_does_not_decide() {
                 "{nth}: {found:?}"
             );
             assert!(low < 20 * MIB && high >= found.need, "{nth}: {found:?}");
+            // The curve has the time of the runs that came later, too.
+            let done = |tried: &Tried| tried.runs.iter().any(Trial::is_done);
+            let mut curve = found.curve.iter();
+            assert!(
+                curve.all(|tried| tried.seconds.is_some() == done(tried)),
+                "{nth}: {found:?}"
+            );
         }
     }
 }

@@ -119,7 +119,7 @@ struct Reader {
 impl Reader {
     /// Reads all lines after the header; gives whether the last one was whole.
     fn lines(&mut self, text: &[u8], path: &str) -> Result<bool, ReadError> {
-        let (mut at, mut line) = (0, 2);
+        let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
             let result = match rest[0] {
@@ -136,13 +136,12 @@ impl Reader {
                     let (path, column) = (path.into(), column + 1);
                     return Err(ReadError::Broken {
                         path,
-                        line,
+                        line: self.lines as usize + 1,
                         column,
                         what,
                     });
                 }
             }
-            line += 1;
             self.lines += 1;
         }
         Ok(true)

@@ -64,8 +64,10 @@ pub fn read(bytes: &[u8], what: &str, select: &Select) -> Result<Readings, Expla
         Some(_) => None,
         None => answer::recording::of(&recording, group),
     };
-    let peak = answer::recording::peak(&recording, group);
-    if let Some(peak) = peak.filter(|peak| whole.is_some() && *peak != sample) {
+    let peak = whole
+        .as_ref()
+        .and_then(|_| answer::recording::peak(&recording, group));
+    if let Some(peak) = peak.filter(|peak| *peak != sample) {
         let at = table.t[peak].div_ceil(1_000_000);
         reading.notes.push(format!(
             "The table is of its last sample; --at {at}ms shows the peak."
