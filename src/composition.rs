@@ -48,6 +48,8 @@ pub struct Composition {
 
 impl Composition {
     /// Takes a view apart.
+    // Inlined everywhere: a detector that knows five rows of a million scrapes pays for five only.
+    #[inline(always)]
     pub fn of(view: &View) -> Composition {
         let lists = sum(view.active_file, view.inactive_file);
         let anon_lists = sum(view.active_anon, view.inactive_anon);
@@ -91,6 +93,7 @@ impl Composition {
     }
 
     /// Usage less every part that a row gives.
+    #[inline(always)]
     fn rest(&self, view: &View) -> Option<u64> {
         let cache = match view.cache {
             Some(cache) => cache,
@@ -108,6 +111,7 @@ impl Composition {
     }
 
     /// Page cache that has a disk behind it and is on a list.
+    #[inline]
     pub fn file_cache(&self) -> u64 {
         add(
             self.cache_active.unwrap_or(0),
@@ -127,6 +131,7 @@ impl Composition {
 ///
 /// `unevictable` is in the sum since mlocked pages and tmpfs of noswap are on that list alone;
 /// where the row was cut the result is a lower bound.
+#[inline(always)]
 fn hidden(view: &View) -> Option<u64> {
     let lists = add(
         sum(view.active_anon, view.inactive_anon)?,
@@ -136,6 +141,7 @@ fn hidden(view: &View) -> Option<u64> {
     Some(lists.saturating_sub(add(view.rss?, view.cache?)))
 }
 
+#[inline(always)]
 fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     Some(add(a?, b?))
 }

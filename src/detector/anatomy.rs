@@ -41,6 +41,7 @@ impl Anatomy {
     }
 
     /// The same of a run's row.
+    #[inline]
     pub fn of_row(row: &Row) -> Option<Anatomy> {
         Anatomy::of_view(&View {
             usage: Some(row.usage as u64),
@@ -52,6 +53,7 @@ impl Anatomy {
         })
     }
 
+    #[inline(always)]
     fn of_view(view: &View) -> Option<Anatomy> {
         let parts = parts::Composition::of(view);
         Some(Anatomy {

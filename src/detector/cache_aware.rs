@@ -189,7 +189,11 @@ impl CacheAware {
     /// The rise of the newest `buckets`, where it comes to more than `least` bytes and neither gives
     /// back nor becomes slower.
     fn even_rise(&self, buckets: usize, least: f64) -> Option<Rise> {
-        // What is not enough without a look at the slopes is not enough with it.
+        // What is not enough at its ends needs no look at what is between them, and without a look at the slopes
+        // none at them.
+        if self.long.risen(buckets)? <= least {
+            return None;
+        }
         let outline = self.long.outline(buckets)?;
         if outline.bytes <= least || outline.fallen >= FALLEN * outline.bytes {
             return None;
@@ -204,9 +208,9 @@ impl CacheAware {
 
 impl CacheAware {
     /// Takes a new sample in.
+    #[inline]
     fn take(&mut self, t: f64, anatomy: &Anatomy, limit: f64, high: Option<f64>) {
         let held = anatomy.held();
-        self.composition.add(anatomy, limit);
         if self.given_back(held, limit) {
             self.firing = None;
         }
@@ -232,6 +236,7 @@ impl Detector for CacheAware {
         };
         // The same sample again: nothing is known that was not known before.
         if self.last_ms.replace(scrape.timestamp_ms) != Some(scrape.timestamp_ms) {
+            self.composition.add(&anatomy, limit);
             self.take(scrape.t, &anatomy, limit, reading.get(Metric::EventsHigh));
         }
         self.verdict(limit)
@@ -255,6 +260,7 @@ impl Detector for CacheAware {
             let same = known.filter(|(before, _)| *before == row).map(|(_, a)| a);
             if let Some(anatomy) = same.or_else(|| Anatomy::of_row(row)) {
                 known = Some((row, anatomy));
+                // What it is made of names an alarm and decides none, and nobody asks a run for a name.
                 self.take(*t, &anatomy, run.limit, row.events_high);
                 changes.set(index, self.firing.is_some());
             }

@@ -49,6 +49,17 @@ const LANES: usize = 28;
 const PAIRS: usize = FACTORS.len() * FACTORS.len();
 static ALPHA: [f64; LANES] = lanes(true);
 static BETA: [f64; LANES] = lanes(false);
+static LESS_BETA: [f64; LANES] = less(&BETA);
+
+const fn less(factors: &[f64; LANES]) -> [f64; LANES] {
+    let mut all = [0.0; LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        all[lane] = 1.0 - factors[lane];
+        lane += 1;
+    }
+    all
+}
 
 const fn lanes(alpha: bool) -> [f64; LANES] {
     let mut all = [0.0; LANES];
@@ -87,7 +98,7 @@ fn smooth_from(first: f64, second: f64, rest: &[f64]) -> [[f64; LANES]; 3] {
             let error = value - expected;
             errors[lane] += error * error;
             let next = expected + ALPHA[lane] * error;
-            trend[lane] = BETA[lane] * (next - level[lane]) + (1.0 - BETA[lane]) * trend[lane];
+            trend[lane] = BETA[lane] * (next - level[lane]) + LESS_BETA[lane] * trend[lane];
             level[lane] = next;
         }
     }
@@ -116,10 +127,12 @@ impl HoltWinters {
     }
 
     /// Whether the forecast has passed the limit for long enough at `t`.
+    #[inline]
     fn fires(&mut self, t: f64) -> bool {
-        if !self.is_time(t) {
-            return false;
-        }
+        self.is_time(t) && self.passes(t)
+    }
+
+    fn passes(&mut self, t: f64) -> bool {
         for back in 0..self.waiting.len() {
             let at = self.waiting.len() - 1 - back;
             if self.waiting[at].1 {

@@ -30,15 +30,40 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     name: "lbr",
     summary: "linear backward regression: a line that ends now reaches the limit within 4 hours (arXiv 2106.08938)",
     reads: &[Metric::WorkingSet, Metric::SpecLimit],
-    new: || {
-        Box::new(OfFives::new(Lbr {
-            points: Newest::new(POINTS_MAX),
-        }))
-    },
+    new: || Box::new(OfFives::new(Lbr::new())),
 };
 
 struct Lbr {
     points: Newest<(f64, f64)>,
+    /// Their lowest and highest value.
+    range: Option<(f64, f64)>,
+}
+
+impl Lbr {
+    fn new() -> Self {
+        Lbr {
+            points: Newest::new(POINTS_MAX),
+            range: None,
+        }
+    }
+
+    fn add(&mut self, point: (f64, f64)) {
+        let value = point.1;
+        let dropped = self.points.push(point);
+        // As long as neither end of it goes, a look at the new one is enough.
+        let kept = self.range.filter(|(lowest, highest)| {
+            dropped.is_none_or(|(_, gone)| *lowest < gone && gone < *highest)
+        });
+        self.range = match kept {
+            Some((lowest, highest)) => Some((lowest.min(value), highest.max(value))),
+            None => range(&self.points),
+        };
+    }
+
+    fn leaks(&self) -> bool {
+        self.range
+            .is_some_and(|range| any_leaks(&self.points, range))
+    }
 }
 
 /// Whether a line through these points is a leak's by the paper's three conditions.
@@ -61,20 +86,24 @@ pub(super) fn wanted(value: f64, at: f64, largest: (f64, f64), exact: f64) -> Wa
     }
 }
 
+/// The lowest and the highest value of points.
+fn range(points: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let (_, first) = *points.first()?;
+    let values = points.iter().map(|(_, value)| *value);
+    Some(values.fold((first, first), |(lowest, highest), value| {
+        (lowest.min(value), highest.max(value))
+    }))
+}
+
 /// More of the newest points than this can't be a leak's. Points at equal distances whose values are
 /// between `lowest` and `highest` have no line steeper than the one through a step from the one to the
 /// other in their middle, 1.5 n / (n^2 - 1) of the range a distance.
-fn longest(points: &[(f64, f64)]) -> usize {
+fn longest(points: &[(f64, f64)], (lowest, highest): (f64, f64)) -> usize {
     let n = points.len();
-    let (Some((now, _)), Some((first, value))) = (points.last(), points.first()) else {
+    let (Some((now, _)), Some((first, _))) = (points.last(), points.first()) else {
         return 0;
     };
     let even = now - first <= (n as f64 - 1.0) * POINT_S * 1.000_000_001;
-    let (mut lowest, mut highest) = (*value, *value);
-    for (_, value) in points {
-        lowest = if *value < lowest { *value } else { lowest };
-        highest = if *value > highest { *value } else { highest };
-    }
     let range = (highest - lowest) * 1.000_001 + 1e-9;
     let steepest = |n: f64| 1.5 * range * n / ((n * n - 1.0) * POINT_S);
     let reaches = |n: f64| highest + steepest(n) * (CRITICAL_S + (n - 1.0) * POINT_S / 2.0);
@@ -95,19 +124,23 @@ fn longest(points: &[(f64, f64)]) -> usize {
 
 /// Whether a line through any number of the newest points is a leak's. From the newest backward, sums
 /// say of nearly every line that it is none.
-fn any_leaks(points: &[(f64, f64)]) -> bool {
+fn any_leaks(points: &[(f64, f64)], (lowest, highest): (f64, f64)) -> bool {
     let (Some((now, used)), Some((first, _))) = (points.last(), points.first()) else {
         return false;
     };
     // A hundredth of the value itself: by the book it is rounded where it stands.
-    let distances = points.iter().map(|(_, value)| (value - used).abs());
-    let most = distances.fold(used.abs() / 100.0, f64::max);
+    let most = (used.abs() / 100.0).max(highest - used).max(used - lowest);
     if now.abs() > LATEST_S {
         return (POINTS_MIN..=points.len()).any(|n| leaks(&points[points.len() - n..]).is_some());
     }
     let wanted = wanted(1.0 - used, CRITICAL_S, (now - first, most), 1e-13);
     let mut sums = Sums::default();
-    for (back, (t, value)) in points.iter().rev().take(longest(points)).enumerate() {
+    for (back, (t, value)) in points
+        .iter()
+        .rev()
+        .take(longest(points, (lowest, highest)))
+        .enumerate()
+    {
         sums.add(t - now, value - used);
         if back + 1 >= POINTS_MIN
             && sums.may_be(&wanted)
@@ -121,8 +154,8 @@ fn any_leaks(points: &[(f64, f64)]) -> bool {
 
 impl SeesFives for Lbr {
     fn take(&mut self, point: (f64, f64)) -> bool {
-        self.points.push(point);
-        any_leaks(&self.points)
+        self.add(point);
+        self.leaks()
     }
 }
 
@@ -168,11 +201,16 @@ pub(super) mod tests {
         #[test]
         fn sums_say_what_every_line_says(points in points()) {
             // Each look by the book is at every length: now and then is enough.
-            for until in (1..=points.len()).rev().step_by(17) {
+            let mut lbr = Lbr::new();
+            for (until, point) in (1..).zip(&points) {
+                lbr.add(*point);
+                if until % 17 != points.len() % 17 {
+                    continue;
+                }
                 let newest = &points[until.saturating_sub(POINTS_MAX)..until];
                 let every = (POINTS_MIN..=newest.len())
                     .any(|n| leaks(&newest[newest.len() - n..]).is_some());
-                prop_assert_eq!(any_leaks(newest), every, "{}", until);
+                prop_assert_eq!(lbr.leaks(), every, "{}", until);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The newest of what comes, in one piece of memory.
+//! The newest of what comes, by number or by age, in one piece of memory.
 
 use std::ops::Deref;
 
@@ -35,5 +35,73 @@ impl<T> Deref for Newest<T> {
 
     fn deref(&self) -> &[T] {
         &self.all[self.all.len().saturating_sub(self.most)..]
+    }
+}
+
+/// Values in a row: one more comes at its end, and its first one goes.
+#[derive(Debug, Clone)]
+pub struct Queue<T> {
+    all: Vec<T>,
+    first: usize,
+}
+
+/// So many that are gone leave the memory at once.
+const BUNCH: usize = 128;
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Queue {
+            all: Vec::new(),
+            first: 0,
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    /// Adds one.
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        self.all.push(value);
+    }
+
+    /// Drops the first one, if there is any.
+    #[inline]
+    pub fn drop_first(&mut self) {
+        self.first = (self.first + 1).min(self.all.len());
+        if self.first == BUNCH {
+            self.all.drain(..BUNCH);
+            self.first = 0;
+        }
+    }
+}
+
+impl<T> Deref for Queue<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        &self.all[self.first..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_came_first_goes_first(steps in proptest::collection::vec(0..5u8, 0..900)) {
+            let (mut queue, mut plain) = (Queue::default(), std::collections::VecDeque::new());
+            for (n, step) in steps.into_iter().enumerate() {
+                if step < 3 {
+                    queue.push(n);
+                    plain.push_back(n);
+                } else {
+                    queue.drop_first();
+                    plain.pop_front();
+                }
+                proptest::prop_assert!(queue.iter().eq(&plain), "{}", n);
+            }
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! `predict-linear`: where a straight line through the last hour of working_set will be in 4 h,
 //! the way `predict_linear(container_memory_working_set_bytes[1h], 4 * 3600) > limit` does it.
 
-use std::collections::VecDeque;
-
 use super::held::Held;
+use super::newest::Queue;
 use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
 
@@ -18,62 +17,74 @@ pub(super) const BUILT_IN: BuiltIn = BuiltIn {
     new: || Box::new(PredictLinear::default()),
 };
 
-/// Sums over the window, kept up to date so that a scrape costs the same however long it is.
 #[derive(Default)]
 struct PredictLinear {
-    window: VecDeque<(f64, f64)>,
-    sum_x: f64,
-    sum_y: f64,
-    sum_xx: f64,
-    sum_xy: f64,
+    window: Queue<(f64, f64)>,
+    sums: Sums,
     held: Option<Held>,
 }
 
-impl PredictLinear {
-    fn add(&mut self, (x, y): (f64, f64), sign: f64) {
-        self.sum_x += sign * x;
-        self.sum_y += sign * y;
-        self.sum_xx += sign * x * x;
-        self.sum_xy += sign * x * y;
-    }
-
-    /// The line's value at `x`; none before two different times are known.
-    fn predict(&self, x: f64) -> Option<f64> {
-        let n = self.window.len() as f64;
-        let spread = n * self.sum_xx - self.sum_x * self.sum_x;
-        if self.window.len() < 2 || spread <= 0.0 {
-            return None;
-        }
-        let slope = (n * self.sum_xy - self.sum_x * self.sum_y) / spread;
-        Some((self.sum_y - slope * self.sum_x) / n + slope * x)
-    }
+/// Sums over the window, kept up to date so that a scrape costs the same however long it is.
+#[derive(Default, Clone, Copy)]
+struct Sums {
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
 }
 
-impl PredictLinear {
-    fn take(&mut self, t: f64, value: Option<f64>, limit: Option<f64>) -> bool {
+impl Sums {
+    #[inline]
+    fn add(&mut self, (x, y): (f64, f64), sign: f64) {
+        self.x += sign * x;
+        self.y += sign * y;
+        self.xx += sign * x * x;
+        self.xy += sign * x * y;
+    }
+
+    /// The line's value at `at`, of so many points; none before two different times are known.
+    #[inline]
+    fn predict(&self, points: usize, at: f64) -> Option<f64> {
+        let n = points as f64;
+        let spread = n * self.xx - self.x * self.x;
+        if points < 2 || spread <= 0.0 {
+            return None;
+        }
+        let slope = (n * self.xy - self.x * self.y) / spread;
+        Some((self.y - slope * self.x) / n + slope * at)
+    }
+
+    /// Moves the window on to `t`; whether the line passes the limit then.
+    #[inline]
+    fn take(
+        &mut self,
+        window: &mut Queue<(f64, f64)>,
+        t: f64,
+        value: Option<f64>,
+        limit: Option<f64>,
+    ) -> Option<bool> {
         if let Some(value) = value {
-            self.window.push_back((t, value));
+            window.push((t, value));
             self.add((t, value), 1.0);
         }
-        while let Some(old) = self.window.front().copied()
+        while let Some(old) = window.first().copied()
             && old.0 < t - WINDOW_S
         {
-            self.window.pop_front();
+            window.drop_first();
             self.add(old, -1.0);
         }
-        let passes = self
-            .predict(t + AHEAD_S)
-            .zip(limit)
-            .map(|(value, limit)| value > limit);
-        let held = self.held.get_or_insert_with(|| Held::new(HOLD_S));
-        held.observe(t, passes)
+        let value = self.predict(window.len(), t + AHEAD_S);
+        value.zip(limit).map(|(value, limit)| value > limit)
     }
 }
 
 impl Detector for PredictLinear {
     fn observe(&mut self, scrape: &Scrape) -> Verdict {
         let value = scrape.reading.get(Metric::WorkingSet);
-        if self.take(scrape.t, value, scrape.reading.limit()) {
+        let limit = scrape.reading.limit();
+        let passes = self.sums.take(&mut self.window, scrape.t, value, limit);
+        let held = self.held.get_or_insert_with(|| Held::new(HOLD_S));
+        if held.observe(scrape.t, passes) {
             Verdict::Fire(None)
         } else {
             Verdict::Quiet(None)
@@ -81,10 +92,15 @@ impl Detector for PredictLinear {
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {
+        // Of its own, so that the sums stay in registers.
+        let mut sums = self.sums;
+        let held = self.held.get_or_insert_with(|| Held::new(HOLD_S));
         for (index, (t, row)) in run.t.iter().zip(&run.rows).enumerate() {
-            let firing = self.take(*t, Some(row.working_set), Some(run.limit));
-            changes.set(index, firing);
+            let value = Some(row.working_set);
+            let passes = sums.take(&mut self.window, *t, value, Some(run.limit));
+            changes.set(index, held.observe(*t, passes));
         }
+        self.sums = sums;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The last minutes of a container, scrape by scrape.
 
-use std::collections::VecDeque;
+use super::newest::Queue;
 
 /// The time over which a rise must be seen, seconds; in how many parts of it is looked, and in how
 /// many it must be there. A jump falls into two parts at most, a leak may stand still in one.
@@ -33,41 +33,44 @@ pub struct Moment {
 /// The moments of the last minutes, the newest last.
 #[derive(Debug, Clone, Default)]
 pub struct Recent {
-    moments: VecDeque<Moment>,
+    moments: Queue<Moment>,
     /// When the counter of throttling last differed from the moment before.
     throttled: Option<f64>,
+    /// When there was last anything lazily freed.
+    lazy: Option<f64>,
 }
 
 impl Recent {
     /// Adds a moment and forgets what is too old.
     pub fn push(&mut self, moment: Moment) {
-        let last = self.moments.back();
+        let last = self.moments.last();
         if last.is_some_and(|last| last.high != moment.high) {
             self.throttled = Some(moment.t);
         }
-        self.moments.push_back(moment);
+        if moment.lazy > 0.0 {
+            self.lazy = Some(moment.t);
+        }
+        self.moments.push(moment);
         let from = moment.t - MEMORY_S;
         // One from before the window is kept: its values held until the window began.
-        while self.moments.len() > MOMENTS
-            && self.moments.get(1).is_some_and(|second| second.t <= from)
-        {
-            self.moments.pop_front();
+        while self.moments.len() > MOMENTS && self.moments[1].t <= from {
+            self.moments.drop_first();
         }
     }
 
     /// The values that held `ago` seconds before the newest.
     fn at(&self, ago: f64) -> Option<&Moment> {
-        let t = self.moments.back()?.t - ago;
+        let t = self.moments.last()?.t - ago;
         let until = self.moments.partition_point(|moment| moment.t <= t);
         self.moments.get(until.checked_sub(1)?)
     }
 
     /// By how much what is held has grown in the last `seconds`; the whole time where that is less.
     pub fn grown(&self, seconds: f64) -> f64 {
-        let now = self.moments.back().map_or(0.0, |m| m.held);
+        let now = self.moments.last().map_or(0.0, |m| m.held);
         let then = self
             .at(seconds)
-            .or(self.moments.front())
+            .or(self.moments.first())
             .map_or(now, |m| m.held);
         now - then
     }
@@ -95,7 +98,7 @@ impl Recent {
     /// Whether it was throttled at memory.high in most parts of the last three minutes.
     pub fn throttling(&self) -> bool {
         // Nothing of that, if the counter has stood still for as long as anything is remembered.
-        let oldest = self.moments.front().map(|m| m.t);
+        let oldest = self.moments.first().map(|m| m.t);
         let moved = self.throttled.zip(oldest).is_some_and(|(at, t)| at >= t);
         moved && self.rising(0.0, |m| m.high)
     }
@@ -124,7 +127,13 @@ impl Recent {
     /// Reclaim takes one page for each that is asked for. Where it looks at many more, it finds
     /// pages that were written again after they were freed: they are in use, and it puts them back.
     pub fn lazy_vanishes(&self, least: f64) -> bool {
-        let Some((newest, before)) = self.moments.back().zip(self.at(VANISH_S)) else {
+        // Most containers never have any.
+        let oldest = self.moments.first().map(|m| m.t);
+        let known = self.lazy.zip(oldest).is_some_and(|(at, t)| at >= t);
+        if !known && least > 0.0 {
+            return false;
+        }
+        let Some((newest, before)) = self.moments.last().zip(self.at(VANISH_S)) else {
             return false;
         };
         let gone = before.lazy - newest.lazy;
@@ -133,7 +142,7 @@ impl Recent {
         }
         let mut earlier = 0;
         let mut added: f64 = 0.0;
-        for later in &self.moments {
+        for later in self.moments.iter() {
             while self.moments[earlier].t < later.t - VANISH_S {
                 earlier += 1;
             }

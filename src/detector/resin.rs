@@ -48,7 +48,16 @@ impl Resin {
             self.looks.clear();
             self.since = Some(t);
         }
-        self.looks.push((used * BUCKETS).floor());
+        self.looks.push(bucket(used * BUCKETS));
+    }
+}
+
+/// The whole number below; what is small and not negative needs no call of the library for it.
+fn bucket(at: f64) -> f64 {
+    if (0.0..1e9).contains(&at) {
+        f64::from(at as u32)
+    } else {
+        at.floor()
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Trend {
     bucket_s: f64,
     keep: Keep,
     full: Newest<(f64, f64)>,
+    /// Whether every bucket was later than the one before.
+    in_order: bool,
+    /// The values of the bucket that is filled; of those of which only the smallest counts, that one.
     filling: Vec<f64>,
     filling_since: Option<f64>,
     /// Buckets completed so far.
@@ -71,6 +74,7 @@ impl Trend {
             bucket_s: window_s / BUCKETS as f64,
             keep,
             full: Newest::new(BUCKETS),
+            in_order: true,
             filling: Vec::new(),
             filling_since: None,
             completed: 0,
@@ -84,20 +88,23 @@ impl Trend {
         let complete = t - since >= self.bucket_s && !self.filling.is_empty();
         if complete {
             let kept = self.kept();
-            self.full.push((since + self.bucket_s / 2.0, kept));
+            let middle = since + self.bucket_s / 2.0;
+            self.in_order &= self.full.last().is_none_or(|(before, _)| *before < middle);
+            self.full.push((middle, kept));
             self.filling.clear();
             self.filling_since = Some(t);
             self.completed += 1;
         }
-        self.filling.push(value);
+        match (self.keep, self.filling.first_mut()) {
+            (Keep::Lowest, Some(lowest)) => *lowest = lowest.min(value),
+            (Keep::Lowest, None) => self.filling.push(f64::INFINITY.min(value)),
+            (Keep::Median, _) => self.filling.push(value),
+        }
         complete
     }
 
     fn kept(&mut self) -> f64 {
-        match self.keep {
-            Keep::Lowest => self.filling.iter().copied().fold(f64::INFINITY, f64::min),
-            Keep::Median => median(&mut self.filling).unwrap_or(0.0),
-        }
+        median(&mut self.filling).unwrap_or(0.0)
     }
 
     /// The complete buckets: middle time (seconds) and value.
@@ -121,12 +128,15 @@ impl Trend {
         if certain {
             return false;
         }
-        self.certain = self.look_ahead(n, from, ahead_s, limit);
-        if self.certain.is_some() {
-            return false;
+        self.certain = None;
+        let counted = self.counted(n, from, ahead_s, limit);
+        if counted == Some(Counted::Below { far: true }) {
+            self.certain = self.look_ahead(n, from, ahead_s, limit);
         }
-        self.counted(n, from, ahead_s, limit)
-            .unwrap_or_else(|| from + self.slope(n).unwrap_or(0.0) * ahead_s > limit)
+        match counted {
+            Some(counted) => counted == Counted::Reaches,
+            None => from + self.slope(n).unwrap_or(0.0) * ahead_s > limit,
+        }
     }
 
     /// For how long it is sure that it is not reached, from a little more than `from`.
@@ -149,14 +159,17 @@ impl Trend {
     /// The upper median is steep enough if the upper half of the pairs is. A pair is where its later
     /// value is above its earlier one once the line that just reaches the limit is taken off. None where
     /// rounding could decide, or where times are the same.
-    fn counted(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<bool> {
+    fn counted(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<Counted> {
         let (left, margin) = self.less_line(n, from, ahead_s, limit)?;
         let pairs = left.len() * (left.len() - 1) / 2;
         let upper = (pairs > 0).then_some(pairs - pairs / 2)?;
-        if rising_pairs(&left, -margin) < upper {
-            return Some(false);
+        let rising = rising_pairs(&left, -margin);
+        if rising < upper {
+            // A bucket brings as many pairs as there are others.
+            let far = rising + left.len() <= upper;
+            return Some(Counted::Below { far });
         }
-        (rising_pairs(&left, margin) >= upper).then_some(true)
+        (rising_pairs(&left, margin) >= upper).then_some(Counted::Reaches)
     }
 
     /// The newest buckets less that line, and by how much a difference of two may be off.
@@ -165,20 +178,19 @@ impl Trend {
         let (first_t, _) = *newest.first()?;
         let (last_t, _) = *newest.last()?;
         let slope = (limit - from) / ahead_s;
-        let (mut left, mut before) = (Few::new(), f64::NEG_INFINITY);
-        let mut scale = from.abs() + limit.abs();
-        for (t, value) in newest {
+        let mut left = Few::new(newest.len());
+        // Several sums: one would have to wait for itself at each of its steps.
+        let mut scales = [0.0; LANES];
+        for (n, (t, value)) in newest.iter().enumerate() {
             let less = value - slope * (t - last_t);
-            scale += value.abs() + less.abs();
-            left.push(less);
-            if *t <= before {
-                return None;
-            }
-            before = *t;
+            left.values[n] = less;
+            scales[n % LANES] += value.abs() + less.abs();
         }
+        let scale = from.abs() + limit.abs() + scales.iter().sum::<f64>();
         // Each of these numbers is off by a few units in its last place, 2e-16 of the largest.
         let margin = 1e-13 * scale;
-        (margin.is_finite() && last_t - first_t <= 4.0 * ahead_s).then_some((left, margin))
+        let sure = self.in_order && margin.is_finite() && last_t - first_t <= 4.0 * ahead_s;
+        sure.then_some((left, margin))
     }
 
     /// The median slope of all pairs of the newest `n` buckets, in units a second.
@@ -235,6 +247,12 @@ impl Trend {
         })
     }
 
+    /// Last less first of the newest `n` buckets; none where there are fewer, or none at all.
+    pub fn risen(&self, n: usize) -> Option<f64> {
+        let from = self.full.len().checked_sub(n)?;
+        Some(self.full.last()?.1 - self.full.get(from)?.1)
+    }
+
     /// The share of pairs of neighbouring buckets, among the newest `n`, that rise by more than
     /// `step`.
     pub fn rising(&self, n: usize, step: f64) -> f64 {
@@ -251,6 +269,15 @@ impl Trend {
     }
 }
 
+/// What counting pairs says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// Most pairs are steep enough.
+    Reaches,
+    /// They are not; `far` where one more bucket could not change that.
+    Below { far: bool },
+}
+
 /// As many values as a window has buckets at most, without an allocation.
 struct Few {
     values: [f64; BUCKETS],
@@ -258,17 +285,11 @@ struct Few {
 }
 
 impl Few {
-    fn new() -> Self {
+    /// Room for so many.
+    fn new(len: usize) -> Self {
         Few {
             values: [0.0; BUCKETS],
-            len: 0,
-        }
-    }
-
-    fn push(&mut self, value: f64) {
-        if let Some(place) = self.values.get_mut(self.len) {
-            *place = value;
-            self.len += 1;
+            len: len.min(BUCKETS),
         }
     }
 }
@@ -281,25 +302,60 @@ impl std::ops::Deref for Few {
     }
 }
 
+/// Values that are looked at side by side.
+const LANES: usize = 4;
+
+/// Of an earlier value in the same group of lanes: which lanes are later.
+const LATER: [[u64; LANES]; LANES] = [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0; LANES]];
+
 /// Pairs of which the later one is above the earlier one by more than `margin`.
 fn rising_pairs(values: &[f64], margin: f64) -> usize {
     wide::with_wide_vectors(
         #[inline(always)]
         || {
-            let mut count = 0;
-            for (later, value) in values.iter().enumerate() {
+            let (groups, rest) = values.as_chunks::<LANES>();
+            let mut counts = [0; LANES];
+            for (n, group) in groups.iter().enumerate() {
+                let below = group.map(|value| value - margin);
+                for earlier in &values[..n * LANES] {
+                    for lane in 0..LANES {
+                        counts[lane] += u64::from(*earlier < below[lane]);
+                    }
+                }
+                for (earlier, later) in group.iter().zip(&LATER) {
+                    for lane in 0..LANES {
+                        counts[lane] += u64::from(*earlier < below[lane]) & later[lane];
+                    }
+                }
+            }
+            let mut count = counts.iter().sum::<u64>() as usize;
+            let first = values.len() - rest.len();
+            for (at, value) in rest.iter().enumerate() {
                 let below = value - margin;
-                count += values[..later].iter().filter(|v| **v < below).count();
+                count += values[..first + at].iter().filter(|v| **v < below).count();
             }
             count
         },
     )
 }
 
+/// Up to so many values are put in order one by one: a bucket has a handful.
+const HANDFUL: usize = 12;
+
 /// The median; reorders the values.
 fn median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
+    }
+    if values.len() <= HANDFUL {
+        for end in 1..values.len() {
+            let mut at = end;
+            while at > 0 && values[at].total_cmp(&values[at - 1]).is_lt() {
+                values.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+        return values.get(values.len() / 2).copied();
     }
     let middle = values.len() / 2;
     let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
@@ -394,6 +450,22 @@ mod tests {
                 let expected = by_median(&trend, limit);
                 proptest::prop_assert_eq!(trend.reaches(BUCKETS, *value, ahead, limit), expected);
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn side_by_side_is_one_by_one(
+            values in proptest::collection::vec(-3i8..4, 0..=BUCKETS), margin in -1.5..1.5f64
+        ) {
+            let mut values: Vec<f64> = values.into_iter().map(|v| f64::from(v) / 2.0).collect();
+            let pairs = (0..values.len()).flat_map(|later| (0..later).map(move |e| (e, later)));
+            let rising = pairs.filter(|(e, later)| values[*e] < values[*later] - margin).count();
+            proptest::prop_assert_eq!(rising_pairs(&values, margin), rising);
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let middle = sorted.get(values.len() / 2).copied();
+            proptest::prop_assert_eq!(median(&mut values), middle);
         }
     }
 

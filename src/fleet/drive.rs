@@ -44,8 +44,8 @@ pub struct Drive<'a> {
     next_restart: f64,
     /// When garbage was last collected.
     collected: f64,
-    /// What of the live heap the time of day adds, as a share of it; and when that is looked at again.
-    day: f64,
+    /// The live heap at this time of day, pages; and when that is looked at again.
+    live: f64,
     next_day: f64,
     heap: f64,
     lost: f64,
@@ -78,7 +78,7 @@ impl<'a> Drive<'a> {
             started: 0.0,
             next_restart,
             collected: 0.0,
-            day: 0.0,
+            live: pod.live,
             next_day: 0.0,
             heap: 0.0,
             lost: 0.0,
@@ -118,7 +118,8 @@ impl<'a> Drive<'a> {
 
     /// What a scrape shows.
     pub fn row(&self) -> Row {
-        let (usage, inactive) = (self.memcg.usage(), self.memcg.inactive_file());
+        let usage = self.memcg.usage();
+        let (inactive, active) = self.memcg.file_lists();
         let working_set = crate::formula::cadvisor::less_inactive_file(usage, inactive);
         let v2 = self.pod.setup.cgroup == CgroupVersion::V2;
         Row {
@@ -127,7 +128,7 @@ impl<'a> Drive<'a> {
             rss: self.memcg.anon() as f64,
             cache: self.memcg.file() as f64,
             inactive_file: inactive as f64,
-            active_file: self.memcg.active_file() as f64,
+            active_file: active as f64,
             events_high: v2.then_some(self.high_events as f64),
         }
     }
@@ -166,16 +167,23 @@ impl<'a> Drive<'a> {
 
     fn work(&mut self) -> Result<(), Full> {
         let pod = self.pod;
-        let warm = ((self.t - self.started) / WARM_UP_S).min(1.0);
         if pod.day > 0.0 && self.t >= self.next_day {
-            self.day = pod.day * (TAU * self.t / 86_400.0 + pod.phase).sin();
+            let day = pod.day * (TAU * self.t / 86_400.0 + pod.phase).sin();
+            self.live = pod.live * (1.0 + day);
             self.next_day = self.t + DAY_EVERY_S;
         }
         while self.t - self.collected >= pod.gc_every {
             self.collected += pod.gc_every;
         }
-        let garbage = pod.gc * (self.t - self.collected) / pod.gc_every;
-        self.heap_to(warm * (pod.live * (1.0 + self.day) + garbage))?;
+        let mut heap = self.live;
+        if pod.gc > 0.0 {
+            heap += pod.gc * (self.t - self.collected) / pod.gc_every;
+        }
+        let up = self.t - self.started;
+        if up < WARM_UP_S {
+            heap *= up / WARM_UP_S;
+        }
+        self.heap_to(heap)?;
         if self.troubled() {
             self.trouble()?;
         }
@@ -284,8 +292,10 @@ impl<'a> Drive<'a> {
         self.log.carry -= pages as f64;
         let (file, at) = (self.log.file, self.log.at);
         self.memcg.write(file, at, pages, pod.line < 4096, false)?;
-        for _ in 0..pod.readers {
-            self.memcg.read(file, at, pages);
+        if self.memcg.reads_move() {
+            for _ in 0..pod.readers {
+                self.memcg.read(file, at, pages);
+            }
         }
         self.log.at += pages;
         if self.log.at >= pod.rotate {

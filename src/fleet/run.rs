@@ -144,7 +144,7 @@ fn part(plan: &Plan<'_>, next: &AtomicU64, tell: &(dyn Fn() + Sync)) -> Part {
 }
 
 /// Scrapes that are handed to the detectors at once: what fits into a core's own cache.
-const AT_ONCE: usize = 1024;
+const AT_ONCE: usize = 256;
 
 /// One pod under all detectors.
 struct Watch<'a> {

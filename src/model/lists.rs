@@ -151,6 +151,12 @@ impl Lists {
         self.lists.get(list).map_or(0, List::pages)
     }
 
+    /// Pages on all of them but so many of the youngest.
+    pub fn pages_of_all_but(&self, youngest: usize) -> u64 {
+        let old = self.lists.len().saturating_sub(youngest);
+        self.lists.iter().take(old).map(List::pages).sum()
+    }
+
     /// Pages on all of them, lazily freed ones included.
     pub fn pages(&self) -> u64 {
         self.pages

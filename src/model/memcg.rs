@@ -46,6 +46,15 @@ struct Shadow {
     age: u64,
 }
 
+/// The tree nodes of a file.
+#[derive(Debug, Clone, Copy)]
+struct Nodes {
+    file: u32,
+    /// The page after the last that has one.
+    known: u64,
+    count: u64,
+}
+
 /// What has been counted since the cgroup was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -72,8 +81,8 @@ pub struct Memcg {
     shmem: u64,
     kernel: u64,
     dentries: u64,
-    /// By file, the page after the last that has a tree node, and how many nodes there are.
-    nodes: BTreeMap<u32, (u64, u64)>,
+    /// In the order of files.
+    nodes: Vec<Nodes>,
     node_count: u64,
     lists: Lists,
     shadows: BTreeMap<u32, Vec<Shadow>>,
@@ -99,7 +108,7 @@ impl Memcg {
             shmem: 0,
             kernel: 0,
             dentries: 0,
-            nodes: BTreeMap::new(),
+            nodes: Vec::new(),
             node_count: 0,
             lists: Lists::new(lists),
             shadows: BTreeMap::new(),
@@ -143,13 +152,18 @@ impl Memcg {
 
     /// `inactive_file`, bytes: the inactive list, or all but the two youngest generations.
     pub fn inactive_file(&self) -> u64 {
-        let old = self.lists.count().saturating_sub(self.active_lists());
-        (0..old).map(|list| self.lists.pages_of(list)).sum::<u64>() * PAGE
+        self.lists.pages_of_all_but(self.active_lists()) * PAGE
     }
 
     /// `active_file`, bytes.
     pub fn active_file(&self) -> u64 {
-        self.lists.pages() * PAGE - self.inactive_file()
+        self.file_lists().1
+    }
+
+    /// `inactive_file` and `active_file`, bytes.
+    pub fn file_lists(&self) -> (u64, u64) {
+        let inactive = self.inactive_file();
+        (inactive, self.lists.pages() * PAGE - inactive)
     }
 
     /// Lazily freed pages that are not in use again, and that reclaim has not taken.
@@ -301,10 +315,14 @@ impl Memcg {
         })
     }
 
+    /// Whether a read of what is cached changes anything: with generations it moves nothing.
+    pub fn reads_move(&self) -> bool {
+        self.rules.lru == Lru::Classic && self.rules.read_promotes
+    }
+
     /// Reads pages that are cached here, once each, in order; returns the ranges that are not.
     pub fn read(&mut self, file: u32, start: u64, pages: u64) -> Vec<(u64, u64)> {
-        // With generations reading moves nothing.
-        let uses = self.rules.lru == Lru::Classic && self.rules.read_promotes;
+        let uses = self.reads_move();
         self.with(file, start, pages, |memcg, parts| {
             if uses {
                 memcg.use_again(parts);
@@ -422,8 +440,8 @@ impl Memcg {
 
     /// Drops a file's pages and records: unlink, truncate, or DONTNEED of clean pages.
     pub fn drop_file(&mut self, file: u32) {
-        if let Some((_, nodes)) = self.nodes.remove(&file) {
-            self.node_count -= nodes;
+        if let Ok(at) = self.nodes.binary_search_by_key(&file, |nodes| nodes.file) {
+            self.node_count -= self.nodes.remove(at).count;
         }
         self.shadows.remove(&file);
         self.lists.remove_file(file);
@@ -435,13 +453,30 @@ impl Memcg {
     }
 
     fn grow_nodes(&mut self, file: u32, from: u64, to: u64) {
-        let (known, nodes) = self.nodes.entry(file).or_insert((from / 64 * 64, 0));
-        if to > *known {
-            let more = to.div_ceil(64) - known.div_ceil(64);
+        let last = self.nodes.len().wrapping_sub(1);
+        // Most often the newest file grows.
+        let at = match self.nodes.get(last) {
+            Some(nodes) if nodes.file == file => last,
+            _ => self.nodes_of(file, from),
+        };
+        let nodes = &mut self.nodes[at];
+        if to > nodes.known {
+            let more = to.div_ceil(64) - nodes.known.div_ceil(64);
             self.node_count += more;
-            *nodes += more;
-            *known = to;
+            nodes.count += more;
+            nodes.known = to;
         }
+    }
+
+    /// The place of a file's nodes, made where there are none before the page `from`.
+    fn nodes_of(&mut self, file: u32, from: u64) -> usize {
+        let found = self.nodes.binary_search_by_key(&file, |nodes| nodes.file);
+        found.unwrap_or_else(|at| {
+            let known = from / 64 * 64;
+            let count = 0;
+            self.nodes.insert(at, Nodes { file, known, count });
+            at
+        })
     }
 
     /// The page of the range from which on what is read back counts as active: it was reclaimed so

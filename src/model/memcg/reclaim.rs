@@ -125,9 +125,9 @@ impl Memcg {
             return;
         }
         self.node_count -= over;
-        for (_, nodes) in self.nodes.values_mut() {
-            let part = over.min(*nodes);
-            *nodes -= part;
+        for nodes in &mut self.nodes {
+            let part = over.min(nodes.count);
+            nodes.count -= part;
             over -= part;
         }
     }
