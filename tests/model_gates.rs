@@ -275,6 +275,56 @@ fn rows_at_the_ends_of_steps_and_outcomes_are_the_kernels() {
     assert!(untimed >= 99.0, "{untimed:.2} %");
 }
 
+/// What a kernel showed for docs/examples/limit-4gib.toml (6.18-v1, `memtide run`), MiB at the ends of its steps:
+/// usage, inactive_file, active_file.
+const FOUR_GIB: [(&str, [f64; 3]); 5] = [
+    ("write", [2953.1, 2867.2, 0.3]),
+    ("read twice", [2953.4, 0.0, 2867.5]),
+    ("write on", [4096.0, 1108.6, 2867.6]),
+    ("delete", [1142.2, 1106.9, 0.4]),
+    ("delete next", [1.3, 0.0, 0.4]),
+];
+
+/// Examples that are no lessons of the catalogue: what they claim holds on the model, and the large limit's rows are
+/// those that a kernel showed.
+#[test]
+fn examples_hold_on_the_model() {
+    let load = |name: &str| {
+        let path = format!("{}/docs/examples/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        scenario::load(path.as_ref(), Overrides::default()).unwrap()
+    };
+    let card = |name: &str| model::card::find(name).unwrap();
+    let page = include_str!("../docs/model.md");
+    for name in ["limit-4gib", "file-read-twice"] {
+        let scenario = load(name);
+        for setup in ["6.18-v1", "6.12-v2", "6.1-v2-mglru", "6.12-v2-mglru"] {
+            let recording = model::predict(&scenario, &card(setup)).unwrap();
+            let results = memtide::expect::evaluate(&scenario, &recording);
+            assert!(results.len() > 2, "{name}");
+            for checked in results {
+                assert!(!checked.failed(), "{name} on {setup}: {checked:?}");
+            }
+        }
+        assert!(page.contains(&format!("docs/examples/{name}.toml")));
+    }
+    let recording = model::predict(&load("limit-4gib"), &card("6.18-v1")).unwrap();
+    let ends = ends(&recording);
+    assert_eq!(ends.len(), FOUR_GIB.len());
+    for ((container, _, step, t), (name, values)) in ends.into_iter().zip(FOUR_GIB) {
+        assert_eq!(step, name);
+        let group = recording.group(container).unwrap();
+        let view = view(&recording, group, t).unwrap();
+        let got = [view.usage, view.inactive_file, view.active_file];
+        for (got, want) in got.into_iter().zip(values) {
+            let got = got.unwrap() as f64 / 1048576.0;
+            assert!(
+                (got - want).abs() < 0.001 * 4096.0,
+                "{name}: {got} for {want}"
+            );
+        }
+    }
+}
+
 /// As a user runs it: every claim that the model can be asked holds on every card with recordings, the
 /// header says what it is, and the table does.
 #[test]

@@ -29,11 +29,12 @@ pub struct Rules {
     /// Whether kernel memory is charged (`memcg_kmem_is_active`, mm/memcontrol.c before 4.5 asks for a
     /// limit of its own).
     pub kernel_charged: bool,
-    /// Kernel memory of a page written through the cache, bytes: a buffer head of 104 and its
-    /// owner's pointer (`alloc_buffer_head`, fs/buffer.c); 0 where kernel memory is not charged.
+    /// Kernel memory of a page written through the cache, bytes: a buffer head of 104 (`struct buffer_head`) and its
+    /// owner's pointer (`obj_full_size`, mm/slab.h from 5.9; before it whole slabs are charged, a page for 39 of them);
+    /// 0 where it is not charged (`alloc_page_buffers`, fs/buffer.c before 4.19).
     pub written_page: u64,
-    /// Kernel memory of 64 pages of a file, bytes: a tree node of 576 and its owner's pointer
-    /// (lib/xarray.c).
+    /// Kernel memory of 64 pages of a file, bytes: a tree node of 576 (`struct xa_node`) and its owner's pointer; before
+    /// 5.9 16 KiB for 28 of them.
     pub node: u64,
     /// Whether reads, and writes of 256 KiB and more, make folios so large that they need no tree
     /// nodes (`page_cache_ra_order`, mm/readahead.c).
@@ -42,9 +43,11 @@ pub struct Rules {
     /// (`shrink_node_memcgs`, mm/vmscan.c from 6.11); else each walk looks at all of them.
     #[serde(default)]
     pub walk_ends_early: bool,
-    /// Pages charged ahead and not used yet (`refill_stock`, mm/memcontrol.c), a mean that was measured.
+    /// Pages charged ahead and not used yet (`refill_stock`, mm/memcontrol.c), a mean that was measured. A charge takes
+    /// MEMCG_CHARGE_BATCH pages at a time and leaves the rest to its CPU: 32 pages, from 6.1 on 64.
     pub stock: u64,
-    /// Pages by which usage stays below a limit that the cache fills; measured.
+    /// Pages by which usage stays below a limit that the cache fills; measured. At the limit a charge takes single pages
+    /// (`try_charge_memcg`), and reclaim makes room for 32 at a time.
     pub gap: u64,
     /// Whether a huge page stays whole while a piece of it is mapped (`deferred_split_huge_page`,
     /// mm/huge_memory.c from 4.5); else what is given back of it goes at once.
@@ -53,7 +56,8 @@ pub struct Rules {
     /// mm/workingset.c from 3.15).
     pub refaults: bool,
     /// Whether the active list gives its surplus at once, and with an empty inactive list only what is
-    /// needed (`get_scan_count` with force_scan, mm/vmscan.c of 3.10; fitted to one recording).
+    /// needed (`get_scan_count` with force_scan, mm/vmscan.c up to 4.11: a cgroup's reclaim looks at 32 pages of either list
+    /// however small it is; fitted to one recording of 3.10).
     pub balances_at_once: bool,
     /// Whether who is above memory.high has to wait (`calculate_high_delay`, mm/memcontrol.c from 5.8).
     pub high_throttles: bool,
