@@ -23,20 +23,18 @@ fn has_promtool(what: &str) -> bool {
     there
 }
 
+/// `memtide judge` with time enough for promtool on a busy machine.
+fn judge() -> std::process::Command {
+    let mut judge = common::memtide();
+    judge.args(["judge", "--timeout", "10m"]);
+    judge
+}
+
 /// When each recording's first alert came, by detector.
 fn fired(args: &[&str]) -> Vec<BTreeMap<String, Option<f64>>> {
-    let output = common::memtide()
-        .args([
-            "judge",
-            "--format",
-            "json",
-            "--setup",
-            "6.1-v2",
-            "--setup",
-            "6.18-v1",
-            "--timeout",
-            "10m",
-        ])
+    let output = judge()
+        .args(["--format", "json"])
+        .args(["--setup", "6.1-v2", "--setup", "6.18-v1"])
         .args(args)
         .output()
         .unwrap();
@@ -86,11 +84,8 @@ fn an_alerts_class_label_is_its_class() {
         return;
     }
     let path = rules("predict-linear.yaml");
-    let output = common::memtide()
+    let output = judge()
         .args([
-            "judge",
-            "--timeout",
-            "10m",
             "--format",
             "json",
             "--setup",
@@ -112,11 +107,8 @@ fn a_time_scale_can_be_given_and_is_shown() {
         return;
     }
     let path = rules("working-set.yaml");
-    let output = common::memtide()
+    let output = judge()
         .args([
-            "judge",
-            "--timeout",
-            "10m",
             "--setup",
             "6.1-v2",
             "--scenario",
@@ -188,17 +180,8 @@ fn a_metric_that_no_recording_has_is_named() {
     let path = dir.path().join("node.yaml");
     let rule = "groups: [{name: a, rules: [{alert: X, expr: 'node_memory_MemFree_bytes < 1'}]}]\n";
     std::fs::write(&path, rule).unwrap();
-    let output = common::memtide()
-        .args([
-            "judge",
-            "--timeout",
-            "10m",
-            "--setup",
-            "6.1-v2",
-            "--scenario",
-            "steady",
-            "--rules",
-        ])
+    let output = judge()
+        .args(["--setup", "6.1-v2", "--scenario", "steady", "--rules"])
         .arg(&path)
         .output()
         .unwrap();

@@ -208,14 +208,9 @@ fn cached(dir: &Path) -> (usize, usize) {
 fn a_disk_of_packages_is_whole_or_not_there() {
     // What the script itself wants to see first, and apt.
     let needed = "qemu-system-x86_64 busybox cpio mkfs.ext4 dpkg-deb jq xz setpriv apt-config";
-    for program in needed.split(' ') {
-        let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-        if !path
-            .split(':')
-            .any(|dir| Path::new(dir).join(program).exists())
-        {
-            return common::skip("a disk of packages", &format!("{program} is not installed"));
-        }
+    let what = "a disk of packages";
+    if !needed.split(' ').all(|p| common::has_program(what, p)) {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let calls = || {

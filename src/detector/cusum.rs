@@ -61,11 +61,7 @@ impl Detector for Cusum {
         if let Some((_, used)) = minute {
             self.add(used);
         }
-        if self.sum > H {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(self.sum > H)
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {

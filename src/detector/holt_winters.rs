@@ -164,11 +164,7 @@ impl Detector for HoltWinters {
         if let Some((_, used)) = minute {
             self.add(scrape.t, used);
         }
-        if self.fires(scrape.t) {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(self.fires(scrape.t))
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {

@@ -78,6 +78,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Of a detector that knows no more than that.
+    fn fire_if(firing: bool) -> Verdict {
+        match firing {
+            true => Verdict::Fire(None),
+            false => Verdict::Quiet(None),
+        }
+    }
+
     /// Of a detector that knows leaks alone.
     fn leak_if(firing: bool) -> Verdict {
         match firing {

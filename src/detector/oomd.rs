@@ -81,11 +81,7 @@ impl Detector for Oomd {
         if let Some(stalled) = stalled.filter(|stalled| stalled.is_finite()) {
             self.add(scrape.timestamp_ms as f64 / 1e3, stalled);
         }
-        if self.held.observe(scrape.t, self.pressing) {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(self.held.observe(scrape.t, self.pressing))
     }
 }
 

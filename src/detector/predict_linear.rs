@@ -84,11 +84,7 @@ impl Detector for PredictLinear {
         let limit = scrape.reading.limit();
         let passes = self.sums.take(&mut self.window, scrape.t, value, limit);
         let held = self.held.get_or_insert_with(|| Held::new(HOLD_S));
-        if held.observe(scrape.t, passes) {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(held.observe(scrape.t, passes))
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {

@@ -48,11 +48,7 @@ impl Detector for Psi {
                     (seconds > 0.0 && stalled >= before).then(|| (stalled - before) / seconds)
                 });
         }
-        if self.held.observe(scrape.t, self.share.map(|s| s > SHARE)) {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(self.held.observe(scrape.t, self.share.map(|s| s > SHARE)))
     }
 }
 

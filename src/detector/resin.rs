@@ -12,7 +12,6 @@
 use super::resample::utilization;
 use super::{BuiltIn, Changes, Detector, Run, Scrape, Verdict};
 use crate::export::Metric;
-use crate::scenario::Class;
 
 /// Buckets a limit.
 const BUCKETS: f64 = 25.0;
@@ -66,11 +65,7 @@ impl Detector for Resin {
         if let Some(used) = utilization(scrape).filter(|used| used.is_finite()) {
             self.take(scrape.t, used);
         }
-        if self.moves >= MOVES {
-            Verdict::Fire(Some(Class::Leak))
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::leak_if(self.moves >= MOVES)
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {

@@ -42,11 +42,7 @@ impl Detector for Threshold {
         let above = largest
             .zip(scrape.reading.limit())
             .map(|(value, limit)| value > SHARE * limit);
-        if self.held.observe(scrape.t, above) {
-            Verdict::Fire(None)
-        } else {
-            Verdict::Quiet(None)
-        }
+        Verdict::fire_if(self.held.observe(scrape.t, above))
     }
 
     fn observe_run(&mut self, run: &Run, changes: &mut Changes) {

@@ -22,6 +22,17 @@ pub fn lines(text: &str) -> Vec<String> {
     lines
 }
 
+/// The words of a line.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// Whether all words of one of the groups are in a text.
+pub fn has_one_of(text: &str, groups: &[&[&str]]) -> bool {
+    let mut groups = groups.iter();
+    groups.any(|group| group.iter().all(|word| text.contains(word)))
+}
+
 /// A fence with at most a language beside it. Some paste the first line right behind it.
 fn is_fence(line: &str) -> bool {
     let line = line.trim();

@@ -10,14 +10,14 @@ use crate::rows::{Rows, View};
 use crate::units;
 
 /// One contradiction.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Contradiction {
     /// Its stable name.
     pub name: &'static str,
-    /// The two readings that cannot both be right, and the usual cause.
-    pub sentence: String,
     /// The rows it is between.
     pub between: Vec<&'static str>,
+    /// The two readings that cannot both be right, and the usual cause.
+    pub sentence: String,
     /// Whether the cause is known and the wrong rows were set aside.
     pub settled: bool,
 }

@@ -62,12 +62,8 @@ pub fn kernel_parts(rows: &Rows) -> Option<u64> {
         rows.get("slab_reclaimable")?
             .checked_add(rows.get("slab_unreclaimable")?)
     });
-    let found: Vec<u64> = PARTS
-        .iter()
-        .filter_map(|p| rows.get(p))
-        .chain(slab)
-        .collect();
-    (!found.is_empty()).then(|| found.into_iter().fold(0, u64::saturating_add))
+    let found = PARTS.iter().filter_map(|p| rows.get(p)).chain(slab);
+    found.reduce(u64::saturating_add)
 }
 
 /// Fills in a missing shmem where there is no cache at all: shmem is a part of the cache.

@@ -1,5 +1,6 @@
 //! What a text without memory numbers seems to be, and what to paste in its place.
 
+use super::clean::has_one_of;
 use super::number;
 
 /// A guess at a text nothing could be read from.
@@ -89,8 +90,7 @@ pub fn of(text: &str) -> Option<Hint> {
     }
     // Enough for any heading; a long log would match everything.
     let head: String = text.chars().take(64 << 10).collect();
-    let fits = |group: &&[&str]| group.iter().all(|word| head.contains(word));
-    let known = KINDS.iter().find(|(words, _)| words.iter().any(fits))?;
+    let known = KINDS.iter().find(|(words, _)| has_one_of(&head, words))?;
     Some(known.1)
 }
 

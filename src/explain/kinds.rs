@@ -200,6 +200,17 @@ pub struct Series {
     pub heap: Option<(u64, u64)>,
 }
 
+impl Series {
+    /// A row at its times.
+    pub fn of(row: impl Into<String>, points: Vec<(f64, u64)>) -> Series {
+        Series {
+            row: row.into(),
+            points,
+            ..Series::default()
+        }
+    }
+}
+
 /// What a reading is about, beside its rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum What {

@@ -23,6 +23,7 @@ pub mod owner;
 pub mod pairs;
 pub mod parts;
 pub mod reading;
+mod said;
 pub mod unknown;
 pub mod wire;
 

@@ -2,6 +2,11 @@
 
 use crate::rows::UNLIMITED;
 
+/// A sum that stops at the largest number there is.
+pub fn sum(values: impl IntoIterator<Item = u64>) -> u64 {
+    values.into_iter().fold(0, u64::saturating_add)
+}
+
 /// Bytes of a unit; the kernel's `kB` and `KB` are 1024. None for any other word.
 pub fn unit(word: &str) -> Option<f64> {
     let word = word.trim_end_matches([',', ';', '.', ')']);
@@ -48,6 +53,11 @@ pub fn parse(word: &str) -> Option<u64> {
         };
     }
     scale(digits, unit(suffix)?)
+}
+
+/// Plain digits times a unit.
+pub fn whole_times(digits: &str, unit: u64) -> Option<u64> {
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// `digits` times `factor`, exactly where both are whole.

@@ -7,23 +7,28 @@ use crate::formula::{self, display};
 use crate::rows::{CgroupVersion, View};
 
 /// Usage split into parts that do not overlap. Bytes; none where rows for it are missing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Parts {
     /// Usage, or the least it can be.
     pub total: u64,
     /// Whether `total` is a lower bound because no usage was given.
+    #[serde(rename = "total_is_lower_bound")]
     pub at_least: bool,
     /// Anonymous memory: heap, stacks, private mappings. Lazily freed pages are not in it.
     pub anon: Option<u64>,
     /// Whether `anon` comes from the lists because rss was not given; tmpfs may be in it then.
+    #[serde(skip)]
     pub anon_by_lists: bool,
     /// Anonymous pages released with MADV_FREE (or written again since: the rows can't tell).
     pub lazy_free: u64,
     /// Page cache on the inactive list.
+    #[serde(rename = "page_cache_inactive")]
     pub cache_inactive: Option<u64>,
     /// Page cache on the active list.
+    #[serde(rename = "page_cache_active")]
     pub cache_active: Option<u64>,
     /// tmpfs, /dev/shm, SysV shared memory, memfd.
+    #[serde(rename = "tmpfs")]
     pub shmem: Option<u64>,
     /// Parts of huge pages that no process maps any more.
     pub thp_hidden: u64,
@@ -36,7 +41,7 @@ pub struct Parts {
 }
 
 /// What the kernel could take back under pressure, bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Reclaimable {
     /// At once: clean page cache.
     pub at_once: u64,
@@ -47,6 +52,7 @@ pub struct Reclaimable {
     /// Kernel objects that can be dropped (v2 slab_reclaimable).
     pub slab: u64,
     /// Only with swap: anonymous memory and tmpfs.
+    #[serde(rename = "with_swap_only")]
     pub with_swap: u64,
     /// Never: what is left of usage.
     pub never: u64,
@@ -136,6 +142,12 @@ impl Parts {
             self.sock.unwrap_or(0),
         ];
         Some(known.into_iter().fold(usage, u64::saturating_sub))
+    }
+
+    /// Kernel memory and what is in no row: most of that is the kernel's, too.
+    pub fn kernel_or_in_no_row(&self) -> u64 {
+        let unexplained = self.unexplained.unwrap_or(0);
+        self.kernel.unwrap_or(0).saturating_add(unexplained)
     }
 
     /// Page cache that is backed by files on a disk.

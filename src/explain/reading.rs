@@ -1,12 +1,13 @@
 //! One reading of one cgroup or node, whatever it was pasted from.
 
-use super::kinds::{Killed, Oom, What};
+use super::kinds::{Killed, Oom, Process, Runtime, What};
 use super::{derive, meminfo, names, owner};
 use crate::formula::display;
 use crate::rows::{CgroupVersion, Rows, View};
 
 /// What the numbers are about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// One cgroup: a container, a pod, a service.
     #[default]
@@ -54,6 +55,11 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Rows of a cgroup without a name.
+    pub fn of(source: &'static str) -> Reading {
+        Reading::told(source, "", What::Memory)
+    }
+
     /// What a source tells that is more than rows.
     pub fn told(source: &'static str, label: impl Into<String>, what: What) -> Reading {
         Reading {
@@ -84,6 +90,22 @@ impl Reading {
     pub fn oom(&self) -> Option<&Oom> {
         match &self.what {
             What::Kill(oom) => Some(oom),
+            _ => None,
+        }
+    }
+
+    /// The processes that it lists.
+    pub fn processes(&self) -> Option<&[Process]> {
+        match &self.what {
+            What::Processes(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// The account of a runtime.
+    pub fn runtime(&self) -> Option<&Runtime> {
+        match &self.what {
+            What::Runtime(runtime) => Some(runtime),
             _ => None,
         }
     }

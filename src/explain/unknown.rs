@@ -7,7 +7,7 @@ use super::findings::Facts;
 use crate::rows::CgroupVersion;
 
 /// One open question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unknown {
     /// What is not known.
     pub what: &'static str,
@@ -29,7 +29,7 @@ const OF_CGROUP: &[Question] = &[
     ("which files the page cache is of, and whether a deleted one is held open", "fincore FILES; lsof +L1 -p PID", "fincore FILES; lsof +L1 -p PID", |facts| facts.parts.matters(facts.parts.file_cache(), 20)),
     ("whether the kernel orders pages by two lists or by generations", "cat /sys/kernel/mm/lru_gen/enabled; uname -r", "cat /sys/kernel/mm/lru_gen/enabled; uname -r", |facts| { facts.parts.matters(facts.parts.cache_active.unwrap_or(0), 20) }),
     ("which tmpfs files or segments it is", "df -t tmpfs; ls -l /dev/shm; ipcs -m", "df -t tmpfs; ls -l /dev/shm; ipcs -m", |facts| facts.parts.matters(facts.parts.shmem.unwrap_or(0), 10)),
-    ("what the kernel memory is", "cat memory.kmem.usage_in_bytes; slabtop -o -s c; cat /proc/sys/fs/dentry-state", "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c", |facts| { let rest = facts.parts.unexplained.unwrap_or(0); let all = rest.saturating_add(facts.parts.kernel.unwrap_or(0)); facts.parts.matters(all, 10) }),
+    ("what the kernel memory is", "cat memory.kmem.usage_in_bytes; slabtop -o -s c; cat /proc/sys/fs/dentry-state", "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c", |facts| { facts.parts.matters(facts.parts.kernel_or_in_no_row(), 10) }),
     ("whether it grows", "memtide watch CGROUP, or the same numbers again under the same load", "memtide watch CGROUP, or the same numbers again under the same load", |_| true),
     ("what in the program holds its heap", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", |facts| { facts.parts.anon.is_none_or(|anon| facts.parts.matters(anon, 30)) }),
     ("whether there is swap to move heap and tmpfs to", "cat /proc/swaps", "cat /proc/swaps; cat memory.swap.max", |facts| { facts.reading.count(&["memory.swap.current", "total_swap", "swap"]).is_none() }),

@@ -6,6 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::account::{ANYTHING, QUANTITIES};
+use super::answer::Answer;
+use super::consistency::Contradiction;
+use super::findings::Finding;
+use super::parts::{Parts, Reclaimable};
+use super::unknown::Unknown;
 use super::{Explanation, Reading, Scope, names};
 use crate::rows::UNLIMITED;
 
@@ -13,15 +18,15 @@ use crate::rows::UNLIMITED;
 #[derive(Serialize)]
 pub struct Document<'a> {
     /// The verdict: its code, one sentence, the next step.
-    answer: AnswerOf<'a>,
+    answer: &'a Answer,
     /// The least and the most of each quantity and formula that is bounded, bytes.
     bounds: BTreeMap<&'static str, Range>,
     /// All readings of the input, each with what it is.
     readings: Vec<ReadingOf<'a>>,
-    contradictions: Vec<Clash<'a>>,
+    contradictions: &'a [Contradiction],
     source: &'a str,
     label: &'a str,
-    scope: &'static str,
+    scope: Scope,
     /// `v1`, `v2`, or null where the rows fit both.
     cgroup: Option<String>,
     /// Bytes and counts by kernel name; an unlimited limit is `"max"`.
@@ -31,24 +36,17 @@ pub struct Document<'a> {
     /// The working set the source itself gave.
     working_set: Option<u64>,
     limit: Option<u64>,
-    parts: Parts,
-    reclaimable: Reclaimable,
+    parts: &'a Parts,
+    reclaimable: &'a Reclaimable,
     /// Bytes by name, null where a row is missing.
     formulas: BTreeMap<&'static str, Option<i64>>,
     /// The same from the least the usage can be, where no usage was given.
     at_least: BTreeMap<&'static str, i64>,
     printed: Vec<Printed<'a>>,
-    reading: Vec<Sentence<'a>>,
-    unknown: Vec<Open<'a>>,
+    reading: &'a [Finding],
+    unknown: &'a [Unknown],
     notes: &'a [String],
     others: &'a [String],
-}
-
-#[derive(Serialize)]
-struct AnswerOf<'a> {
-    code: &'static str,
-    sentence: &'a str,
-    next: &'a str,
 }
 
 #[derive(Serialize)]
@@ -73,42 +71,9 @@ struct ReadingOf<'a> {
 }
 
 #[derive(Serialize)]
-struct Clash<'a> {
-    name: &'static str,
-    between: &'a [&'static str],
-    sentence: &'a str,
-    settled: bool,
-}
-
-#[derive(Serialize)]
 struct Share {
     of_usage_percent: Option<f64>,
     of_limit_percent: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Parts {
-    total: u64,
-    total_is_lower_bound: bool,
-    anon: Option<u64>,
-    lazy_free: u64,
-    page_cache_inactive: Option<u64>,
-    page_cache_active: Option<u64>,
-    tmpfs: Option<u64>,
-    thp_hidden: u64,
-    kernel: Option<u64>,
-    sock: Option<u64>,
-    unexplained: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Reclaimable {
-    at_once: u64,
-    after_writing: u64,
-    lazy_free: u64,
-    slab: u64,
-    with_swap_only: u64,
-    never: u64,
 }
 
 #[derive(Serialize)]
@@ -118,57 +83,24 @@ struct Printed<'a> {
     text: &'a str,
 }
 
-#[derive(Serialize)]
-struct Sentence<'a> {
-    code: &'static str,
-    sentence: &'a str,
-}
-
-#[derive(Serialize)]
-struct Open<'a> {
-    what: &'static str,
-    command: &'a str,
-}
-
 impl<'a> From<&'a Explanation> for Document<'a> {
     fn from(explanation: &'a Explanation) -> Self {
         let reading = &explanation.reading;
-        let answer = &explanation.answer;
         Document {
-            answer: AnswerOf {
-                code: answer.code,
-                sentence: &answer.sentence,
-                next: &answer.next,
-            },
+            answer: &explanation.answer,
             bounds: bounds(explanation),
             readings: explanation.readings.iter().map(ReadingOf::from).collect(),
-            contradictions: explanation
-                .contradictions
-                .iter()
-                .map(|what| Clash {
-                    name: what.name,
-                    between: &what.between,
-                    sentence: &what.sentence,
-                    settled: what.settled,
-                })
-                .collect(),
+            contradictions: &explanation.contradictions,
             source: reading.source,
             label: &reading.label,
-            scope: match reading.scope {
-                Scope::Cgroup => "cgroup",
-                Scope::Node => "node",
-            },
+            scope: reading.scope,
             cgroup: reading.cgroup().map(|version| version.to_string()),
-            rows: reading
-                .rows
-                .iter()
-                .map(|(name, v)| (name, value(name, v)))
-                .collect(),
+            rows: rows(reading),
             shares: shares(explanation),
             working_set: reading.working_set,
             limit: explanation.limit,
-            parts: Parts::from(&explanation.parts),
-            reclaimable: Reclaimable::from(&explanation.reclaimable),
+            parts: &explanation.parts,
+            reclaimable: &explanation.reclaimable,
             formulas: explanation
                 .formulas
                 .iter()
@@ -180,33 +112,23 @@ impl<'a> From<&'a Explanation> for Document<'a> {
                 .filter_map(|f| Some((f.formula.name, f.at_least?)))
                 .collect(),
             printed: printed(explanation),
-            reading: explanation
-                .findings
-                .iter()
-                .map(|f| Sentence {
-                    code: f.code,
-                    sentence: &f.sentence,
-                })
-                .collect(),
-            unknown: explanation
-                .unknown
-                .iter()
-                .map(|u| Open {
-                    what: u.what,
-                    command: &u.command,
-                })
-                .collect(),
+            reading: &explanation.findings,
+            unknown: &explanation.unknown,
             notes: &reading.notes,
             others: &explanation.others,
         }
     }
 }
 
-fn value(name: &str, value: u64) -> Value {
-    match value {
+/// Rows by name, an unlimited limit as `"max"`.
+fn rows(reading: &Reading) -> BTreeMap<&str, Value> {
+    let value = |name: &str, value| match value {
         UNLIMITED if names::is_limit(name) => Value::from("max"),
         value => Value::from(value),
-    }
+    };
+    let rows = reading.rows.iter();
+    rows.map(|(name, bytes)| (name, value(name, bytes)))
+        .collect()
 }
 
 impl<'a> From<&'a Reading> for ReadingOf<'a> {
@@ -219,11 +141,7 @@ impl<'a> From<&'a Reading> for ReadingOf<'a> {
             unit: "bytes",
             working_set: reading.working_set,
             limit: reading.limit(),
-            rows: reading
-                .rows
-                .iter()
-                .map(|(name, v)| (name, value(name, v)))
-                .collect(),
+            rows: rows(reading),
             set_aside: reading
                 .set_aside
                 .iter()
@@ -290,50 +208,13 @@ fn shares(explanation: &Explanation) -> BTreeMap<&str, Share> {
 }
 
 fn printed(explanation: &Explanation) -> Vec<Printed<'_>> {
-    let of = |f: &'_ super::explanation::Evaluated| f.formula.name;
-    explanation
-        .formulas
-        .iter()
-        .flat_map(|f| {
-            f.printed
-                .iter()
-                .map(move |(tool, text)| (of(f), tool, text))
-        })
-        .map(|(formula, tool, text)| Printed {
-            formula,
+    let all = explanation.formulas.iter();
+    let printed = all.flat_map(|f| {
+        f.printed.iter().map(|(tool, text)| Printed {
+            formula: f.formula.name,
             tool,
             text,
         })
-        .collect()
-}
-
-impl From<&super::parts::Parts> for Parts {
-    fn from(parts: &super::parts::Parts) -> Self {
-        Parts {
-            total: parts.total,
-            total_is_lower_bound: parts.at_least,
-            anon: parts.anon,
-            lazy_free: parts.lazy_free,
-            page_cache_inactive: parts.cache_inactive,
-            page_cache_active: parts.cache_active,
-            tmpfs: parts.shmem,
-            thp_hidden: parts.thp_hidden,
-            kernel: parts.kernel,
-            sock: parts.sock,
-            unexplained: parts.unexplained,
-        }
-    }
-}
-
-impl From<&super::parts::Reclaimable> for Reclaimable {
-    fn from(back: &super::parts::Reclaimable) -> Self {
-        Reclaimable {
-            at_once: back.at_once,
-            after_writing: back.after_writing,
-            lazy_free: back.lazy_free,
-            slab: back.slab,
-            with_swap_only: back.with_swap,
-            never: back.never,
-        }
-    }
+    });
+    printed.collect()
 }

@@ -162,7 +162,11 @@ impl ColdFiles {
 
 /// Reads into the page cache what is not there of a file.
 fn keep(path: &Path) -> io::Result<()> {
-    io::copy(&mut File::open(path)?, &mut io::sink()).map(drop)
+    let mut file = File::open(path)?;
+    if resident(path)? < file.metadata()?.len() {
+        io::copy(&mut file, &mut io::sink())?;
+    }
+    Ok(())
 }
 
 /// The files that a process has mapped.

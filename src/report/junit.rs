@@ -1,60 +1,55 @@
 //! JUnit XML: a suite a scenario, a case an expectation.
 
-use super::junit_xml::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use super::junit_xml::{self, Case, Suite};
 use super::{RunResult, Verdict};
 
 /// The results as JUnit XML.
 pub fn render(runs: &[RunResult]) -> String {
-    let mut report = Report::new("memtide");
-    report.add_test_suites(runs.iter().map(suite));
-    report.to_xml()
+    let suites: Vec<Suite> = runs.iter().map(suite).collect();
+    junit_xml::render("memtide", &suites)
 }
 
-fn suite(run: &RunResult) -> TestSuite {
-    let mut suite = TestSuite::new(&run.scenario);
-    if let Some(host) = &run.host {
-        suite.add_property(("kernel", host.kernel.as_str()));
-        suite.add_property(("cgroup", host.cgroup.to_string().as_str()));
-        suite.add_property(("lru", host.lru.to_string().as_str()));
-    }
+fn suite(run: &RunResult) -> Suite {
+    let mut cases = Vec::new();
+    let mut case = |name: &str, element, message: Option<String>, text: &str| {
+        cases.push(Case {
+            name: name.into(),
+            class: Some(format!("memtide.{}", run.scenario)),
+            element,
+            message,
+            text: (!text.is_empty()).then(|| text.into()),
+            ..Case::default()
+        });
+    };
+    let (skipped, failed) = (Some("skipped"), Some("failure"));
     if run.result == Verdict::Skip {
-        suite.add_test_case(case(run, "run", skip(&run.reason)));
+        case("run", skipped, Some(run.reason.clone()), "");
     }
     if run.result == Verdict::Fail && run.expectations.iter().all(|e| e.pass) {
-        suite.add_test_case(case(run, "run", fail(&run.reason, "")));
+        case("run", failed, Some(run.reason.clone()), "");
     }
     for expected in &run.expectations {
-        let status = if expected.pass {
-            TestCaseStatus::success()
+        if expected.pass {
+            case(&expected.text, None, None, "");
         } else {
             let text = format!("expected {}, seen {}", expected.expected, expected.seen);
-            fail(&text, &expected.why)
-        };
-        suite.add_test_case(case(run, &expected.text, status));
+            case(&expected.text, failed, Some(text), &expected.why);
+        }
     }
     for other in &run.not_here {
-        suite.add_test_case(case(run, &other.text, skip(&other.reason)));
+        case(&other.text, skipped, Some(other.reason.clone()), "");
     }
-    suite
-}
-
-fn case(run: &RunResult, name: &str, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(name, status);
-    case.set_classname(format!("memtide.{}", run.scenario));
-    case
-}
-
-fn skip(reason: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::skipped();
-    status.set_message(reason);
-    status
-}
-
-fn fail(message: &str, why: &str) -> TestCaseStatus {
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(message);
-    if !why.is_empty() {
-        status.set_description(why);
+    let properties = run.host.iter().flat_map(|host| {
+        let (cgroup, lru) = (host.cgroup.to_string(), host.lru.to_string());
+        [
+            ("kernel", host.kernel.clone()),
+            ("cgroup", cgroup),
+            ("lru", lru),
+        ]
+    });
+    Suite {
+        name: run.scenario.clone(),
+        properties: properties.collect(),
+        cases,
     }
-    status
 }

@@ -192,6 +192,21 @@ impl Rows {
         }
     }
 
+    /// Sets those of the rows that are known.
+    pub fn fill<S: Into<String>>(&mut self, rows: impl IntoIterator<Item = (S, Option<u64>)>) {
+        for (name, value) in rows {
+            if let Some(value) = value {
+                self.set(name, value);
+            }
+        }
+    }
+
+    /// Adds to a row, up to the largest number there is.
+    pub fn add(&mut self, name: &str, value: u64) {
+        let sum = self.get(name).unwrap_or(0);
+        self.set(name, sum.saturating_add(value));
+    }
+
     /// All rows in reading order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(n, v)| (n.as_str(), *v))

@@ -1,7 +1,7 @@
 //! Workloads: what a step does. One file each, behind one small trait.
 //!
 //! To add one: a file here with its parameters and [`Work`] for them (what it does, what it does to
-//! the truth, what it needs on disk), an arm in [`Workload`] and in [`Workload::work`].
+//! the truth, what it needs on disk), its name in the list of [`Workload`].
 //!
 //! Measured memory never comes from the allocator; see [`crate::sys::memory::Anon`].
 
@@ -94,33 +94,6 @@ impl Needs {
         Needs {
             disk: self.disk.saturating_add(other.disk),
             tmpfs: self.tmpfs.saturating_add(other.tmpfs),
-        }
-    }
-}
-
-impl Workload {
-    /// The parameters as what they do.
-    pub fn work(&self) -> &dyn Work {
-        match self {
-            Workload::LogWrite(work) => work,
-            Workload::Unlink(work) => work,
-            Workload::Anon(work) => work,
-            Workload::Release(work) => work,
-            Workload::Rewrite(work) => work,
-            Workload::Sleep(work) => work,
-            Workload::FileRead(work) => work,
-            Workload::Exec(work) => work,
-            Workload::Serve(work) => work,
-            Workload::HeapChurn(work) => work,
-            Workload::TmpfsFill(work) => work,
-            Workload::TmpfsRemove(work) => work,
-            Workload::MmapScan(work) => work,
-            Workload::Dentries(work) => work,
-            Workload::ThpRelease(work) => work,
-            Workload::Reclaim(work) => work,
-            Workload::Fadvise(work) => work,
-            Workload::RestartContainer(work) => work,
-            Workload::CgroupChurn(work) => work,
         }
     }
 }

@@ -5,51 +5,68 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Anon, CgroupChurn, Dentries, Fadvise, FileRead, HeapChurn, LogWrite, MmapScan, Reclaim,
-    Release, RestartContainer, Rewrite, ThpRelease, Unlink,
+    Release, RestartContainer, Rewrite, ThpRelease, Unlink, Work,
 };
 
-/// One step's work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Workload {
+macro_rules! workloads {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// One step's work.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Workload {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl Workload {
+            /// The parameters as what they do.
+            pub fn work(&self) -> &dyn Work {
+                match self {
+                    $(Workload::$name(work) => work,)+
+                }
+            }
+        }
+    };
+}
+
+workloads! {
     /// Appends lines to a log.
-    LogWrite(LogWrite),
+    LogWrite,
     /// Reads a file, in passes.
-    FileRead(FileRead),
+    FileRead,
     /// Deletes files (a pattern's whole set: the log and its rotated copies).
-    Unlink(Unlink),
+    Unlink,
     /// Maps and touches anonymous memory.
-    Anon(Anon),
+    Anon,
     /// Allocates and frees around a steady live set.
-    HeapChurn(HeapChurn),
+    HeapChurn,
     /// Gives memory of a region back.
-    Release(Release),
+    Release,
     /// Writes to memory of a region again.
-    Rewrite(Rewrite),
+    Rewrite,
     /// Waits and touches nothing.
-    Sleep(Sleep),
+    Sleep,
     /// Runs a command.
-    Exec(Exec),
+    Exec,
     /// Runs a service until it is asked to stop.
-    Serve(Serve),
+    Serve,
     /// Kills the container's processes, makes its cgroup anew, and goes on in new ones.
-    RestartContainer(RestartContainer),
+    RestartContainer,
     /// Makes and removes cgroups in the pod, one after the other.
-    CgroupChurn(CgroupChurn),
+    CgroupChurn,
     /// Fills a file in memory (tmpfs).
-    TmpfsFill(TmpfsFill),
+    TmpfsFill,
     /// Deletes a file in memory.
-    TmpfsRemove(TmpfsRemove),
+    TmpfsRemove,
     /// Maps a file and touches every page of it.
-    MmapScan(MmapScan),
+    MmapScan,
     /// Looks up names that do not exist.
-    Dentries(Dentries),
+    Dentries,
     /// Gives most of each huge page back.
-    ThpRelease(ThpRelease),
+    ThpRelease,
     /// Asks the kernel to reclaim the container's memory.
-    Reclaim(Reclaim),
+    Reclaim,
     /// Tells the kernel what becomes of a file's cache.
-    Fadvise(Fadvise),
+    Fadvise,
 }
 
 /// What the harness does itself, because the worker can't: it would not outlive it.

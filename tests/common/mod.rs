@@ -74,8 +74,9 @@ pub fn can_manage(what: &str) -> bool {
 
 /// A program on PATH; if it is missing, the test is skipped and says so.
 pub fn has_program(what: &str, program: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
+    // Those of the administrator are not on everybody's PATH.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
     if !found {
         skip(
             what,

@@ -215,8 +215,7 @@ fn find(wanted: &str) -> anyhow::Result<PathBuf> {
 /// The processes of a cgroup and of all below it, with their names.
 fn processes(path: &Path) -> BTreeMap<i32, String> {
     let mut found = BTreeMap::new();
-    let text = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-    for pid in text.lines().filter_map(|line| line.parse::<i32>().ok()) {
+    for pid in crate::cgroup::pids(path).unwrap_or_default().visible {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         found.insert(pid, name.trim().to_string());
     }

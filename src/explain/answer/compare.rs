@@ -1,6 +1,8 @@
 //! Two tools in one text: the difference in bytes, and which rows lie in it.
 
 use super::{Answer, Case, Said, special};
+use crate::explain::kinds::Process;
+use crate::explain::number::sum;
 use crate::explain::{Reading, Scope, What};
 use crate::formula::plain::PODMAN_COUNTS;
 use crate::units::bytes;
@@ -20,13 +22,10 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     let working_set = kubelet.working_set?;
     let taken = total.checked_sub(available)?;
     let name = kubelet.container.as_deref().unwrap_or("the node");
-    let used = get("node:Used").map_or(String::new(), |used| {
-        format!(
-            "; programs use about {} ({}'s used)",
-            bytes(used),
-            kernel.source
-        )
-    });
+    let used = get("node:Used").said(&format!(
+        "; programs use about @ ({}'s used)",
+        kernel.source
+    ));
     // What the kubelet calls available is of the machine's memory.
     let kubelet_free = kubelet
         .rows
@@ -132,12 +131,8 @@ pub fn processes(case: &Case) -> Option<Answer> {
     let charged = all.iter().find(|r| {
         r.scope == Scope::Cgroup && matches!(r.what, What::Memory) && value(r).is_some()
     })?;
-    let list = all.iter().find_map(|r| match &r.what {
-        What::Processes(list) => Some((list, r.source)),
-        _ => None,
-    });
-    let (list, source) = list?;
-    let resident = special::sum(list, |p| p.pss).or_else(|| special::sum(list, |p| Some(p.rss)))?;
+    let (list, source) = all.iter().find_map(|r| Some((r.processes()?, r.source)))?;
+    let resident = resident(list)?;
     let value = value(charged)?;
     let counted = match counts(charged) {
         // The longer clause says nothing here: no process has page cache that it has not mapped.
@@ -190,6 +185,17 @@ pub fn processes(case: &Case) -> Option<Answer> {
         ),
         "which of the three: in the container `grep -E 'inactive_file|active_file|shmem|kernel|slab' /sys/fs/cgroup/memory.stat; df -h /dev/shm`",
     )
+}
+
+/// What processes have together, by Pss where that is known.
+fn resident(list: &[Process]) -> Option<u64> {
+    special::sum(list, |p| p.pss).or_else(|| special::sum(list, |p| Some(p.rss)))
+}
+
+/// The machine's own account among the readings.
+fn machine(all: &[Reading]) -> Option<&Reading> {
+    all.iter()
+        .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())
 }
 
 /// The number a reading of a container is about.
@@ -436,9 +442,7 @@ fn taken(machine: &Reading) -> Option<u64> {
 /// of the machine is in none of them.
 pub fn machine_and_containers(case: &Case) -> Option<Answer> {
     let all = case.others();
-    let machine = all
-        .iter()
-        .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())?;
+    let machine = machine(all)?;
     let total = machine.rows.get("node:MemTotal")?;
     let taken = taken(machine)?;
     const OF_CONTAINERS: [&str; 6] = [
@@ -456,10 +460,7 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
         .iter()
         .filter(|r| r.source == first.source && r.scope == Scope::Cgroup)
         .collect();
-    let sum = listed
-        .iter()
-        .filter_map(|r| value(r))
-        .fold(0u64, u64::saturating_add);
+    let sum = sum(listed.iter().filter_map(|r| value(r)));
     let who = match &listed[..] {
         [one] => one
             .container
@@ -500,14 +501,11 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
 /// A machine's account beside a list of processes: what is in none of those listed.
 pub fn machine_and_processes(case: &Case) -> Option<Answer> {
     let all = case.others();
-    let machine = all
+    let machine = machine(all)?;
+    let (list, source) = all
         .iter()
-        .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())?;
-    let (list, source) = all.iter().find_map(|r| match &r.what {
-        What::Processes(list) if list.len() > 1 => Some((list, r.source)),
-        _ => None,
-    })?;
-    let resident = special::sum(list, |p| p.pss).or_else(|| special::sum(list, |p| Some(p.rss)))?;
+        .find_map(|r| Some((r.processes().filter(|list| list.len() > 1)?, r.source)))?;
+    let resident = resident(list)?;
     let taken = taken(machine)?;
     let total = machine.rows.get("node:MemTotal")?;
     let rest = taken.checked_sub(resident)?;

@@ -2,6 +2,7 @@
 
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::account::Quantity;
+use crate::formula::display::is_unlimited;
 use crate::units::bytes;
 
 /// Percent of the limit that can't be taken back from which it is called near.
@@ -59,13 +60,9 @@ fn held(case: &Case) -> Option<(u64, u64)> {
     let slab = case.facts.view.slab_reclaimable.unwrap_or(0);
     let lists = [Quantity::InactiveFile, Quantity::ActiveFile].map(|q| case.account().get(q));
     let given = case.facts.parts.file_cache();
-    let most_cache = match case.facts.view.cache {
-        Some(file) => lists
-            .iter()
-            .fold(0u64, |sum, b| sum.saturating_add(b.most))
-            .min(file.max(given)),
-        None => lists.iter().fold(0u64, |sum, b| sum.saturating_add(b.most)),
-    };
+    let listed = lists[0].most.saturating_add(lists[1].most);
+    let files = case.facts.view.cache.map(|files| files.max(given));
+    let most_cache = listed.min(files.unwrap_or(u64::MAX));
     Some((
         usage.saturating_sub(most_cache).saturating_sub(slab),
         usage.saturating_sub(given).saturating_sub(slab),
@@ -145,14 +142,10 @@ pub fn near_limit(case: &Case) -> Option<Answer> {
 
 fn biggest(case: &Case) -> String {
     let parts = &case.facts.parts;
-    let kernel = parts
-        .kernel
-        .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0));
     let all = [
         (parts.anon.unwrap_or(0), "heap"),
         (parts.shmem.unwrap_or(0), "tmpfs"),
-        (kernel, "kernel memory or in no row"),
+        (parts.kernel_or_in_no_row(), "kernel memory or in no row"),
         (parts.lazy_free, "lazily freed, perhaps written again"),
         (parts.thp_hidden, "huge pages mapped in part"),
     ];
@@ -170,24 +163,14 @@ pub fn made_of(case: &Case) -> Option<Answer> {
     if !(told || parts.shmem.is_some()) || parts.total < 1 << 20 {
         return None;
     }
-    let kernel = parts
-        .kernel
-        .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0))
-        .saturating_add(parts.sock.unwrap_or(0));
+    let (anon, shmem) = (parts.anon.unwrap_or(0), parts.shmem.unwrap_or(0));
+    let sock = parts.sock.unwrap_or(0);
+    let kernel = parts.kernel_or_in_no_row().saturating_add(sock);
     let lists = parts.cache_inactive.is_some() || parts.cache_active.is_some();
     // Without the lists page cache is what is no tmpfs of the files.
     let all_files = case.facts.view.cache.filter(|_| !lists);
-    let cache = all_files.map_or(parts.file_cache(), |all| {
-        all.saturating_sub(parts.shmem.unwrap_or(0))
-    });
-    let sizes = [
-        parts.anon.unwrap_or(0),
-        cache,
-        parts.shmem.unwrap_or(0),
-        kernel,
-        parts.lazy_free,
-    ];
+    let cache = all_files.map_or(parts.file_cache(), |all| all.saturating_sub(shmem));
+    let sizes = [anon, cache, shmem, kernel, parts.lazy_free];
     let (size, (code, what, next)) = sizes.into_iter().zip(PARTS).max_by_key(|(size, _)| *size)?;
     // Files without their lists and without tmpfs may be either.
     let either = if code == "cache" && all_files.is_some() && parts.shmem.is_none() {
@@ -196,20 +179,16 @@ pub fn made_of(case: &Case) -> Option<Answer> {
         ""
     };
     let (head, swap, room) = (head(case), in_swap(case), headroom(case));
-    let back = if code == "cache" || cache < parts.total / 20 {
-        String::new()
-    } else {
-        format!("; {} is page cache that can be taken back", bytes(cache))
-    };
+    let back = Some(cache).filter(|cache| code != "cache" && *cache >= parts.total / 20);
+    let back = back.said("; @ is page cache that can be taken back");
     if size.saturating_mul(2) < parts.total {
-        let anon = parts.anon.unwrap_or(0);
         return Answer::new(
             "mixed",
             format!(
                 "{head}: {} heap, {} page cache, {} tmpfs, {} kernel memory or in no row{swap}{room}.",
                 bytes(anon),
                 bytes(cache),
-                bytes(parts.shmem.unwrap_or(0)),
+                bytes(shmem),
                 bytes(kernel)
             ),
             "memtide watch CGROUP, to see which of them grows",
@@ -342,21 +321,11 @@ fn only_usage(case: &Case, usage: u64, of: &str) -> Option<Answer> {
         ("memory.swap.max", "swap max"),
         ("swap", "in swap"),
     ];
-    let more: Vec<String> = more
-        .iter()
-        .filter_map(|(row, what)| {
-            let value = reading
-                .rows
-                .get(row)
-                .filter(|value| !crate::formula::display::is_unlimited(*value))?;
-            Some(format!("{what} {}", bytes(value)))
-        })
-        .collect();
-    let more = if more.is_empty() {
-        String::new()
-    } else {
-        format!("; {}", more.join(", "))
-    };
+    let more = more.iter().map(|(row, what)| {
+        let value = reading.rows.get(row).filter(|value| !is_unlimited(*value));
+        value.said(&format!(", {what} @"))
+    });
+    let more = more.collect::<String>().replacen(',', ";", 1);
     let limit_told = if limit.is_none() {
         ", no limit among the numbers"
     } else {

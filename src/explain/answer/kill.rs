@@ -1,10 +1,10 @@
 //! Answers to the kernel's reports of kills: who was killed, by whose limit, who held the memory.
 
-use super::{Answer, Case, Said, share};
+use super::{Answer, Case, Said, largest, share};
 use crate::explain::kinds::{Killed, Oom};
 use crate::explain::owner::{self, Owner};
 use crate::explain::parts::Parts;
-use crate::explain::{Reading, Scope, What};
+use crate::explain::{Reading, Scope};
 use crate::formula::display;
 use crate::units::bytes;
 
@@ -47,11 +47,8 @@ pub fn one(case: &Case) -> Option<Answer> {
     let (code, whose) = whose_limit(reading, oom);
     let victim = victim(reading, oom);
     let (holder, next) = holder(case, oom);
-    let swap = if code == "oom_swap_limit" {
-        swap_is_full(reading)
-    } else {
-        String::new()
-    };
+    let swap = (code == "oom_swap_limit").then(|| swap_is_full(reading));
+    let swap = swap.unwrap_or_default();
     let back = taken_back(reading, parts);
     let times = times(reading) + &account(case);
     Answer::new(
@@ -63,16 +60,10 @@ pub fn one(case: &Case) -> Option<Answer> {
 
 /// What a runtime said of itself in the same text.
 fn account(case: &Case) -> String {
-    let runtime = case
-        .others()
-        .iter()
-        .find_map(|reading| match &reading.what {
-            What::Runtime(runtime) => Some(runtime),
-            _ => None,
-        });
-    runtime.map_or(String::new(), |runtime| {
-        format!("; {} itself counts {}", runtime.name, bytes(runtime.total))
-    })
+    let runtime = case.others().iter().find_map(Reading::runtime);
+    let told =
+        runtime.map(|runtime| format!("; {} itself counts {}", runtime.name, bytes(runtime.total)));
+    told.unwrap_or_default()
 }
 
 /// `envoy (pid 4242)`.
@@ -210,48 +201,52 @@ fn holder(case: &Case, oom: &Oom) -> (String, String) {
 
 /// The largest part of what is charged, and the next step for it.
 fn biggest(parts: &Parts) -> (String, String) {
-    let kernel = parts
-        .kernel
-        .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0));
-    let mut candidates = [
+    let candidates = [
         (
             parts.anon.unwrap_or(0),
-            "is anonymous memory (heap, stacks)",
-            "raise the limit, or make the heap smaller (the runtime's maximum, fewer workers)",
+            (
+                "is anonymous memory (heap, stacks)",
+                "raise the limit, or make the heap smaller (the runtime's maximum, fewer workers)",
+            ),
         ),
         (
             parts.shmem.unwrap_or(0),
-            "is tmpfs or shared memory",
-            "df -t tmpfs; delete files there, bound emptyDir with sizeLimit: a larger heap limit helps nothing",
+            (
+                "is tmpfs or shared memory",
+                "df -t tmpfs; delete files there, bound emptyDir with sizeLimit: a larger heap limit helps nothing",
+            ),
         ),
         (
-            kernel,
-            "is kernel memory or in no row",
-            "grep -E 'slab|pagetables|sock|percpu' memory.stat while it runs; slabtop -o -s c",
+            parts.kernel_or_in_no_row(),
+            (
+                "is kernel memory or in no row",
+                "grep -E 'slab|pagetables|sock|percpu' memory.stat while it runs; slabtop -o -s c",
+            ),
         ),
         (
             parts.file_cache(),
-            "is page cache that could not be taken back in time",
-            "look at dirty and writeback: a slow disk keeps the cache from being written",
+            (
+                "is page cache that could not be taken back in time",
+                "look at dirty and writeback: a slow disk keeps the cache from being written",
+            ),
         ),
     ];
-    candidates.sort_by_key(|(size, ..)| std::cmp::Reverse(*size));
-    let [(size, what, next), (second, beside, _), ..] = candidates;
-    // A fifth more is worth a word.
-    let beside = (second > parts.total / 5).then_some(beside);
-    let beside = beside.map_or(String::new(), |what| format!(", {} {what}", bytes(second)));
     let total = bytes(parts.total);
-    match size {
-        1.. => (
-            format!("{} of {total} {what}{beside}", share(size, parts.total)),
-            next.into(),
-        ),
-        0 => (
+    let mut much = largest(candidates, parts.total);
+    let Some((size, (what, next))) = much.next() else {
+        return (
             format!("the usage was {total}, and what it was made of is not in the paste"),
             "dmesg | grep -A 60 'Memory cgroup stats' on that machine".into(),
-        ),
-    }
+        );
+    };
+    let beside = much
+        .next()
+        .map(|(size, (what, _))| format!(", {} {what}", bytes(size)));
+    let of = share(size, parts.total);
+    (
+        format!("{of} of {total} {what}{}", beside.unwrap_or_default()),
+        next.into(),
+    )
 }
 
 fn kill_line_only(
@@ -307,19 +302,14 @@ fn taken_back(reading: &Reading, parts: &Parts) -> String {
     if !known {
         return String::new();
     }
+    let files = view.cache.unwrap_or(0);
+    let all = files.saturating_sub(parts.shmem.unwrap_or(0));
     let cache = match parts.cache_inactive {
         Some(_) => parts.file_cache(),
-        None => view
-            .cache
-            .unwrap_or(0)
-            .saturating_sub(parts.shmem.unwrap_or(0)),
+        None => all,
     };
     let back = cache.saturating_add(view.slab_reclaimable.unwrap_or(0));
     if back.saturating_mul(100) < parts.total {
-        let all = view
-            .cache
-            .unwrap_or(0)
-            .saturating_sub(parts.shmem.unwrap_or(0));
         let all = bytes(all.max(cache));
         return format!("; nothing was left to take back (page cache {all})");
     }
@@ -333,9 +323,8 @@ fn times(reading: &Reading) -> String {
     let hits = reading
         .count(&["failcnt", "memory.failcnt"])
         .filter(|hits| *hits > 1);
-    hits.map_or(String::new(), |hits| {
-        format!("; the limit had been hit {hits} times")
-    })
+    let told = hits.map(|hits| format!("; the limit had been hit {hits} times"));
+    told.unwrap_or_default()
 }
 
 /// Several kills in one text.
@@ -372,13 +361,11 @@ pub fn several(case: &Case) -> Option<Answer> {
                 () => format!(" within {seconds:.0} s"),
             }
         });
-    let small = all.iter().all(|r| {
-        r.killed
-            .as_ref()
-            .and_then(held)
-            .is_some_and(|held| held < 64 << 20)
-    });
-    let small = if small {
+    let held_by = |r: &&Reading| r.killed.as_ref().and_then(held);
+    let small = if all
+        .iter()
+        .all(|r| held_by(r).is_some_and(|held| held < 64 << 20))
+    {
         ": so little that the victims are not the cause"
     } else {
         ""

@@ -1,8 +1,8 @@
 //! Answers about a whole machine: was it short at all, of what, and what tools make of it.
 
-use super::{Answer, Case, Said, share, zones};
+use super::{Answer, Case, Said, largest, listed, share, zones};
+use crate::explain::Reading;
 use crate::explain::kinds::{Oom, Zone};
-use crate::explain::{Reading, What};
 use crate::units::bytes;
 
 /// A machine's account. Bytes; 0 where a row is missing, but for the whole.
@@ -66,26 +66,18 @@ impl Machine {
 
     /// What holds most of a machine that ran out, as a clause.
     fn held(&self, used: u64, of: &str) -> String {
-        let mut parts = [
+        let parts = [
             (self.anon, "anonymous memory"),
             (self.unevictable, "locked (mlock) or otherwise unevictable"),
             (self.unreclaimable(), "kernel objects that can't be dropped"),
         ];
-        parts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-        let much = parts
-            .iter()
-            .enumerate()
-            .filter(|(at, (size, _))| *size > 0 && (*at == 0 || *size > used / 5));
-        let told: Vec<String> = much
-            .map(|(at, (size, what))| match at {
-                0 => format!("{}{of} is {what}", bytes(*size)),
-                _ => format!("{} {what}", bytes(*size)),
-            })
-            .collect();
-        match told.is_empty() {
-            true => format!("{} in use{of}", bytes(used)),
-            false => told.join(", "),
-        }
+        let much = largest(parts, used).enumerate();
+        let told = much.map(|(at, (size, what))| match at {
+            0 => format!("{}{of} is {what}", bytes(size)),
+            _ => format!("{} {what}", bytes(size)),
+        });
+        let none = format!("{} in use{of}", bytes(used));
+        listed(&told.collect::<Vec<_>>(), &none)
     }
 
     /// The answer where only parts of it are known.
@@ -207,16 +199,14 @@ fn elsewhere(oom: &Oom, machine: &Machine, who: &str) -> Option<Answer> {
 
 /// Who was killed, as a clause.
 fn who(reading: &Reading) -> String {
-    match &reading.killed {
-        Some(killed) => {
-            let held = killed.anon_rss.said(", @ anonymous");
-            format!(
-                "; {} (pid {}{held}) was killed for it",
-                killed.name, killed.pid
-            )
-        }
-        None => String::new(),
-    }
+    let told = reading.killed.as_ref().map(|killed| {
+        let held = killed.anon_rss.said(", @ anonymous");
+        format!(
+            "; {} (pid {}{held}) was killed for it",
+            killed.name, killed.pid
+        )
+    });
+    told.unwrap_or_default()
 }
 
 /// Why the kernel kills although there is memory to take back.
@@ -323,7 +313,7 @@ pub fn machine(case: &Case) -> Option<Answer> {
     let back = back.said("; the kernel could take back @");
     let (objects, swap) = (
         objects(&machine, total),
-        swap(reading) + &largest(case, total),
+        swap(reading) + &process(case, total),
     );
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
@@ -361,19 +351,12 @@ fn of_used(total: u64, used: u64) -> Option<Answer> {
 }
 
 /// The largest process beside it, where it holds a good part.
-fn largest(case: &Case, total: u64) -> String {
-    let lists = case
-        .others()
-        .iter()
-        .filter_map(|reading| match &reading.what {
-            What::Processes(list) => list.iter().max_by_key(|process| process.rss),
-            _ => None,
-        });
-    let largest = lists.max_by_key(|process| process.rss);
+fn process(case: &Case, total: u64) -> String {
+    let lists = case.others().iter().filter_map(Reading::processes);
+    let largest = lists.flatten().max_by_key(|process| process.rss);
     let much = largest.filter(|process| process.rss > total / 5);
-    much.map_or(String::new(), |process| {
-        format!("; {} holds {}", process.name, bytes(process.rss))
-    })
+    let told = much.map(|process| format!("; {} holds {}", process.name, bytes(process.rss)));
+    told.unwrap_or_default()
 }
 
 /// Swap, where much of it is used: with none left nothing anonymous can go any more.

@@ -17,11 +17,12 @@ mod zones;
 use super::Reading;
 use super::account::Account;
 use super::findings::{Facts, Finding};
+use super::said::Said;
 use crate::rows::CgroupVersion;
 use crate::units;
 
 /// The verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Answer {
     /// Stable: API of `--format json`.
     pub code: &'static str,
@@ -226,16 +227,23 @@ fn named(reading: &Reading) -> String {
     }
 }
 
-/// A size that may not be known, as a clause.
-trait Said {
-    /// The clause with the size in the place of its `@`; nothing where there is no size.
-    fn said(self, clause: &str) -> String;
+/// Parts with their sizes, the largest first: that one where it is anything, and of the others what is more than a
+/// fifth of the whole, which is worth a word.
+fn largest<T, const N: usize>(
+    mut parts: [(u64, T); N],
+    whole: u64,
+) -> impl Iterator<Item = (u64, T)> {
+    parts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let much = parts.into_iter().enumerate();
+    let much = much.filter(move |(at, (size, _))| *size > whole / 5 || *at == 0 && *size > 0);
+    much.map(|(_, part)| part)
 }
 
-impl Said for Option<u64> {
-    fn said(self, clause: &str) -> String {
-        let put = |size| clause.replace('@', &units::bytes(size));
-        self.map(put).unwrap_or_default()
+/// A list in a sentence; what is said in place of an empty one.
+fn listed(items: &[String], none: &str) -> String {
+    match items {
+        [] => none.into(),
+        items => items.join(", "),
     }
 }
 

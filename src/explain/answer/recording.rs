@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Said};
+use super::{Answer, Said, listed};
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
@@ -34,11 +34,7 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let of_limit = limit.said(" of @");
     let dashboard = derive::working_set(&view).and_then(|ws| u64::try_from(ws).ok());
     let dashboard = dashboard.said("; a dashboard would have shown @ (working_set)");
-    let kernel = parts
-        .kernel
-        .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0))
-        .saturating_add(parts.thp_hidden);
+    let kernel = parts.kernel_or_in_no_row().saturating_add(parts.thp_hidden);
     let made: Vec<String> = [
         (parts.anon.unwrap_or(0), "heap"),
         (parts.lazy_free, "lazily freed"),
@@ -50,11 +46,7 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     .filter(|(size, _)| *size >= 1 << 20)
     .map(|(size, what)| format!("{} {what}", bytes(size)))
     .collect();
-    let made = if made.is_empty() {
-        "next to nothing".to_string()
-    } else {
-        made.join(", ")
-    };
+    let made = listed(&made, "next to nothing");
     let unseen = unseen_peak(recording, group, parts.total);
     let held = unseen.unwrap_or_else(|| parts.unreclaimable(&reading));
     let (short, next) = shortage(recording, group, limit, held);
@@ -129,22 +121,15 @@ fn shortage(
     } else {
         table.rows(last)
     };
-    let count = |names: &[&str]| {
-        names
-            .iter()
-            .filter_map(|name| rows.get(name))
-            .max()
-            .unwrap_or(0)
-    };
-    let kills = count(&["memory.events:oom_kill", "memory.oom_control:oom_kill"]);
-    let hits = count(&["memory.failcnt", "memory.events:max"]);
+    let count = |names: [&str; 2]| names.iter().filter_map(|name| rows.get(name)).max();
+    let kills = count(["memory.events:oom_kill", "memory.oom_control:oom_kill"]);
+    let hits = count(["memory.failcnt", "memory.events:max"]).unwrap_or(0);
     let footer = recording.footer.as_ref();
-    if footer.is_some_and(|footer| footer.outcome == Outcome::Killed) && kills == 0 {
-        return (
-            "somebody killed it, and not for memory".into(),
-            "look for who sends SIGKILL: a supervisor, a timeout, a liveness probe, an operator",
-        );
+    let killed = footer.is_some_and(|footer| footer.outcome == Outcome::Killed);
+    if let Some(by_somebody) = by_somebody(kills).filter(|_| killed) {
+        return by_somebody;
     }
+    let kills = kills.unwrap_or(0);
     if kills > 0 {
         return (
             format!("the limit was short: the OOM killer took {kills}"),
@@ -178,4 +163,38 @@ fn shortage(
         ),
         "a limit can be as low as what was held and some cache: try one with memtide record --limit SIZE",
     )
+}
+
+/// Who sent a SIGKILL where the kernel's counter of its own kills, if there is one, does not say that it did.
+fn by_somebody(kills: Option<u64>) -> Option<(String, &'static str)> {
+    match kills {
+        Some(0) => Some((
+            "somebody killed it, and not for memory".into(),
+            "look for who sends SIGKILL: a supervisor, a timeout, a liveness probe, an operator",
+        )),
+        // The kernel counts them on v1 since 4.13.
+        None => Some((
+            "somebody killed it, for memory or not: no counter of kills was read".into(),
+            "dmesg -T | grep -i 'killed process' at that time; nothing there: look for who sends SIGKILL",
+        )),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::testing::{host, recording};
+    use crate::host::Lru::Classic;
+
+    #[test]
+    fn a_kill_that_nothing_counts_may_have_been_for_memory() {
+        let host = host("3.10.0", CgroupVersion::V2, Classic);
+        let mut run = recording(host, &[("fill", 20, 5)], Outcome::Killed);
+        let told = |run: &Recording| of(run, 0).unwrap().sentence;
+        assert!(told(&run).contains("for memory or not"), "{}", told(&run));
+        run.tables[0].columns.push("memory.events:oom_kill".into());
+        run.tables[0].values.push(0);
+        assert!(told(&run).contains("and not for memory"), "{}", told(&run));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Answer, Case, Said, compare, share};
 use crate::explain::kinds::{Process, Runtime};
+use crate::explain::number::sum;
 use crate::explain::{Reading, Scope, What};
 use crate::units::bytes;
 
@@ -38,9 +39,7 @@ fn outside(runtime: &Runtime, rss: u64) -> (String, &'static str) {
 
 /// The account alone.
 pub fn alone(case: &Case) -> Option<Answer> {
-    let What::Runtime(runtime) = &case.reading().what else {
-        return None;
-    };
+    let runtime = case.reading().runtime()?;
     let (outside, next) = match runtime.rss {
         Some(rss) => outside(runtime, rss),
         None => (
@@ -58,16 +57,9 @@ pub fn alone(case: &Case) -> Option<Answer> {
 /// The account beside a list of processes or what is charged to the container.
 pub fn beside(case: &Case) -> Option<Answer> {
     let all = case.others();
-    let runtime = all.iter().find_map(|reading| match &reading.what {
-        What::Runtime(runtime) => Some(runtime),
-        _ => None,
-    })?;
-    let rss = runtime.rss.or_else(|| {
-        all.iter().find_map(|reading| match &reading.what {
-            What::Processes(list) => process(runtime, list).map(|process| process.rss),
-            _ => None,
-        })
-    });
+    let runtime = all.iter().find_map(Reading::runtime)?;
+    let listed = |reading: &Reading| Some(process(runtime, reading.processes()?)?.rss);
+    let rss = runtime.rss.or_else(|| all.iter().find_map(listed));
     let charged = all
         .iter()
         .filter(|reading| reading.scope == Scope::Cgroup && matches!(reading.what, What::Memory))
@@ -157,8 +149,6 @@ fn process<'a>(runtime: &Runtime, list: &'a [Process]) -> Option<&'a Process> {
         .filter(|process| !name.is_empty() && process.name.contains(name))
         .max_by_key(|process| process.rss);
     let largest = list.iter().max_by_key(|process| process.rss)?;
-    let rest = list
-        .iter()
-        .fold(0u64, |sum, process| sum.saturating_add(process.rss));
+    let rest = sum(list.iter().map(|process| process.rss));
     named.or((largest.rss >= rest / 2).then_some(largest))
 }

@@ -1,6 +1,6 @@
 //! Several readings of one thing: a series, or before and after.
 
-use super::{Answer, Case, share};
+use super::{Answer, Case, listed, share};
 use crate::explain::kinds::Series;
 use crate::explain::{Reading, What};
 use crate::units::{bytes, signed_bytes};
@@ -20,14 +20,11 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     } else {
         span(seconds)
     };
-    let rate = per_hour.map_or(String::new(), |rate| {
-        format!(", {} an hour", signed_bytes(rate as i128))
-    });
-    let few = if series.points.len() < 10 && !series.untimed {
-        format!("; {} readings are few", series.points.len())
-    } else {
-        String::new()
-    };
+    let rate = per_hour.map(|rate| format!(", {} an hour", signed_bytes(rate as i128)));
+    let rate = rate.unwrap_or_default();
+    let few = (series.points.len() < 10 && !series.untimed)
+        .then(|| format!("; {} readings are few", series.points.len()))
+        .unwrap_or_default();
     let steadiness = steadiness(series);
     let limit = case.facts.limit.filter(|limit| *limit > last.1);
     let time =
@@ -93,9 +90,8 @@ fn full(case: &Case, last: u64) -> String {
         .facts
         .limit
         .filter(|limit| last <= *limit && last >= limit / 20 * 19);
-    limit.map_or(String::new(), |limit| {
-        format!("; that is {}: full", share(last, limit))
-    })
+    let full = limit.map(|limit| format!("; that is {}: full", share(last, limit)));
+    full.unwrap_or_default()
 }
 
 /// What a process' heap did by its own account while its rss moved.
@@ -194,11 +190,7 @@ pub fn difference(case: &Case) -> Option<Answer> {
         .iter()
         .map(|(name, change)| format!("{name} {}", signed(*change)))
         .collect();
-    let told = if told.is_empty() {
-        "no row moved by more than 1 MiB".to_string()
-    } else {
-        told.join(", ")
-    };
+    let told = listed(&told, "no row moved by more than 1 MiB");
     let label = |r: &Reading, plain: &str| {
         if ["", "standard input", "a paste"].contains(&r.label.as_str()) {
             plain.to_string()

@@ -106,22 +106,16 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
                 .as_deref()
                 .and_then(|of| of.rsplit('/').next())
                 .unwrap_or("its slice");
-            let span = if span.is_empty() {
-                String::new()
-            } else {
-                format!(" for more than {span}")
-            };
+            let span = (!span.is_empty()).then(|| format!(" for more than {span}"));
+            let span = span.unwrap_or_default();
             format!("processes in {of} waited for memory {is} of the time (allowed {limit}{span})")
         })
         .into_iter()
         .chain(of_all(killed.memory, "memory was in use"))
         .chain(of_all(killed.swap, "swap was in use"))
         .collect();
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", why.join(" and "))
-    };
+    let why = (!why.is_empty()).then(|| format!(": {}", why.join(" and ")));
+    let why = why.unwrap_or_default();
     let next = match killed.by {
         "earlyoom" => {
             "ps aux --sort -rss | head: bound who grows (MemoryMax=); earlyoom's -m and -s set its thresholds, --avoid spares a program"
@@ -396,9 +390,7 @@ pub fn sum(processes: &[Process], of: impl Fn(&Process) -> Option<u64>) -> Optio
 
 /// Several processes, or one.
 pub fn processes(case: &Case) -> Option<Answer> {
-    let What::Processes(all) = &case.reading().what else {
-        return None;
-    };
+    let all = case.reading().processes()?;
     let rss = sum(all, |p| Some(p.rss)).unwrap_or(0);
     let count = match all.len() {
         1 => "One process holds".to_string(),
@@ -426,11 +418,8 @@ pub fn processes(case: &Case) -> Option<Answer> {
         .iter()
         .filter_map(|(name, b)| b.map(|b| format!("{} {name}", bytes(b))))
         .collect();
-    let parts = if parts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", parts.join(", "))
-    };
+    let parts = (!parts.is_empty()).then(|| format!(" ({})", parts.join(", ")));
+    let parts = parts.unwrap_or_default();
     let sentence = match sum(all, |p| p.pss) {
         Some(pss) if all.len() > 1 => format!(
             "{count} {} together by Pss{parts}{private}{largest}; their Rss adds up to {}, which counts shared pages in each of them.",

@@ -3,6 +3,7 @@
 use super::{Answer, Case};
 use crate::explain::What;
 use crate::explain::kinds::{Oom, Zone};
+use crate::explain::number::sum;
 use crate::units::bytes;
 
 /// The task may use some NUMA nodes only.
@@ -26,22 +27,19 @@ pub fn of_nodes(oom: &Oom, nodes: &str, who: &str) -> Option<Answer> {
             .unwrap_or("");
         within(nodes, of)
     };
-    let sum = |zones: Vec<&Zone>| {
-        zones
-            .iter()
-            .fold(0u64, |sum, zone| sum.saturating_add(zone.free))
+    let free = |inside: bool| {
+        let zones = oom.zones.iter().filter(|zone| allowed(zone) == inside);
+        sum(zones.map(|zone| zone.free))
     };
-    let inside = sum(oom.zones.iter().filter(allowed).collect());
-    let outside = sum(oom.zones.iter().filter(|zone| !allowed(zone)).collect());
-    let free = if oom.zones.is_empty() {
-        String::new()
-    } else {
+    let (inside, outside) = (free(true), free(false));
+    let free = (!oom.zones.is_empty()).then(|| {
         format!(
             ": {} free there, {} free on others",
             bytes(inside),
             bytes(outside)
         )
-    };
+    });
+    let free = free.unwrap_or_default();
     Answer::new(
         "oom_numa",
         format!(
@@ -74,12 +72,8 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     let percent = |node: &Zone| u128::from(left(node)) * 100 / u128::from(node.managed.max(1));
     let least = nodes.iter().min_by_key(|node| percent(node))?;
     let most = nodes.iter().max_by_key(|node| percent(node))?;
-    let sum = |of: &dyn Fn(&Zone) -> u64| {
-        nodes
-            .iter()
-            .fold(0u64, |sum, node| sum.saturating_add(of(node)))
-    };
-    let (all, whole) = (sum(&left), sum(&|node| node.managed));
+    let whole = sum(nodes.iter().map(|node| node.managed));
+    let all = sum(nodes.iter().map(left));
     let each = |node: &Zone| {
         format!(
             "{} has {} of {} left",
@@ -136,14 +130,12 @@ pub fn blocks(case: &Case) -> Option<Answer> {
             .iter()
             .enumerate()
             .map(|(order, n)| n.saturating_mul(size(order)));
-        sizes.fold(0u64, u64::saturating_add)
+        sum(sizes)
     };
     let largest = |zone: &[u64]| zone.iter().rposition(|n| *n > 0);
     // The machine's own zone is the one with most free: small zones are held back.
     let (name, zone) = zones.iter().max_by_key(|(_, zone)| free(zone))?;
-    let all = zones
-        .iter()
-        .fold(0u64, |sum, (_, zone)| sum.saturating_add(free(zone)));
+    let all = sum(zones.iter().map(|(_, zone)| free(zone)));
     let top = largest(zone).map_or("none at all".into(), |order| bytes(size(order)));
     let head = format!(
         "{} is free, {} of it in {name}, where the largest block is {top}",

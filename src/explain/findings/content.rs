@@ -1,50 +1,42 @@
 //! What the memory is made of.
 
-use super::{Facts, Finding, sized};
+use super::{Facts, sized};
 use crate::explain::Scope;
+use crate::explain::said::Said;
 use crate::rows::CgroupVersion;
 use crate::units;
 
 /// So little that the floor of an empty cgroup explains it.
-pub fn near_empty(facts: &Facts) -> Option<Finding> {
+pub fn near_empty(facts: &Facts) -> Option<String> {
     let usage = facts.view.usage?;
     if usage == 0 {
-        return Some(Finding {
-            code: "near_empty",
-            sentence: "Usage 0: nothing was ever charged here, or nothing could be read. It is no sign of health."
-                .into(),
-        });
+        return Some("Usage 0: nothing was ever charged here, or nothing could be read. It is no sign of health."
+                .into());
     }
-    (usage < 1 << 20 && !facts.is_inconsistent()).then(|| Finding {
-        code: "near_empty",
-        sentence: format!(
+    (usage < 1 << 20 && !facts.is_inconsistent()).then(|| format!(
             "{} is what an empty cgroup with one sleeping process reads (0.25 to 0.5 MiB: per-CPU stock); a \
              cgroup that was just made, or whose processes are gone, looks the same.",
             units::bytes(usage)
-        ),
-    })
+        ))
 }
 
 /// Heap and stacks.
-pub fn anon_heap(facts: &Facts) -> Option<Finding> {
+pub fn anon_heap(facts: &Facts) -> Option<String> {
     let anon = facts.parts.anon?;
     let by = match (facts.parts.anon_by_lists, facts.view.shmem) {
         (true, None) => " or tmpfs (both are on the anonymous lists; rss and shmem were not given)",
         (true, Some(_)) => " (by the anonymous lists; rss was not given)",
         (false, _) => "",
     };
-    facts.parts.matters(anon, 30).then(|| Finding {
-        code: "anon_heap",
-        sentence: format!(
+    facts.parts.matters(anon, 30).then(|| format!(
             "{} is anonymous memory{by}: the programs' own heaps and stacks. The kernel can't take it back \
              without swap. Whether it is live data, an allocator's reserve or a leak can't be seen here.",
             sized(facts, anon)
-        ),
-    })
+        ))
 }
 
 /// MADV_FREE.
-pub fn lazy_free(facts: &Facts) -> Option<Finding> {
+pub fn lazy_free(facts: &Facts) -> Option<String> {
     let lazy = facts.parts.lazy_free;
     if !facts.parts.matters(lazy, 5) || facts.is_inconsistent() {
         return None;
@@ -58,25 +50,18 @@ pub fn lazy_free(facts: &Facts) -> Option<Finding> {
                  same in both cases until reclaim meets the pages."
             .into(),
     };
-    let risk = facts.limit.map_or(String::new(), |limit| {
-        let room = limit.saturating_sub(facts.parts.unreclaimable(facts.reading));
-        format!(
-            " In that case only {} are left below the limit.",
-            units::bytes(room)
-        )
-    });
-    Some(Finding {
-        code: "lazy_free",
-        sentence: format!(
-            "About {} was released with MADV_FREE (Go 1.12 to 1.15, jemalloc and others do that): it is still in rss \
+    let held = facts.parts.unreclaimable(facts.reading);
+    let room = facts.limit.map(|limit| limit.saturating_sub(held));
+    let risk = room.said(" In that case only @ are left below the limit.");
+    Some(format!(
+        "About {} was released with MADV_FREE (Go 1.12 to 1.15, jemalloc and others do that): it is still in rss \
              but on the inactive file list, so working_set leaves it out.{told}{risk}",
-            sized(facts, lazy)
-        ),
-    })
+        sized(facts, lazy)
+    ))
 }
 
 /// Huge pages mapped in part.
-pub fn thp_hidden(facts: &Facts) -> Option<Finding> {
+pub fn thp_hidden(facts: &Facts) -> Option<String> {
     let hidden = facts.parts.thp_hidden;
     let or_swap = if facts.reading.has_swap() {
         " Or they are unmapped pages in the swap cache, which look the same: swap is in use here."
@@ -84,18 +69,15 @@ pub fn thp_hidden(facts: &Facts) -> Option<Finding> {
         ""
     };
     // Less than one huge page is rounding.
-    (hidden >= 2 << 20 && facts.parts.matters(hidden, 5) && !facts.is_inconsistent()).then(|| Finding {
-        code: "thp_hidden",
-        sentence: format!(
+    (hidden >= 2 << 20 && facts.parts.matters(hidden, 5) && !facts.is_inconsistent()).then(|| format!(
             "About {} is on the anonymous lists but in no process's rss: huge pages of which only parts are \
              still mapped. They stay charged until the kernel splits them, which it does under pressure.{or_swap}",
             sized(facts, hidden)
-        ),
-    })
+        ))
 }
 
 /// Cache that working_set counts.
-pub fn page_cache_active(facts: &Facts) -> Option<Finding> {
+pub fn page_cache_active(facts: &Facts) -> Option<String> {
     let cache = facts.parts.cache_active?;
     if !facts.parts.matters(cache, 20) || facts.is_inconsistent() {
         return None;
@@ -113,18 +95,15 @@ pub fn page_cache_active(facts: &Facts) -> Option<Finding> {
         }
         Scope::Node => "the node's working set counts it although it can be taken back",
     };
-    Some(Finding {
-        code: "page_cache_active",
-        sentence: format!(
-            "{} is page cache on the active list: files read again, or written in pieces smaller than a page \
+    Some(format!(
+        "{} is page cache on the active list: files read again, or written in pieces smaller than a page \
              on kernels before 4.7. {counted}.{share}",
-            sized(facts, cache)
-        ),
-    })
+        sized(facts, cache)
+    ))
 }
 
 /// Memory that is in no row, or kernel memory of which v1 says nothing but the size.
-pub fn unknown_kernel_memory(facts: &Facts) -> Option<Finding> {
+pub fn unknown_kernel_memory(facts: &Facts) -> Option<String> {
     if facts.is_inconsistent() || facts.reading.scope == Scope::Node {
         return None;
     }
@@ -144,29 +123,23 @@ pub fn unknown_kernel_memory(facts: &Facts) -> Option<Finding> {
             }
             None => "most likely kernel memory, which these numbers do not name",
         };
-        Finding {
-            code: "unknown_kernel_memory",
-            sentence: format!(
+        format!(
                 "{} is neither rss nor cache: {why}. Take working_set from usage, never from a sum of rows.",
                 sized(facts, unknown)
-            ),
-        }
+            )
     })
 }
 
 /// Memory on disk.
-pub fn swapped(facts: &Facts) -> Option<Finding> {
+pub fn swapped(facts: &Facts) -> Option<String> {
     let swap = facts
         .reading
         .count(&["memory.swap.current", "total_swap", "swap"])
         .filter(|swap| facts.parts.matters(*swap, 10))?;
-    Some(Finding {
-        code: "swapped",
-        sentence: format!(
-            "{} more is in swap: not in usage, but still the programs' memory.",
-            units::bytes(swap)
-        ),
-    })
+    Some(format!(
+        "{} more is in swap: not in usage, but still the programs' memory.",
+        units::bytes(swap)
+    ))
 }
 
 /// A part that is worth a sentence from a share of the total on.
@@ -190,13 +163,10 @@ const PLAIN: [Plain; 6] = [
 ];
 
 /// The sentence about a part that needs no more than its size.
-pub fn plain(facts: &Facts, code: &str) -> Option<Finding> {
+pub fn plain(facts: &Facts, code: &str) -> Option<String> {
     let known = PLAIN.iter().find(|known| known.code == code)?;
     let size = (known.size)(facts)?;
     let told =
         facts.parts.matters(size, known.percent) && (known.trusting || !facts.is_inconsistent());
-    told.then(|| Finding {
-        code: known.code,
-        sentence: format!("{} {}", sized(facts, size), known.text),
-    })
+    told.then(|| format!("{} {}", sized(facts, size), known.text))
 }

@@ -14,7 +14,7 @@ use super::{Reading, consistency};
 use crate::rows::View;
 
 /// One sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// Stable: API of `--format json`.
     pub code: &'static str,
@@ -65,59 +65,59 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Every code there is. Codes are API: one may be added, none changes its meaning.
-#[rustfmt::skip]
-pub const CODES: &[&str] = &[
-    "inconsistent", "clamped_to_zero", "usage_missing", "printed_only", "local_rows_only", "oom_killed",
-    "oom_near", "near_limit", "swap_limit_hit", "memory_high_stall", "pressure", "limit_hit",
-    "near_empty", "anon_heap", "lazy_free", "thp_hidden", "page_cache_inactive", "page_cache_active",
-    "dirty_cache", "tmpfs", "slab", "socket_buffers", "kernel_memory", "unknown_kernel_memory",
-    "swapped", "working_set_blind", "process_memory", "no_limit", "node_formulas", "cgroup_count",
-    "leak_unknown",
-];
+/// Says one sentence about a reading, or nothing.
+type Rule = fn(&Facts) -> Option<String>;
 
-/// A rule gives at most one sentence.
-type Rule = fn(&Facts) -> Option<Finding>;
-
-/// All rules, in the order their sentences are shown: doubts about the numbers first, then what
-/// the memory is, then what it means.
-const RULES: &[Rule] = &[
-    doubt::inconsistent,
-    doubt::clamped_to_zero,
-    doubt::usage_missing,
-    printed::printed_only,
-    doubt::local_rows_only,
-    verdict::oom_killed,
-    verdict::oom_near,
-    verdict::near_limit,
-    verdict::swap_limit_hit,
-    verdict::memory_high_stall,
-    stall::pressure,
-    verdict::limit_hit,
-    content::near_empty,
-    content::anon_heap,
-    content::lazy_free,
-    content::thp_hidden,
-    |facts| content::plain(facts, "page_cache_inactive"),
-    content::page_cache_active,
-    |facts| content::plain(facts, "dirty_cache"),
-    |facts| content::plain(facts, "tmpfs"),
-    |facts| content::plain(facts, "slab"),
-    |facts| content::plain(facts, "socket_buffers"),
-    |facts| content::plain(facts, "kernel_memory"),
-    content::unknown_kernel_memory,
-    content::swapped,
-    doubt::working_set_blind,
-    process::process_memory,
-    doubt::no_limit,
-    node::node_formulas,
-    node::cgroup_count,
-    verdict::leak_unknown,
+/// All codes and their rules, in the order their sentences are shown: doubts about the numbers first, then what
+/// the memory is, then what it means. A code without a rule is a part of which the size says all. Codes are API: one
+/// may be added, none changes its meaning.
+pub const RULES: &[(&str, Option<Rule>)] = &[
+    ("inconsistent", Some(doubt::inconsistent)),
+    ("clamped_to_zero", Some(doubt::clamped_to_zero)),
+    ("usage_missing", Some(doubt::usage_missing)),
+    ("printed_only", Some(printed::printed_only)),
+    ("local_rows_only", Some(doubt::local_rows_only)),
+    ("oom_killed", Some(verdict::oom_killed)),
+    ("oom_near", Some(verdict::oom_near)),
+    ("near_limit", Some(verdict::near_limit)),
+    ("swap_limit_hit", Some(verdict::swap_limit_hit)),
+    ("memory_high_stall", Some(verdict::memory_high_stall)),
+    ("pressure", Some(stall::pressure)),
+    ("limit_hit", Some(verdict::limit_hit)),
+    ("near_empty", Some(content::near_empty)),
+    ("anon_heap", Some(content::anon_heap)),
+    ("lazy_free", Some(content::lazy_free)),
+    ("thp_hidden", Some(content::thp_hidden)),
+    ("page_cache_inactive", None),
+    ("page_cache_active", Some(content::page_cache_active)),
+    ("dirty_cache", None),
+    ("tmpfs", None),
+    ("slab", None),
+    ("socket_buffers", None),
+    ("kernel_memory", None),
+    (
+        "unknown_kernel_memory",
+        Some(content::unknown_kernel_memory),
+    ),
+    ("swapped", Some(content::swapped)),
+    ("working_set_blind", Some(doubt::working_set_blind)),
+    ("process_memory", Some(process::process_memory)),
+    ("no_limit", Some(doubt::no_limit)),
+    ("node_formulas", Some(node::node_formulas)),
+    ("cgroup_count", Some(node::cgroup_count)),
+    ("leak_unknown", Some(verdict::leak_unknown)),
 ];
 
 /// All sentences about a reading.
 pub fn find(facts: &Facts) -> Vec<Finding> {
-    RULES.iter().filter_map(|rule| rule(facts)).collect()
+    let found = RULES.iter().filter_map(|(code, rule)| {
+        let sentence = match rule {
+            Some(rule) => rule(facts)?,
+            None => content::plain(facts, code)?,
+        };
+        Some(Finding { code, sentence })
+    });
+    found.collect()
 }
 
 /// A size with its share of the usage.

@@ -1,22 +1,19 @@
 //! What a node's numbers say that a container's do not.
 
-use super::{Facts, Finding};
+use super::Facts;
 use crate::explain::meminfo::{NodeUsage, view};
 use crate::explain::{Reading, Scope};
 use crate::formula::cadvisor;
 use crate::units;
 
 /// The two usages of the root cgroup, and what the kernel itself calls available.
-pub fn node_formulas(facts: &Facts) -> Option<Finding> {
+pub fn node_formulas(facts: &Facts) -> Option<String> {
     if facts.reading.scope != Scope::Node || facts.is_inconsistent() {
         return None;
     }
     let sentences = [usages(facts.reading), available(facts)];
     let found: Vec<String> = sentences.into_iter().flatten().collect();
-    (!found.is_empty()).then(|| Finding {
-        code: "node_formulas",
-        sentence: found.join(" "),
-    })
+    (!found.is_empty()).then(|| found.join(" "))
 }
 
 fn usages(reading: &Reading) -> Option<String> {
@@ -53,14 +50,11 @@ fn available(facts: &Facts) -> Option<String> {
 }
 
 /// How many memory cgroups the kernel keeps.
-pub fn cgroup_count(facts: &Facts) -> Option<Finding> {
+pub fn cgroup_count(facts: &Facts) -> Option<String> {
     let count = facts.reading.rows.get("cgroups:memory")?;
-    Some(Finding {
-        code: "cgroup_count",
-        sentence: format!(
-            "The kernel keeps {count} memory cgroups, removed ones included: a removed cgroup lives on as long as a \
+    Some(format!(
+        "The kernel keeps {count} memory cgroups, removed ones included: a removed cgroup lives on as long as a \
              page charged to it does (page cache, tmpfs, dentries). If the number does not go back after a container \
              ended, that is why."
-        ),
-    })
+    ))
 }

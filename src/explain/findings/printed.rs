@@ -1,6 +1,6 @@
 //! Numbers a tool printed, in place of the kernel's.
 
-use super::{Facts, Finding};
+use super::Facts;
 use crate::units;
 
 /// Tools whose tables are read.
@@ -16,7 +16,7 @@ pub const TOOLS: [&str; 8] = [
 ];
 
 /// Only what a tool made of the kernel's numbers.
-pub fn printed_only(facts: &Facts) -> Option<Finding> {
+pub fn printed_only(facts: &Facts) -> Option<String> {
     let reading = facts.reading;
     TOOLS.contains(&reading.source).then(|| {
         let value = facts
@@ -34,13 +34,10 @@ pub fn printed_only(facts: &Facts) -> Option<Finding> {
                     units::bytes(limit)
                 )
             });
-        Finding {
-            code: "printed_only",
-            sentence: format!(
+        format!(
                 "This is what {} made of the kernel's numbers, not the numbers: what the memory consists of (heap, \
                  page cache, tmpfs, kernel) can't be known from it.{share}",
                 reading.source
-            ),
-        }
+            )
     })
 }

@@ -1,12 +1,12 @@
 //! Time lost waiting for memory.
 
-use super::{Facts, Finding};
+use super::Facts;
 
 /// Below this, percent of the time, nobody notices.
 const FELT_PERCENT: f64 = 1.0;
 
 /// memory.pressure is above nothing.
-pub fn pressure(facts: &Facts) -> Option<Finding> {
+pub fn pressure(facts: &Facts) -> Option<String> {
     let of = |name: &str| {
         let found = facts.reading.pressure.iter().find(|(key, _)| key == name);
         found.map(|(_, percent)| *percent)
@@ -30,11 +30,8 @@ pub fn pressure(facts: &Facts) -> Option<Finding> {
         .map_or(String::new(), |(full, span)| {
             format!(", and all of them at once {full:.0} % of the last {span}")
         });
-    Some(Finding {
-        code: "pressure",
-        sentence: format!(
-            "Processes waited for memory (reclaim, refaults of pages just dropped, swap) {some:.0} % of the last \
+    Some(format!(
+        "Processes waited for memory (reclaim, refaults of pages just dropped, swap) {some:.0} % of the last \
              {span}{full}. A cache too small for the files in use does that as well as a heap too large."
-        ),
-    })
+    ))
 }

@@ -1,6 +1,7 @@
 //! What it means: kills, limits, stalls, leaks.
 
-use super::{Facts, Finding, process, sized};
+use super::{Facts, process, sized};
+use crate::explain::said::Said;
 use crate::explain::{Scope, What};
 use crate::formula::display;
 use crate::units;
@@ -9,7 +10,7 @@ use crate::units;
 const NEAR_PERCENT: u128 = 90;
 
 /// The OOM killer was here.
-pub fn oom_killed(facts: &Facts) -> Option<Finding> {
+pub fn oom_killed(facts: &Facts) -> Option<String> {
     let kills = facts
         .reading
         .count(&[
@@ -19,9 +20,7 @@ pub fn oom_killed(facts: &Facts) -> Option<Finding> {
         ])
         .unwrap_or(0);
     let who = facts.reading.killed.as_ref().map(|killed| {
-        let anon = killed.anon_rss.map_or(String::new(), |rss| {
-            format!(", whose own anonymous memory was {}", units::bytes(rss))
-        });
+        let anon = killed.anon_rss.said(", whose own anonymous memory was @");
         format!(
             "The kernel killed {} (pid {}){anon}.",
             killed.name, killed.pid
@@ -40,26 +39,20 @@ pub fn oom_killed(facts: &Facts) -> Option<Finding> {
             "the machine's memory in use",
         ),
     };
-    let cause = biggest(facts).map_or(String::new(), |what| {
-        format!(" Most of {whose} was {what}.")
-    });
-    Some(Finding {
-        code: "oom_killed",
-        sentence: sentence + where_to + &cause,
-    })
+    let cause = biggest(facts).map(|what| format!(" Most of {whose} was {what}."));
+    Some(sentence + where_to + &cause.unwrap_or_default())
 }
 
 /// The largest part that could not be taken back.
 fn biggest(facts: &Facts) -> Option<String> {
     let parts = &facts.parts;
-    let kernel = parts
-        .kernel
-        .unwrap_or(0)
-        .saturating_add(parts.unexplained.unwrap_or(0));
     let candidates = [
         (parts.anon.unwrap_or(0), "anonymous memory"),
         (parts.shmem.unwrap_or(0), "tmpfs or shared memory"),
-        (kernel, "kernel memory or memory in no row"),
+        (
+            parts.kernel_or_in_no_row(),
+            "kernel memory or memory in no row",
+        ),
         (parts.thp_hidden, "huge pages mapped in part"),
     ];
     let (bytes, what) = candidates.into_iter().max_by_key(|(bytes, _)| *bytes)?;
@@ -69,33 +62,30 @@ fn biggest(facts: &Facts) -> Option<String> {
 }
 
 /// Little of the limit could be won back.
-pub fn oom_near(facts: &Facts) -> Option<Finding> {
+pub fn oom_near(facts: &Facts) -> Option<String> {
     let limit = facts.limit.filter(|limit| *limit > 0)?;
     // Without the file rows the cache in it is not known, and an alarm would be a guess.
     facts.parts.cache_inactive?;
     facts.parts.cache_active?;
     let held = facts.parts.unreclaimable(facts.reading);
     let near = u128::from(held) * 100 >= u128::from(limit) * NEAR_PERCENT;
-    (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| Finding {
-        code: "oom_near",
-        sentence: match facts.reading.oom() {
-            Some(_) => format!(
-                "{} of the limit of {} could not be taken back when the kernel killed.",
-                units::bytes(held),
-                units::bytes(limit)
-            ),
-            None => format!(
-                "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
-                units::bytes(held),
-                units::bytes(limit),
-                units::bytes(limit.saturating_sub(held))
-            ),
-        },
+    (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| match facts.reading.oom() {
+        Some(_) => format!(
+            "{} of the limit of {} could not be taken back when the kernel killed.",
+            units::bytes(held),
+            units::bytes(limit)
+        ),
+        None => format!(
+            "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
+            units::bytes(held),
+            units::bytes(limit),
+            units::bytes(limit.saturating_sub(held))
+        ),
     })
 }
 
 /// Usage near the limit, but not (or not known to be) of the kind that kills.
-pub fn near_limit(facts: &Facts) -> Option<Finding> {
+pub fn near_limit(facts: &Facts) -> Option<String> {
     let limit = facts.limit.filter(|limit| *limit > 0)?;
     let usage = facts.view.usage?;
     let near = u128::from(usage) * 100 >= u128::from(limit) * NEAR_PERCENT;
@@ -114,14 +104,11 @@ pub fn near_limit(facts: &Facts) -> Option<Finding> {
                 .into()
         }
     };
-    Some(Finding {
-        code: "near_limit",
-        sentence: format!("Usage is {percent:.0} % of the limit. {meaning}"),
-    })
+    Some(format!("Usage is {percent:.0} % of the limit. {meaning}"))
 }
 
 /// Memory and swap together are at their limit, which is what v1's second limit counts.
-pub fn swap_limit_hit(facts: &Facts) -> Option<Finding> {
+pub fn swap_limit_hit(facts: &Facts) -> Option<String> {
     let get = |name: &str| facts.reading.rows.get(name);
     let limit =
         get("memory.memsw.limit_in_bytes").filter(|limit| !display::is_unlimited(*limit))?;
@@ -134,22 +121,18 @@ pub fn swap_limit_hit(facts: &Facts) -> Option<Finding> {
     }
     let times = get("memory.memsw.failcnt")
         .filter(|times| *times > 0)
-        .map_or(String::new(), |times| {
-            format!(" It was reached {times} times.")
-        });
-    Some(Finding {
-        code: "swap_limit_hit",
-        sentence: format!(
-            "Memory and swap together, {}, are at their limit of {}: nothing more can go to swap, and the kernel \
+        .map(|times| format!(" It was reached {times} times."))
+        .unwrap_or_default();
+    Some(format!(
+        "Memory and swap together, {}, are at their limit of {}: nothing more can go to swap, and the kernel \
              kills although the limit on memory alone may not be reached.{times}",
-            units::bytes(usage),
-            units::bytes(limit)
-        ),
-    })
+        units::bytes(usage),
+        units::bytes(limit)
+    ))
 }
 
 /// Held below memory.high without a kill.
-pub fn memory_high_stall(facts: &Facts) -> Option<Finding> {
+pub fn memory_high_stall(facts: &Facts) -> Option<String> {
     let high = facts
         .reading
         .rows
@@ -168,17 +151,14 @@ pub fn memory_high_stall(facts: &Facts) -> Option<Finding> {
         .map(|(_, percent)| *percent)
         .fold(0.0, f64::max);
     // A tenth of the time without any progress is felt by everyone who waits for the program.
-    (stalled >= 10.0 && kills == 0).then(|| Finding {
-        code: "memory_high_stall",
-        sentence: format!(
+    (stalled >= 10.0 && kills == 0).then(|| format!(
             "Usage was pushed back at memory.high {high} times and all processes stood still {stalled:.0} % of the \
              time, without an OOM kill: the container is frozen below its limit. Raise memory.high or remove it."
-        ),
-    })
+        ))
 }
 
 /// The limit was reached before.
-pub fn limit_hit(facts: &Facts) -> Option<Finding> {
+pub fn limit_hit(facts: &Facts) -> Option<String> {
     let hits = facts
         .reading
         .count(&["memory.failcnt", "failcnt", "memory.events:max"])
@@ -210,14 +190,11 @@ pub fn limit_hit(facts: &Facts) -> Option<Finding> {
         "Each time the kernel took pages back and went on; for a container that reads or writes files that is \
          normal and no sign of too little memory."
     };
-    Some(Finding {
-        code: "limit_hit",
-        sentence: format!("{seen} {meaning}"),
-    })
+    Some(format!("{seen} {meaning}"))
 }
 
 /// What one reading says about leaks: nothing, or less than nothing.
-pub fn leak_unknown(facts: &Facts) -> Option<Finding> {
+pub fn leak_unknown(facts: &Facts) -> Option<String> {
     let reading = facts.reading;
     if reading.rows.get("cgroups:memory").is_some()
         || !matches!(
@@ -261,8 +238,5 @@ pub fn leak_unknown(facts: &Facts) -> Option<Finding> {
             units::bytes(held)
         )
     };
-    Some(Finding {
-        code: "leak_unknown",
-        sentence,
-    })
+    Some(sentence)
 }

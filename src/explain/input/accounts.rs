@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::series;
-use super::told::after;
+use super::told::{after, first};
+use crate::explain::clean::{has_one_of, words};
 use crate::explain::kinds::{Runtime, Series};
 use crate::explain::{Reading, What, number};
 
@@ -78,13 +79,9 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
     // Redis ends its lines with a carriage return, which terminals show as `^M`.
     let clean = text.contains("^M").then(|| text.replace("^M", ""));
     let text = clean.as_deref().unwrap_or(text);
-    let fits = |account: &Account| {
-        let mut groups = account.marks.iter();
-        groups.any(|marks| marks.iter().all(|mark| text.contains(mark)))
-    };
     let (account, total) = ACCOUNTS
         .iter()
-        .filter(|account| fits(account))
+        .filter(|account| has_one_of(text, account.marks))
         .find_map(|account| Some((account, (account.total)(text)?)))?;
     let own = match account.name {
         "Node.js (V8)" => ["\"rss", "'rss", "rss:", "rssMB"]
@@ -104,10 +101,6 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
 
 fn reading(label: &str, what: What) -> Reading {
     Reading::told("runtime's account", label, what)
-}
-
-fn first(text: &str, keys: &[&str]) -> Option<u64> {
-    keys.iter().find_map(|key| after(text, key))
 }
 
 fn last(text: &str, key: &str) -> Option<u64> {
@@ -133,7 +126,7 @@ fn sizes(text: &str, key: &str) -> Option<Vec<u64>> {
 }
 
 fn sum(text: &str, key: &str) -> Option<u64> {
-    Some(sizes(text, key)?.into_iter().fold(0, u64::saturating_add))
+    Some(number::sum(sizes(text, key)?))
 }
 
 /// A count whose digits stand in groups.
@@ -150,11 +143,9 @@ fn mb(text: &str, key: &str) -> Option<u64> {
 /// The columns of jstat, in KiB, of its last line.
 fn jstat(text: &str, columns: [&str; 5]) -> Option<u64> {
     let mut lines = text.lines().skip_while(|line| !line.contains("S0C"));
-    let head: Vec<&str> = lines.next()?.split_whitespace().collect();
-    let row: Vec<&str> = lines
-        .map(|line| line.split_whitespace().collect())
-        .filter(|row: &Vec<&str>| row.len() == head.len())
-        .last()?;
+    let head = words(lines.next()?);
+    let rows = lines.map(words).filter(|row| row.len() == head.len());
+    let row = rows.last()?;
     let cell = |name: &&str| {
         let at = head.iter().position(|column| column == name)?;
         number::scale(row.get(at)?, 1024.0)
@@ -223,15 +214,12 @@ fn over_time(lines: &[String]) -> Option<Reading> {
     } else {
         name
     };
+    let rss = points.iter().enumerate();
+    let rss = rss.map(|(index, point)| (at(index), point.1));
     let series = Series {
-        row: "rss".into(),
-        points: points
-            .iter()
-            .enumerate()
-            .map(|(index, point)| (at(index), point.1))
-            .collect(),
         untimed,
         heap,
+        ..Series::of("rss", rss.collect())
     };
     Some(reading(label, What::Series(series)))
 }
@@ -257,11 +245,8 @@ fn traced(text: &str) -> Option<Reading> {
     let (_, end, live) = *points.last()?;
     let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
     let what = if points.len() > 1 && rising {
-        What::Series(Series {
-            row: "Go's live heap".into(),
-            points: points.into_iter().map(|(at, _, live)| (at, live)).collect(),
-            ..Series::default()
-        })
+        let live = points.into_iter().map(|(at, _, live)| (at, live));
+        What::Series(Series::of("Go's live heap", live.collect()))
     } else {
         What::Runtime(Runtime {
             name: "Go",
@@ -293,17 +278,13 @@ fn collections(lines: &[String]) -> Option<Reading> {
     let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
     let untimed = !rising || points.iter().any(|point| point.0.is_none());
     let at = |index: usize, stamp: Option<f64>| stamp.filter(|_| !untimed).unwrap_or(index as f64);
+    let left = points.iter().enumerate();
+    let left = left.map(|(index, (t, left))| (at(index, *t), *left));
     let mut found = reading(
         "The JVM's heap after a collection",
         What::Series(Series {
-            row: "The JVM's heap after a collection".into(),
-            points: points
-                .iter()
-                .enumerate()
-                .map(|(index, (t, left))| (at(index, *t), *left))
-                .collect(),
             untimed,
-            ..Series::default()
+            ..Series::of("The JVM's heap after a collection", left.collect())
         }),
     );
     found.rows.set("limit", size);

@@ -24,11 +24,13 @@ fn talos(text: &str) -> Option<Reading> {
         victims: vec![path.to_string()],
         ..ByDaemon::default()
     };
-    Some(Reading::told(
-        "Talos",
-        format!("Talos, {path}"),
-        What::ByDaemon(Box::new(killed)),
-    ))
+    Some(by_daemon("Talos", path, killed))
+}
+
+fn by_daemon(source: &'static str, victim: &str, killed: ByDaemon) -> Reading {
+    let label = format!("{source}, {victim}");
+    let label = label.trim_end_matches(", ");
+    Reading::told(source, label, What::ByDaemon(Box::new(killed)))
 }
 
 /// The text between two marks.
@@ -96,14 +98,9 @@ fn oomd(text: &str) -> Option<Reading> {
             .victims
             .extend(candidates.first().map(|path| (*path).to_string()));
     }
-    let label = killed.victims.last().map_or("systemd-oomd".into(), |path| {
-        format!("systemd-oomd, {}", path.rsplit('/').next().unwrap_or(""))
-    });
-    Some(Reading::told(
-        "systemd-oomd",
-        label,
-        What::ByDaemon(Box::new(killed)),
-    ))
+    let path = killed.victims.last().cloned().unwrap_or_default();
+    let victim = path.rsplit('/').next().unwrap_or("");
+    Some(by_daemon("systemd-oomd", victim, killed))
 }
 
 /// Fills in why, from the line that tells it.
@@ -182,11 +179,7 @@ fn earlyoom(text: &str) -> Option<Reading> {
         swap: share("swap free:").filter(|(_, all)| *all > 0),
         ..ByDaemon::default()
     };
-    Some(Reading::told(
-        "earlyoom",
-        format!("earlyoom, {name}"),
-        What::ByDaemon(Box::new(killed)),
-    ))
+    Some(by_daemon("earlyoom", &name, killed))
 }
 
 /// `kubectl describe pod`, its YAML, `docker inspect`: a container that ended as `OOMKilled`.
@@ -348,15 +341,12 @@ fn signalled(text: &str) -> Option<Reading> {
 }
 
 fn ended(status: Terminated) -> Reading {
-    let label = format!(
-        "{}, {}",
-        status.name,
-        if status.signal {
-            "SIGKILL"
-        } else {
-            "OOMKilled"
-        }
-    );
+    let how = if status.signal {
+        "SIGKILL"
+    } else {
+        "OOMKilled"
+    };
+    let label = format!("{}, {how}", status.name);
     Reading::told("a pod's status", label, What::Terminated(status))
 }
 

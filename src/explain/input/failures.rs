@@ -4,6 +4,7 @@
 //! and then kills, it does not refuse what a program asks for.
 
 use super::told::{after, size};
+use crate::explain::clean::has_one_of;
 use crate::explain::kinds::{Failure, Known};
 use crate::explain::{Reading, What};
 
@@ -80,10 +81,7 @@ pub fn read(text: &str) -> Option<Reading> {
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0);
     let text = &text[tail..];
-    let fits = |message: &&Message| {
-        let mut groups = message.words.iter();
-        groups.any(|words| words.iter().all(|word| text.contains(word)))
-    };
+    let fits = |message: &&Message| has_one_of(text, message.words);
     let message = MESSAGES.iter().find(fits)?;
     let failure = Failure {
         known: &message.known,

@@ -1,10 +1,10 @@
 //! The table of `free`.
 
-use crate::explain::{Reading, Scope, number};
+use crate::explain::{Reading, clean, number};
 
 /// The head of `top`: procps since 3.3 and before, busybox.
 pub fn top(lines: &[String]) -> Option<Reading> {
-    let mut reading = Reading::default();
+    let mut reading = Reading::machine("top", "the machine, by top");
     for line in lines {
         let Some((head, rest)) = line.split_once(':') else {
             continue;
@@ -51,18 +51,12 @@ pub fn top(lines: &[String]) -> Option<Reading> {
     reading.rows.get("node:MemFree")?;
     // busybox gives no total.
     if reading.rows.get("node:MemTotal").is_none() {
-        let parts = reading
-            .rows
-            .get("node:Used")
-            .zip(reading.rows.get("node:MemFree"));
-        reading.rows.set(
-            "node:MemTotal",
-            parts.map(|(used, free)| used.saturating_add(free))?,
+        let (used, free) = (
+            reading.rows.get("node:Used")?,
+            reading.rows.get("node:MemFree")?,
         );
+        reading.rows.set("node:MemTotal", used.saturating_add(free));
     }
-    reading.source = "top";
-    reading.scope = Scope::Node;
-    reading.label = "the machine, by top".into();
     Some(reading)
 }
 
@@ -100,7 +94,7 @@ fn broken(line: &str) -> Vec<String> {
 
 /// `free -L`: `SwapUse 126936 CachUse 9812284 MemUse 6340120 MemFree 16124932`.
 fn in_one_line(lines: &[String], at: usize) -> Option<Reading> {
-    let words: Vec<&str> = lines[at].split_whitespace().collect();
+    let words = clean::words(&lines[at]);
     if !words.contains(&"MemUse") || !words.contains(&"CachUse") {
         return None;
     }
@@ -109,33 +103,22 @@ fn in_one_line(lines: &[String], at: usize) -> Option<Reading> {
         bytes(words.get(place + 1)?, unit_of(lines, at, None).max(1 << 10))
     };
     let (used, cache, free) = (value("MemUse")?, value("CachUse")?, value("MemFree")?);
-    let mut reading = Reading {
-        source: "free",
-        scope: Scope::Node,
-        label: "the machine".into(),
-        notes: vec![
-            "Its numbers were taken as KiB where they have no unit; the total is their sum.".into(),
-        ],
-        ..Reading::default()
-    };
-    for (row, bytes) in [
-        ("node:Used", used),
-        ("node:BuffCache", cache),
-        ("node:MemFree", free),
-        (
-            "node:MemTotal",
-            used.saturating_add(cache).saturating_add(free),
-        ),
-    ] {
-        reading.rows.set(row, bytes);
-    }
+    let mut reading = Reading::machine("free", "the machine");
+    let note = "Its numbers were taken as KiB where they have no unit; the total is their sum.";
+    reading.notes.push(note.into());
+    reading.rows.fill([
+        ("node:Used", Some(used)),
+        ("node:BuffCache", Some(cache)),
+        ("node:MemFree", Some(free)),
+        ("node:MemTotal", Some(number::sum([used, cache, free]))),
+    ]);
     Some(reading)
 }
 
 /// The names of the columns of a table that begins with this line, by the line itself in English,
 /// else by its shape: as many words as the first row has sizes, and sizes that add up.
 fn columns(lines: &[String], at: usize) -> Option<Vec<&str>> {
-    let words: Vec<&str> = lines[at].split_whitespace().collect();
+    let words = clean::words(&lines[at]);
     if words.len() >= 3 && words[..3] == ["total", "used", "free"] {
         return Some(words);
     }
@@ -180,7 +163,7 @@ fn row(line: &str) -> Option<(&str, Vec<&str>)> {
 fn table(lines: &[String], at: usize) -> Option<Reading> {
     let columns = columns(lines, at)?;
     let english = lines[at].split_whitespace().nth(1) == Some("used");
-    let (mut reading, mut guessed) = (Reading::default(), None);
+    let (mut reading, mut guessed) = (Reading::machine("free", "the machine"), None);
     for (index, line) in lines[at + 1..].iter().take(5).enumerate() {
         let Some((name, cells)) = row(line) else {
             break;
@@ -205,21 +188,17 @@ fn table(lines: &[String], at: usize) -> Option<Reading> {
             _ => continue,
         };
         let unit = *guessed.get_or_insert_with(|| unit_of(lines, at, cells.first()));
-        for (column, row) in rows {
-            let place = columns.iter().position(|c| c == column);
-            let cell = place.and_then(|place| cells.get(place));
-            if let Some(bytes) = cell.and_then(|cell| bytes(cell, unit)) {
-                reading.rows.set(*row, bytes);
-            }
-        }
+        let of = |column: &str| {
+            let place = columns.iter().position(|c| *c == column)?;
+            bytes(cells.get(place)?, unit)
+        };
+        let found = rows.iter().map(|(column, row)| (*row, of(column)));
+        reading.rows.fill(found);
         if swap {
             break;
         }
     }
     reading.rows.get("node:MemTotal")?;
-    reading.source = "free";
-    reading.scope = Scope::Node;
-    reading.label = "the machine".into();
     // The prompt and the words above it often name the machine.
     reading.container = Some(lines[at.saturating_sub(2)..at].join(" "));
     reading.notes.push(

@@ -100,14 +100,9 @@ fn cut_map(text: &str) -> (usize, Option<Reading>) {
     if rows.len() < 2 {
         return (1, None);
     }
-    let mut reading = Reading {
-        source: "a map of memory.stat",
-        notes: vec![CUT.into()],
-        ..Reading::default()
-    };
-    for (key, value) in rows {
-        reading.rows.set(key, value);
-    }
+    let mut reading = Reading::of("a map of memory.stat");
+    reading.notes.push(CUT.into());
+    reading.rows = rows.into_iter().collect();
     (end.max(1), Some(reading))
 }
 
@@ -210,19 +205,12 @@ fn memory_object(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
 
 /// The kubelet's `memory` object, and the CRI's of the same names.
 fn kubelet(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
-    let mut reading = Reading {
-        source: "kubelet summary",
-        working_set: of(map, &["workingSetBytes", "working_set_bytes"]),
-        ..Reading::default()
-    };
-    for (row, keys) in [
-        ("usage", ["usageBytes", "usage_bytes"]),
-        ("rss", ["rssBytes", "rss_bytes"]),
-    ] {
-        if let Some(value) = of(map, &keys) {
-            reading.rows.set(row, value);
-        }
-    }
+    let mut reading = Reading::of("kubelet summary");
+    reading.working_set = of(map, &["workingSetBytes", "working_set_bytes"]);
+    reading.rows.fill([
+        ("usage", of(map, &["usageBytes", "usage_bytes"])),
+        ("rss", of(map, &["rssBytes", "rss_bytes"])),
+    ]);
     if reading.is_empty() {
         return None;
     }
@@ -260,16 +248,12 @@ fn docker(map: &Map<String, Value>) -> Option<Reading> {
     reading.source = "container stats";
     // runc nests the numbers once more.
     let within = object(&["usage"]).unwrap_or(map);
-    for (row, keys) in [
-        ("usage", &["usage", "Usage"][..]),
-        ("limit", &["limit", "Limit"]),
-        ("max_usage", &["max_usage", "max", "MaxUsage"]),
-        ("failcnt", &["failcnt", "Failcnt"]),
-    ] {
-        if let Some(value) = of(within, keys) {
-            reading.rows.set(row, value);
-        }
-    }
+    reading.rows.fill([
+        ("usage", of(within, &["usage", "Usage"])),
+        ("limit", of(within, &["limit", "Limit"])),
+        ("max_usage", of(within, &["max_usage", "max", "MaxUsage"])),
+        ("failcnt", of(within, &["failcnt", "Failcnt"])),
+    ]);
     Some(reading)
 }
 
@@ -281,10 +265,7 @@ fn stat_map(map: &Map<String, Value>) -> Option<Reading> {
     if known.count() < 2 {
         return None;
     }
-    let mut reading = Reading {
-        source: "a map of memory.stat",
-        ..Reading::default()
-    };
+    let mut reading = Reading::of("a map of memory.stat");
     for (key, value) in map {
         match (key.as_str(), num(value)) {
             ("working_set", value) => reading.working_set = value,

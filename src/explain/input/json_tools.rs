@@ -20,10 +20,7 @@ fn nomad(map: &Map<String, Value>) -> Option<Reading> {
     map.get("Measured").or_else(|| map.get("KernelMaxUsage"))?;
     let of = |key: &str| map.get(key)?.as_u64();
     let usage = of("Usage").filter(|usage| *usage > 0);
-    let mut reading = Reading {
-        source: "nomad",
-        ..Reading::default()
-    };
+    let mut reading = Reading::of("nomad");
     let blind = of("RSS") == Some(0) && of("Cache") == Some(0);
     if blind && usage.is_some() {
         reading.notes.push(
@@ -31,18 +28,14 @@ fn nomad(map: &Map<String, Value>) -> Option<Reading> {
                 .into(),
         );
     }
-    for (row, value) in [
+    reading.rows.fill([
         ("usage", usage),
         ("swap", of("Swap")),
         ("rss", of("RSS").filter(|_| !blind)),
         ("cache", of("Cache").filter(|_| !blind)),
         ("max_usage", of("MaxUsage").filter(|most| *most > 0)),
         ("kernel", of("KernelUsage").filter(|kernel| *kernel > 0)),
-    ] {
-        if let Some(value) = value {
-            reading.rows.set(row, value);
-        }
-    }
+    ]);
     (!reading.is_empty()).then_some(reading)
 }
 
@@ -70,16 +63,12 @@ fn metrics_api(map: &Map<String, Value>) -> Option<Reading> {
     let usage = map.get("usage")?.as_object()?;
     usage.get("cpu")?;
     let working_set = number::parse(usage.get("memory")?.as_str()?)?;
-    Some(Reading {
-        source: "metrics API",
-        working_set: Some(working_set),
-        notes: vec![
-            "The metrics API gives the working set as the kubelet last sampled it (cadvisor_working_set), \
-             up to a minute old."
-                .into(),
-        ],
-        ..Reading::default()
-    })
+    let mut reading = Reading::of("metrics API");
+    reading.working_set = Some(working_set);
+    let note = "The metrics API gives the working set as the kubelet last sampled it (cadvisor_working_set), \
+                up to a minute old.";
+    reading.notes.push(note.into());
+    Some(reading)
 }
 
 /// The limit and the verdict of `docker inspect`; it has nothing of what is in use.
@@ -89,20 +78,13 @@ fn inspect(map: &Map<String, Value>) -> Option<Reading> {
         .get("State")
         .and_then(|state| state.get("OOMKilled")?.as_bool())
         .unwrap_or(false);
-    let mut reading = Reading {
-        source: "docker inspect",
-        notes: vec![
-            "docker inspect has limits and the last exit, nothing of what is in use: for that, docker stats or the \
-             container's memory.stat."
-                .into(),
-        ],
-        ..Reading::default()
-    };
-    if limit > 0 {
-        reading.rows.set("limit", limit);
-    }
-    if killed {
-        reading.rows.set("memory.events:oom_kill", 1);
-    }
+    let mut reading = Reading::of("docker inspect");
+    let note = "docker inspect has limits and the last exit, nothing of what is in use: for that, docker stats or the \
+                container's memory.stat.";
+    reading.notes.push(note.into());
+    reading.rows.fill([
+        ("limit", Some(limit).filter(|limit| *limit > 0)),
+        ("memory.events:oom_kill", killed.then_some(1)),
+    ]);
     (!reading.is_empty()).then_some(reading)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::explain::clean::words;
 use crate::explain::kinds::{Cache, Process, Series};
 use crate::explain::{Reading, What, number};
 
@@ -33,7 +34,7 @@ impl<'a> Columns<'a> {
     /// Where the rows begin, and what their columns are.
     fn of(lines: &'a [String]) -> Option<(usize, Columns<'a>)> {
         let (at, head) = lines.iter().enumerate().find_map(|(at, line)| {
-            let words: Vec<&str> = line.split_whitespace().collect();
+            let words = words(line);
             let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
             // `ps -o rss,cmd` has no pid, `smem -u` sums up by user.
             let heading = named(&["RES", "RSS"])
@@ -107,7 +108,7 @@ fn processes(lines: &[String]) -> Vec<Reading> {
     // A process that is listed again is the same one later.
     let (mut found, mut places) = (Vec::<Listed>::new(), HashMap::new());
     for line in &lines[at..] {
-        let words: Vec<&str> = line.trim_start_matches("**").split_whitespace().collect();
+        let words = words(line.trim_start_matches("**"));
         let Some((pid, process)) = columns.row(&words) else {
             continue;
         };
@@ -137,10 +138,8 @@ fn processes(lines: &[String]) -> Vec<Reading> {
     let again = found.iter().filter(|known| known.points.len() > 1);
     let moved = again.max_by_key(|known| known.process.rss).map(|known| {
         let series = Series {
-            row: "rss".into(),
-            points: known.points.clone(),
             untimed: true,
-            ..Series::default()
+            ..Series::of("rss", known.points.clone())
         };
         let label = format!("{} (pid {})", known.process.name, known.pid.unwrap_or(""));
         Reading::told(source, label, What::Series(series))
@@ -185,7 +184,7 @@ fn programs(lines: &[String]) -> Option<Reading> {
     let heading = |line: &String| line.contains("RAM used") && line.contains("Program");
     let at = lines.iter().position(heading)?;
     let row = |line: &String| {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let words = words(line);
         let [private, a, "+", shared, b, "=", ram, c, name, ..] = words[..] else {
             return None;
         };
@@ -303,12 +302,12 @@ fn slabs(lines: &[String]) -> Option<Reading> {
     let mut caches: Vec<Cache> = lines
         .iter()
         .filter_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
+            let words = words(line);
             of_slabtop(&words).or_else(|| of_slabinfo(&words))
         })
         .collect();
     caches.sort_by_key(|cache| std::cmp::Reverse(cache.bytes));
-    let mut found = Reading::told("slabtop", "the machine's kernel objects", What::Memory);
+    let mut found = Reading::machine("slabtop", "the machine's kernel objects");
     let whole = lines
         .iter()
         .find(|line| line.starts_with("Active / Total Size"));
@@ -319,13 +318,10 @@ fn slabs(lines: &[String]) -> Option<Reading> {
             .parse::<f64>()
             .ok()
     });
-    let sum = caches
-        .iter()
-        .fold(0u64, |sum, cache| sum.saturating_add(cache.bytes));
+    let sum = number::sum(caches.iter().map(|cache| cache.bytes));
     let total = told
         .filter(|kib| kib.is_finite() && *kib >= 0.0)
         .map_or(sum, |kib| ((kib * 1024.0) as u64).max(sum));
-    found.scope = crate::explain::Scope::Node;
     found.rows.set("node:Slab", total);
     found.what = What::Slab(caches.clone());
     (!caches.is_empty()).then_some(found)

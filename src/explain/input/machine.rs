@@ -5,6 +5,7 @@ use crate::explain::kinds::Zone;
 use crate::explain::{Reading, Scope, clean, number};
 
 const PAGE: u64 = 4096;
+const PAGES: &str = "Page counts were taken as pages of 4 KiB.";
 
 /// Counters in pages, as `Mem-Info` and `nr_` in /proc/vmstat name them, and meminfo's name.
 const COUNTERS: [(&str, &str); 16] = [
@@ -53,34 +54,26 @@ pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
             count.checked_mul(PAGE)
         })
     };
-    for (key, name) in &COUNTERS[..13] {
-        if let Some(bytes) = pages(key) {
-            reading.rows.set(*name, bytes);
-        }
-    }
+    let counted = COUNTERS[..13].iter().map(|(key, name)| (*name, pages(key)));
+    reading.rows.fill(counted);
     let before = |sequence: [&str; 2]| {
         words
             .windows(3)
             .find(|w| w[1] == sequence[0] && w[2] == sequence[1])
             .and_then(|w| w[0].parse::<u64>().ok()?.checked_mul(PAGE))
     };
-    for (sequence, name) in [
-        (["pages", "RAM"], "node:MemTotal"),
-        (["pages", "reserved"], "node:Reserved"),
-        (["total", "pagecache"], "node:Cached"),
-    ] {
-        if let Some(bytes) = before(sequence) {
-            reading.rows.set(name, bytes);
-        }
-    }
-    for (first, name) in [("Free", "node:SwapFree"), ("Total", "node:SwapTotal")] {
-        let found = words
-            .windows(4)
-            .find(|w| w[0] == first && w[1] == "swap" && w[2] == "=");
-        if let Some(bytes) = found.and_then(|w| number::parse(&w[3])) {
-            reading.rows.set(name, bytes);
-        }
-    }
+    let swap = |first: &str| {
+        let mut four = words.windows(4);
+        let found = four.find(|w| w[0] == first && w[1] == "swap" && w[2] == "=")?;
+        number::parse(&found[3])
+    };
+    reading.rows.fill([
+        ("node:MemTotal", before(["pages", "RAM"])),
+        ("node:Reserved", before(["pages", "reserved"])),
+        ("node:Cached", before(["total", "pagecache"])),
+        ("node:SwapFree", swap("Free")),
+        ("node:SwapTotal", swap("Total")),
+    ]);
     let zones = zones(words, reading);
     if reading.rows.get("node:MemFree").is_none()
         && let Some(free) = buddies(words)
@@ -89,9 +82,7 @@ pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
     }
     if !reading.is_empty() {
         reading.scope = Scope::Node;
-        reading
-            .notes
-            .push("Page counts were taken as pages of 4 KiB.".into());
+        reading.notes.push(PAGES.into());
     }
     zones
 }
@@ -120,20 +111,11 @@ fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
                 .find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
             found.and_then(number::parse)
         };
-        for (key, name) in [
-            ("active_anon", "node:Active(anon)"),
-            ("inactive_anon", "node:Inactive(anon)"),
-            ("active_file", "node:Active(file)"),
-            ("inactive_file", "node:Inactive(file)"),
-            ("unevictable", "node:Unevictable"),
-            ("slab_reclaimable", "node:SReclaimable"),
-            ("slab_unreclaimable", "node:SUnreclaim"),
-            ("free", "node:MemFree"),
-            ("managed", "node:MemTotal"),
-        ] {
+        // The counters that a zone has, too.
+        let of_zone = COUNTERS[..7].iter().chain(&COUNTERS[10..11]);
+        for (key, name) in of_zone.chain(&[("managed", "node:MemTotal")]) {
             if let (None, Some(bytes)) = (totals.get(name), size(key)) {
-                let sum = reading.rows.get(name).unwrap_or(0);
-                reading.rows.set(name, sum.saturating_add(bytes));
+                reading.rows.add(name, bytes);
             }
         }
         zones.push(Zone {
@@ -185,7 +167,7 @@ pub fn largest_task(lines: &[String]) -> Option<(String, u64)> {
     let mut largest: Option<(String, u64)> = None;
     for line in lines {
         let line = clean::without_log_prefix(line).0.replace(['[', ']'], " ");
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let words = clean::words(&line);
         if words.first() == Some(&"pid") && words.contains(&"total_vm") {
             column = words.iter().position(|word| *word == "rss");
             continue;
@@ -220,7 +202,7 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
             .iter()
             .all(|name| line.split_whitespace().any(|word| word == *name))
     })?;
-    let mut head: Vec<&str> = lines[at].split_whitespace().collect();
+    let mut head = clean::words(&lines[at]);
     // In other languages the columns have other names in the same places.
     if let ["r", "b", "swpd", free, buffers, cache, ..] = &mut head[..]
         && *free != "free"
@@ -238,19 +220,15 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
         .filter(|row: &Vec<u64>| row.len() == head.len())
         .collect();
     let last = rows.last()?;
-    for (name, row) in [
-        ("free", "node:MemFree"),
-        ("buff", "node:Buffers"),
-        ("cache", "node:Cached"),
-        ("inact", "node:Inactive"),
-        ("active", "node:Active"),
-        ("swpd", "node:SwapUsed"),
-    ] {
-        let kib = column(name).and_then(|at| last.get(at));
-        if let Some(bytes) = kib.and_then(|kib| kib.checked_mul(1024)) {
-            reading.rows.set(row, bytes);
-        }
-    }
+    let of = |name| last.get(column(name)?)?.checked_mul(1024);
+    reading.rows.fill([
+        ("node:MemFree", of("free")),
+        ("node:Buffers", of("buff")),
+        ("node:Cached", of("cache")),
+        ("node:Inactive", of("inact")),
+        ("node:Active", of("active")),
+        ("node:SwapUsed", of("swpd")),
+    ]);
     // The first line is of all the time since boot.
     let now = if rows.len() > 1 {
         &rows[1..]
@@ -296,7 +274,8 @@ fn sums(lines: &[String], reading: &mut Reading) {
 
 /// /proc/vmstat's `nr_` lines.
 pub fn vmstat(lines: &[String]) -> Option<Reading> {
-    let mut reading = Reading::default();
+    let mut reading = Reading::machine("/proc/vmstat", "the machine");
+    reading.notes = vec![PAGES.into()];
     for line in lines {
         let mut words = line.split_whitespace();
         let (Some(key), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>))
@@ -326,11 +305,5 @@ pub fn vmstat(lines: &[String]) -> Option<Reading> {
         reading.rows.set("node:Cached", file);
         reading.rows.set("node:Buffers", 0);
     }
-    reading.source = "/proc/vmstat";
-    reading.label = "the machine".into();
-    reading.scope = Scope::Node;
-    reading
-        .notes
-        .push("Page counts were taken as pages of 4 KiB.".into());
     Some(reading)
 }

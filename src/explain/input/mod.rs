@@ -300,24 +300,23 @@ fn choose(all: Vec<Reading>, what: &str, select: &Select) -> Result<Readings, Ex
         reading.pod.as_deref() == Some(pod)
     })?;
     narrow(&select.container, "container", &is_container)?;
-    if let Some(number) = select.at.as_deref().and_then(|at| at.parse::<usize>().ok()) {
-        let nth = number.checked_sub(1).and_then(|n| left.get(n)).copied();
-        let chosen = nth.ok_or_else(|| ExplainError::NoMatch {
-            wanted: format!("reading {number}"),
-            what: what.into(),
-            have: labels(&all),
-        })?;
-        return Ok(Readings {
-            all,
-            chosen,
-            picked: select.at.is_some() || select.container.is_some() || select.pod.is_some(),
-            whole: None,
-        });
-    }
-    narrow(&select.at, "reading", &|reading, at| {
-        reading.label.contains(at)
-    })?;
-    let chosen = preferred(&all, &left, select);
+    let number = select.at.as_deref().and_then(|at| at.parse::<usize>().ok());
+    let chosen = match number {
+        Some(number) => {
+            let nth = number.checked_sub(1).and_then(|n| left.get(n)).copied();
+            nth.ok_or_else(|| ExplainError::NoMatch {
+                wanted: format!("reading {number}"),
+                what: what.into(),
+                have: labels(&all),
+            })?
+        }
+        None => {
+            narrow(&select.at, "reading", &|reading, at| {
+                reading.label.contains(at)
+            })?;
+            preferred(&all, &left, select)
+        }
+    };
     Ok(Readings {
         all,
         chosen,
@@ -336,13 +335,9 @@ fn labels(all: &[Reading]) -> String {
         .take(LABELS_SHOWN)
         .collect();
     labels.dedup();
-    let more = all.len().saturating_sub(LABELS_SHOWN);
-    let rest = if more > 0 {
-        format!("; and {more} more")
-    } else {
-        String::new()
-    };
-    labels.join("; ") + &rest
+    let more = all.len().checked_sub(LABELS_SHOWN + 1);
+    let rest = more.map(|more| format!("; and {} more", more + 1));
+    labels.join("; ") + &rest.unwrap_or_default()
 }
 
 /// By label, by docker's `k8s_NAME_POD_...`, or by the beginning of the id at the path's end.

@@ -1,7 +1,7 @@
 //! NUMA nodes: /sys/devices/system/node/node*/meminfo, `numastat -m`, `numactl -H`.
 
 use crate::explain::kinds::Zone;
-use crate::explain::{Reading, Scope, What, number};
+use crate::explain::{Reading, What, clean, number};
 
 /// The most nodes of a machine that are kept.
 const NODES_MAX: usize = 1024;
@@ -11,15 +11,12 @@ pub fn read(lines: &[String]) -> Option<Reading> {
     let mut nodes = Nodes::default();
     let mut heads = 0;
     for line in lines {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let words = clean::words(line);
         match words[..] {
             // `Node 0 MemTotal: 65843252 kB`.
             ["Node", node, row, size, ..] if row.ends_with(':') => {
-                let kib = size
-                    .parse::<u64>()
-                    .ok()
-                    .and_then(|kib| kib.checked_mul(1024));
-                nodes.set(node, row.trim_end_matches(':'), kib);
+                let bytes = number::whole_times(size, 1 << 10);
+                nodes.set(node, row.trim_end_matches(':'), bytes);
             }
             // `node 0 size: 64300 MB`, of numactl.
             ["node", node, what @ ("size:" | "free:"), size, "MB"] => {
@@ -28,11 +25,7 @@ pub fn read(lines: &[String]) -> Option<Reading> {
                 } else {
                     "MemFree"
                 };
-                let mib = size
-                    .parse::<u64>()
-                    .ok()
-                    .and_then(|mib| mib.checked_mul(1 << 20));
-                nodes.set(node, row, mib);
+                nodes.set(node, row, number::whole_times(size, 1 << 20));
             }
             ["Node", "0", ..] if heads == 0 => {
                 heads = words.iter().filter(|word| **word == "Node").count();
@@ -65,12 +58,7 @@ impl Nodes {
 
     fn reading(self) -> Option<Reading> {
         let mut zones: Vec<Zone> = Vec::new();
-        let mut reading = Reading {
-            source: "NUMA nodes",
-            label: "the machine, by its NUMA nodes".into(),
-            scope: Scope::Node,
-            ..Reading::default()
-        };
+        let mut reading = Reading::machine("NUMA nodes", "the machine, by its NUMA nodes");
         for (node, row, bytes) in &self.rows {
             let name = format!("node {node}");
             let at = zones.iter().position(|zone| zone.name == name);
@@ -95,8 +83,7 @@ impl Nodes {
                     "FilePages" => "node:Cached".to_string(),
                     row => format!("node:{row}"),
                 };
-                let sum = reading.rows.get(&row).unwrap_or(0).saturating_add(*bytes);
-                reading.rows.set(row, sum);
+                reading.rows.add(&row, *bytes);
             }
         }
         zones.retain(|zone| zone.managed > 0);

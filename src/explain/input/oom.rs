@@ -568,8 +568,7 @@ fn stats(words: &[String], reading: &mut Reading) {
             if let Some((key, value)) = word.split_once(':')
                 && let (true, Some(bytes)) = (names::is_stat(key), number::parse(value))
             {
-                let sum = reading.rows.get(key).unwrap_or(0);
-                reading.rows.set(key, sum.saturating_add(bytes));
+                reading.rows.add(key, bytes);
             } else if let (true, Some(Ok(value))) = (
                 is_row(word),
                 words.get(section + 1).map(|w| w.parse::<u64>()),

@@ -52,19 +52,9 @@ pub fn read(lines: &[String]) -> Option<Reading> {
             .then(|| word.to_string())
     };
     let row = row.or_else(named).unwrap_or_else(|| "memory".into());
-    let mut points: Vec<(f64, u64)> = lines.iter().filter_map(|line| point(line)).collect();
-    past_midnight(&mut points);
+    let points: Vec<(f64, u64)> = lines.iter().filter_map(|line| point(line)).collect();
     let last = points.last()?.1;
-    let mut reading = Reading {
-        source: "a table of times",
-        label: format!("{row} over time"),
-        what: What::Series(Series {
-            row: row.clone(),
-            points,
-            ..Series::default()
-        }),
-        ..Reading::default()
-    };
+    let mut reading = over_time(&row, points);
     match row.as_str() {
         "working_set" => reading.working_set = Some(last),
         row if names::is_stat(row) || names::number_file(row).is_some() => {
@@ -73,6 +63,17 @@ pub fn read(lines: &[String]) -> Option<Reading> {
         _ => {}
     }
     Some(reading)
+}
+
+/// The reading of a row's times; a clock without a date may pass midnight in it.
+fn over_time(row: &str, mut points: Vec<(f64, u64)>) -> Reading {
+    past_midnight(&mut points);
+    let series = Series::of(row, points);
+    Reading::told(
+        "a table of times",
+        format!("{row} over time"),
+        What::Series(series),
+    )
 }
 
 /// The cells of a line of a table: between bars, commas, semicolons or spaces.
@@ -156,27 +157,13 @@ fn columns(lines: &[String]) -> Option<Reading> {
             ))
         });
         let change = |points: &[(f64, u64)]| points[0].1.abs_diff(points[points.len() - 1].1);
-        let Some((name, mut points)) = series.max_by_key(|(_, points)| change(points)) else {
+        let Some((name, points)) = series.max_by_key(|(_, points)| change(points)) else {
             continue;
         };
-        past_midnight(&mut points);
         let unit = |word: &&str| number::unit(word.trim_matches(['(', ')', '[', ']'])).is_none();
         let row = name.split(' ').filter(unit).collect::<Vec<_>>().join(" ");
-        let row = if row.is_empty() {
-            "memory".to_string()
-        } else {
-            row
-        };
-        return Some(Reading {
-            source: "a table of times",
-            label: format!("{row} over time"),
-            what: What::Series(Series {
-                row,
-                points,
-                ..Series::default()
-            }),
-            ..Reading::default()
-        });
+        let row = if row.is_empty() { "memory" } else { &row };
+        return Some(over_time(row, points));
     }
     None
 }
@@ -238,10 +225,8 @@ fn joined(group: &[(Reading, usize)]) -> Option<Reading> {
     }
     past_midnight(&mut points);
     last.what = What::Series(Series {
-        row: row.into(),
-        points,
         untimed,
-        heap: None,
+        ..Series::of(row, points)
     });
     Some(last)
 }

@@ -1,6 +1,7 @@
 //! A machine's memory as daemons and tools tell it in a line or two, and its free blocks.
 
-use super::told::{after, size};
+use super::told::{after, first, size};
+use crate::explain::clean::words;
 use crate::explain::{Reading, What, number};
 
 /// What a text tells of the machine.
@@ -16,11 +17,10 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
 /// Sizes of a machine by meminfo's names.
 fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading> {
     let mut reading = Reading::machine(source, format!("the machine, by {source}"));
-    for (row, bytes) in rows {
-        if let Some(bytes) = bytes {
-            reading.rows.set(format!("node:{row}"), *bytes);
-        }
-    }
+    let rows = rows
+        .iter()
+        .map(|(row, bytes)| (format!("node:{row}"), *bytes));
+    reading.rows.fill(rows);
     let get = |row: &str| reading.rows.get(&format!("node:{row}"));
     let known = get("MemTotal").zip(get("MemAvailable").or(get("MemFree")));
     known.is_some().then_some(reading)
@@ -134,10 +134,6 @@ fn htop(text: &str) -> Option<Reading> {
     machine("htop", &rows)
 }
 
-fn first(text: &str, keys: &[&str]) -> Option<u64> {
-    keys.iter().find_map(|key| after(text, key))
-}
-
 /// `56 of 15881 MiB`.
 fn pair(text: &str) -> Option<(u64, u64)> {
     let words: Vec<&str> = text.split_whitespace().take(4).collect();
@@ -151,10 +147,8 @@ fn pair(text: &str) -> Option<(u64, u64)> {
 /// `sar -r`: its last line that is no average.
 fn sar(lines: &[String]) -> Option<Reading> {
     let at = lines.iter().position(|line| line.contains("kbmemfree"))?;
-    let head: Vec<&str> = lines[at].split_whitespace().collect();
-    let mut rows = lines[at + 1..]
-        .iter()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let head = words(&lines[at]);
+    let mut rows = lines[at + 1..].iter().map(|line| words(line));
     let last = rows.rfind(|row| row.len() == head.len())?;
     let of = |name: &str| {
         let column = head.iter().position(|word| *word == name)?;

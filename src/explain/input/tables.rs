@@ -386,13 +386,9 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
     let used = value("MemoryCurrent")?;
     let name = value("Id").unwrap_or("The unit");
     let mut reading = shown("systemctl show", name, used, "usage (memory.current)");
-    for (key, row) in ROWS {
-        // `infinity` is no limit, `[not set]` is not known.
-        let bytes = value(key).and_then(|value| value.parse::<u64>().ok());
-        if let Some(bytes) = bytes.filter(|bytes| *bytes != u64::MAX) {
-            reading.rows.set(row, bytes);
-        }
-    }
+    // `infinity` is no limit, `[not set]` is not known.
+    let bytes = |key| value(key)?.parse().ok().filter(|bytes| *bytes != u64::MAX);
+    reading.rows.fill(ROWS.map(|(key, row)| (row, bytes(key))));
     (!reading.rows.is_empty()).then_some(reading)
 }
 
@@ -407,21 +403,14 @@ fn dyno(lines: &[String]) -> Option<Reading> {
     let name = cell("source=").unwrap_or("the dyno");
     let formula = "memory and swap together";
     let mut reading = shown("heroku", name, cell("memory_total=")?, formula);
-    let rows = [
-        (
-            "usage",
-            Some(total.saturating_sub(of("memory_swap=").unwrap_or(0))),
-        ),
+    let swap = of("memory_swap=");
+    reading.rows.fill([
+        ("usage", Some(total.saturating_sub(swap.unwrap_or(0)))),
         ("rss", of("memory_rss=")),
         ("cache", of("memory_cache=")),
-        ("swap", of("memory_swap=")),
+        ("swap", swap),
         ("limit", of("memory_quota=")),
-    ];
-    for (row, bytes) in rows {
-        if let Some(bytes) = bytes {
-            reading.rows.set(row, bytes);
-        }
-    }
+    ]);
     Some(reading)
 }
 
@@ -447,12 +436,8 @@ fn lxc(lines: &[String]) -> Option<Reading> {
         used,
         formula,
     );
-    for (key, row) in ROWS {
-        let words = cell(key).map(words).unwrap_or_default();
-        if let Some(bytes) = words.first().and_then(|word| size(word)) {
-            reading.rows.set(row, bytes);
-        }
-    }
+    let bytes = |key| size(words(cell(key)?).first()?);
+    reading.rows.fill(ROWS.map(|(key, row)| (row, bytes(key))));
     reading.rows.get("usage").is_some().then_some(reading)
 }
 

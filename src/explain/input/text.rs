@@ -340,8 +340,7 @@ impl Collector {
         }
         self.part(key, bytes);
         let name = format!("{}:{key}", if smaps { "smaps" } else { "proc" });
-        let sum = self.current.rows.get(&name).unwrap_or(0);
-        self.current.rows.set(name, sum.saturating_add(bytes));
+        self.current.rows.add(&name, bytes);
         true
     }
 

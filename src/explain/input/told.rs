@@ -26,6 +26,11 @@ pub fn after(text: &str, word: &str) -> Option<u64> {
     size(&text[at..])
 }
 
+/// The number behind the first of the words that has one.
+pub fn first(text: &str, words: &[&str]) -> Option<u64> {
+    words.iter().find_map(|word| after(text, word))
+}
+
 /// The size at the beginning of a text, unit glued or apart.
 pub fn size(text: &str) -> Option<u64> {
     let text = text.trim_start_matches([' ', ':', '=', '"', '\'', '\t', '[', '(']);

@@ -61,30 +61,12 @@ pub fn read(
         regions,
     };
     let s = &step.value;
-    let given: Vec<Workload> = [
-        s.log_write.as_ref().map(|w| r.log_write(w)),
-        s.file_read.as_ref().map(|w| r.file_read(w)),
-        s.unlink.as_ref().map(|w| r.unlink(w)),
-        s.anon.as_ref().map(|w| r.anon(w)),
-        s.heap_churn.as_ref().map(|w| r.heap_churn(w)),
-        s.release.as_ref().map(|w| r.release(w)),
-        s.rewrite.as_ref().map(|w| r.rewrite(w)),
-        s.sleep.as_ref().map(|w| r.sleep(w)),
-        s.exec.as_ref().map(|w| r.exec(w)),
-        s.serve.as_ref().map(|w| r.serve(w)),
-        s.tmpfs_fill.as_ref().map(|w| r.tmpfs_fill(w)),
-        s.tmpfs_remove.as_ref().map(|w| r.tmpfs_remove(w)),
-        s.mmap_scan.as_ref().map(|w| r.mmap_scan(w)),
-        s.dentries.as_ref().map(|w| r.dentries(w)),
-        s.thp_release.as_ref().map(|w| r.thp_release(w)),
-        s.reclaim.as_ref().map(|w| r.reclaim(w)),
-        s.fadvise.as_ref().map(|w| r.fadvise(w)),
-        s.restart_container.as_ref().map(|w| r.restart_container(w)),
-        s.cgroup_churn.as_ref().map(|w| r.cgroup_churn(w)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    macro_rules! each {
+        ($($(#[$doc:meta])* $key:ident: $parameters:ident,)+) => {
+            [$(s.$key.as_ref().map(|w| r.$key(w))),+]
+        };
+    }
+    let given: Vec<Workload> = workloads!(each).into_iter().flatten().collect();
     let count = given.len();
     if count != 1 {
         let what = if count == 0 {
