@@ -64,7 +64,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 none if none.is_empty() => "none".to_string(),
                 some => some.join(" "),
             };
-            table.row([(s.name.clone(), Style::Plain), (setups, Style::Plain)]);
+            table.plain(&[s.name.clone(), setups]);
         }
         write!(out, "{}", table.render(0, colour))?;
         return Ok(Exit::Ok);

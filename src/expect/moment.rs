@@ -1,6 +1,6 @@
 //! Which samples an expectation looks at.
 
-use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult, Table};
+use crate::recording::{Recording, StepResult, Table};
 use crate::scenario::{Moment, Pick, Scenario, StepRef};
 
 /// The samples of one group that are meant, and which of their values.
@@ -76,7 +76,10 @@ pub fn find(scenario: &Scenario, recording: &Recording, moment: &Moment, group: 
             let end = match Step::find(scenario, recording, *to) {
                 Step::Ended { end, .. } => end,
                 // Killed in the middle of it: what comes later says nothing about the step.
-                Step::Running { .. } => exit(scenario, recording, *to).unwrap_or(table.t[last]),
+                Step::Running { .. } => {
+                    let exit = recording.exits(scenario.names(*to)).next();
+                    exit.unwrap_or(table.t[last])
+                }
                 Step::Other(found) => return found,
             };
             Found::Samples(Samples {
@@ -100,31 +103,9 @@ fn between(table: &Table, start: u64, end: u64) -> Vec<usize> {
 
 /// A row of the worker's `smaps_rollup` as it stood at the end of a step, bytes.
 pub fn smaps(scenario: &Scenario, recording: &Recording, at: StepRef, row: &str) -> Option<i64> {
-    let of_container = &scenario.containers[at.container];
-    let of_actor = &of_container.actors[at.actor];
-    let name = &of_actor.steps[at.step].name;
-    recording.events.iter().find_map(|e| match &e.kind {
-        EventKind::StepEnd(StepEnd { id, smaps, .. })
-            if id.container == of_container.name
-                && id.actor == of_actor.name
-                && id.step == *name =>
-        {
-            i64::try_from(smaps.get(row)?).ok()
-        }
-        _ => None,
-    })
-}
-
-/// When the process of a step's actor ended.
-fn exit(scenario: &Scenario, recording: &Recording, at: StepRef) -> Option<u64> {
-    let of_container = &scenario.containers[at.container];
-    let of_actor = &of_container.actors[at.actor];
-    recording.events.iter().find_map(|e| match &e.kind {
-        EventKind::ActorExit {
-            container, actor, ..
-        } if *container == of_container.name && *actor == of_actor.name => Some(e.t),
-        _ => None,
-    })
+    let mut ends = recording.ends(scenario.names(at));
+    let value = ends.find_map(|(_, end)| end.smaps.get(row))?;
+    i64::try_from(value).ok()
 }
 
 /// How far a step came.
@@ -136,20 +117,11 @@ enum Step {
 
 impl Step {
     fn find(scenario: &Scenario, recording: &Recording, at: StepRef) -> Step {
-        let container = &scenario.containers[at.container];
-        let actor = &container.actors[at.actor];
-        let name = &actor.steps[at.step].name;
-        let is = |id: &StepId| {
-            id.container == container.name && id.actor == actor.name && id.step == *name
-        };
-        let start = recording.events.iter().find_map(|e| match &e.kind {
-            EventKind::StepStart(id) if is(id) => Some(e.t),
-            _ => None,
-        });
-        let end = recording.events.iter().find_map(|e| match &e.kind {
-            EventKind::StepEnd(end) if is(&end.id) => Some((e.t, &end.result)),
-            _ => None,
-        });
+        let names = scenario.names(at);
+        let name = names[2];
+        let start = recording.starts(names).next();
+        let end = recording.ends(names).next();
+        let end = end.map(|(t, end)| (t, &end.result));
         match (start, end) {
             (start, Some((end, StepResult::Done))) => Step::Ended {
                 start: start.unwrap_or(end),
@@ -163,7 +135,7 @@ impl Step {
             }
             (Some(start), None) => Step::Running {
                 start,
-                name: name.clone(),
+                name: name.into(),
             },
             (None, None) => Step::Other(Found::Cut(format!("`{name}` had not begun"))),
         }

@@ -100,6 +100,9 @@ pub const FAMILIES: [Family; 19] = [
 /// The name of the node in all recordings.
 const NODE: &str = "node-1";
 
+/// The job that scrapes kube-state-metrics, and its instance.
+const STATE: (&str, &str) = ("kube-state-metrics", "10.0.0.2:8080");
+
 /// Phases of `kube_pod_status_phase`.
 const PHASES: [&str; 5] = ["Failed", "Pending", "Running", "Succeeded", "Unknown"];
 
@@ -205,7 +208,7 @@ impl Maker<'_> {
     }
 
     fn of_pods(&mut self, name: &'static str, own: &[(&str, &str)], value: Value) {
-        self.add(name, ("kube-state-metrics", "10.0.0.2:8080"), own, value);
+        self.add(name, STATE, own, value);
     }
 
     fn pods(&mut self) {
@@ -218,26 +221,17 @@ impl Maker<'_> {
         }
         for (namespace, pod) in pods {
             let own = [("namespace", namespace.as_str()), ("pod", pod.as_str())];
-            let with = |more: &[(&'static str, &'static str)]| -> Vec<(&str, &str)> {
-                own.iter().copied().chain(more.iter().copied()).collect()
-            };
+            let with = |more: &[(&'static str, &'static str)]| [&own[..], more].concat();
             self.of_pods("kube_pod_info", &with(&[("node", NODE)]), Value::Fixed(1.0));
             // The pod runs as long as it is recorded; the other phases are there as 0.
             for phase in PHASES {
+                let own = with(&[("node", NODE), ("phase", phase)]);
                 let value = f64::from(u8::from(phase == "Running"));
-                self.of_pods(
-                    "kube_pod_status_phase",
-                    &with(&[("node", NODE), ("phase", phase)]),
-                    Value::Fixed(value),
-                );
+                self.of_pods("kube_pod_status_phase", &own, Value::Fixed(value));
             }
             for reason in POD_REASONS {
-                let value = self.evictions(reason);
-                self.of_pods(
-                    "kube_pod_status_reason",
-                    &with(&[("node", NODE), ("reason", reason)]),
-                    value,
-                );
+                let own = with(&[("node", NODE), ("reason", reason)]);
+                self.of_pods("kube_pod_status_reason", &own, self.evictions(reason));
             }
         }
     }
@@ -263,38 +257,24 @@ impl Maker<'_> {
             let own = [
                 ("container", labels.container.as_str()),
                 ("namespace", labels.namespace.as_str()),
-                ("node", NODE),
                 ("pod", labels.pod.as_str()),
             ];
-            let with = |more: &[(&'static str, &'static str)]| -> Vec<(&str, &str)> {
-                own.iter().copied().chain(more.iter().copied()).collect()
-            };
-            let info = [
-                ("image", labels.image.as_str()),
-                ("container_id", labels.name.as_str()),
-            ];
-            let info: Vec<_> = own
-                .iter()
-                .copied()
-                .filter(|(k, _)| *k != "node")
-                .chain(info)
-                .collect();
+            let image = ("image", labels.image.as_str());
+            let id = ("container_id", labels.name.as_str());
+            let info = [&own[..], &[image, id]].concat();
             self.of_pods("kube_pod_container_info", &info, Value::Fixed(1.0));
             if let Some(limit) = group.limit.filter(|limit| *limit < 1 << 62) {
                 let limit = (limit as f64 * pages.size_scale()).round();
+                let byte = [("node", NODE), ("resource", "memory"), ("unit", "byte")];
+                let own = [&own[..], &byte].concat();
                 for name in [
                     "kube_pod_container_resource_limits",
                     "kube_pod_container_resource_requests",
                 ] {
-                    self.of_pods(
-                        name,
-                        &with(&[("resource", "memory"), ("unit", "byte")]),
-                        Value::Fixed(limit),
-                    );
+                    self.of_pods(name, &own, Value::Fixed(limit));
                 }
             }
-            let plain: Vec<_> = own.iter().copied().filter(|(k, _)| *k != "node").collect();
-            self.restarts(&group.name, &plain);
+            self.restarts(&group.name, &own);
         }
     }
 
@@ -328,48 +308,32 @@ impl Maker<'_> {
         let host = &recording.header.host;
         let scale = self.pages.size_scale();
         let total = (host.mem_total as f64 * scale).round();
-        for name in ["kube_node_status_allocatable", "kube_node_status_capacity"] {
-            self.of_pods(
-                name,
-                &[("node", NODE), ("resource", "memory"), ("unit", "byte")],
-                Value::Fixed(total),
-            );
-        }
+        let byte = [("node", NODE), ("resource", "memory"), ("unit", "byte")];
+        let scraped = [("node", NODE), ("metrics_path", "/metrics/cadvisor")];
+        let of_node = &scraped[..1];
         let kubelet = ("kubelet", "10.0.0.1:10250");
-        self.add(
-            "machine_memory_bytes",
-            kubelet,
-            &[("node", NODE), ("metrics_path", "/metrics/cadvisor")],
-            Value::Fixed(total),
-        );
-        self.add(
-            "up",
-            kubelet,
-            &[("node", NODE), ("metrics_path", "/metrics/cadvisor")],
-            Value::Fixed(1.0),
-        );
         let exporter = ("node-exporter", "10.0.0.1:9100");
-        self.add("up", exporter, &[("node", NODE)], Value::Fixed(1.0));
-        self.add(
-            "node_memory_MemTotal_bytes",
-            exporter,
-            &[("node", NODE)],
-            Value::Fixed(total),
-        );
         let swap = (host.swap_total as f64 * scale).round();
-        self.add(
-            "node_memory_SwapTotal_bytes",
-            exporter,
-            &[("node", NODE)],
-            Value::Fixed(swap),
-        );
-        if host.swap_total == 0 {
-            self.add(
-                "node_memory_SwapFree_bytes",
-                exporter,
-                &[("node", NODE)],
-                Value::Fixed(0.0),
-            );
+        // Without swap none is free, whatever was sampled.
+        let no_swap = (host.swap_total == 0).then_some(0.0);
+        for (name, job, own, value) in [
+            (
+                "kube_node_status_allocatable",
+                STATE,
+                &byte[..],
+                Some(total),
+            ),
+            ("kube_node_status_capacity", STATE, &byte, Some(total)),
+            ("machine_memory_bytes", kubelet, &scraped, Some(total)),
+            ("up", kubelet, &scraped, Some(1.0)),
+            ("up", exporter, of_node, Some(1.0)),
+            ("node_memory_MemTotal_bytes", exporter, of_node, Some(total)),
+            ("node_memory_SwapTotal_bytes", exporter, of_node, Some(swap)),
+            ("node_memory_SwapFree_bytes", exporter, of_node, no_swap),
+        ] {
+            if let Some(value) = value {
+                self.add(name, job, own, Value::Fixed(value));
+            }
         }
         self.node_rows(exporter, scale);
     }
@@ -396,12 +360,8 @@ impl Maker<'_> {
                 .filter_map(|(group, table)| Some((group, table.column(row)?)))
                 .next();
             if let Some((group, column)) = found {
-                self.add(
-                    name,
-                    exporter,
-                    &[("node", NODE)],
-                    Value::Row(group, column, factor),
-                );
+                let value = Value::Row(group, column, factor);
+                self.add(name, exporter, &[("node", NODE)], value);
             }
         }
     }

@@ -143,31 +143,22 @@ fn moment(
     scenario: Option<&Scenario>,
     recording: &Recording,
 ) -> Result<u64, TruthError> {
-    let first = |is: &dyn Fn(&EventKind) -> bool| {
-        let found = recording.events.iter().find(|event| is(&event.kind));
-        found.map(|event| event.t)
-    };
     match (onset, scenario) {
         (Onset::Mark(text), _) => {
-            let is = |kind: &EventKind| match kind {
+            let mut events = recording.events.iter();
+            let first = events.find(|event| match &event.kind {
                 EventKind::Mark { text: told } => text.as_ref().is_none_or(|text| text == told),
                 _ => false,
-            };
+            });
             let name = text.as_ref().map(|text| format!("the mark {text:?}"));
-            first(&is).ok_or_else(|| TruthError::NoMark(name.unwrap_or_else(|| "a mark".into())))
+            let none = || TruthError::NoMark(name.unwrap_or_else(|| "a mark".into()));
+            first.map(|event| event.t).ok_or_else(none)
         }
         (Onset::Step(_), None) => Ok(0),
         (Onset::Step(at), Some(scenario)) => {
-            let container = &scenario.containers[at.container];
-            let actor = &container.actors[at.actor];
-            let name = &actor.steps[at.step].name;
-            let is = |kind: &EventKind| match kind {
-                EventKind::StepStart(id) => {
-                    id.container == container.name && id.actor == actor.name && id.step == *name
-                }
-                _ => false,
-            };
-            first(&is).ok_or_else(|| TruthError::NoOnset(name.clone()))
+            let names = scenario.names(*at);
+            let start = recording.starts(names).next();
+            start.ok_or_else(|| TruthError::NoOnset(names[2].into()))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::expect::Source;
-use crate::recording::{EventKind, Recording};
+use crate::recording::Recording;
 use crate::scenario::{Scenario, StepRef};
 use crate::units;
 
@@ -106,50 +106,28 @@ fn all_steps(scenario: &Scenario) -> impl Iterator<Item = StepRef> + '_ {
 }
 
 fn label(scenario: &Scenario, at: StepRef) -> String {
-    let container = &scenario.containers[at.container];
-    let step = &container.actors[at.actor].steps[at.step].name;
+    let [container, _, step] = scenario.names(at);
     match scenario.containers.len() {
-        1 => step.clone(),
-        _ => format!("{}: {step}", container.name),
+        1 => step.into(),
+        _ => format!("{container}: {step}"),
     }
 }
 
 /// A step that ended, or one that its actor did not live to end; none for one that never began or
 /// was skipped.
 fn row(scenario: &Scenario, recording: &Recording, at: StepRef) -> Option<Row> {
-    let container = &scenario.containers[at.container];
-    let actor = &container.actors[at.actor];
-    let name = &actor.steps[at.step].name;
-    let mut start = None;
-    let mut exit = None;
-    for event in &recording.events {
-        match &event.kind {
-            EventKind::StepEnd(end)
-                if end.id.container == container.name
-                    && end.id.actor == actor.name
-                    && end.id.step == *name =>
-            {
-                let done = end.result == crate::recording::StepResult::Done;
-                return done.then(|| Row {
-                    at,
-                    label: label(scenario, at),
-                    t: event.t,
-                });
-            }
-            EventKind::StepStart(id)
-                if id.container == container.name && id.actor == actor.name && id.step == *name =>
-            {
-                start = Some(event.t);
-            }
-            EventKind::ActorExit {
-                container: c,
-                actor: a,
-                ..
-            } if *c == container.name && *a == actor.name => exit = Some(event.t),
-            _ => {}
-        }
+    let step = scenario.names(at);
+    if let Some((t, end)) = recording.ends(step).next() {
+        let done = end.result == crate::recording::StepResult::Done;
+        return done.then(|| Row {
+            at,
+            label: label(scenario, at),
+            t,
+        });
     }
-    let t = peak(recording, group(scenario, recording, at)?, start?, exit?)?;
+    let start = recording.starts(step).next_back()?;
+    let exit = recording.exits(step).next_back()?;
+    let t = peak(recording, group(scenario, recording, at)?, start, exit)?;
     Some(Row {
         at,
         label: format!("{} (highest before the kill)", label(scenario, at)),

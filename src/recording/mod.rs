@@ -199,6 +199,42 @@ impl Recording {
             .position(|g| g.kind == GroupKind::Container)
             .unwrap_or(0)
     }
+
+    /// When a step (container, actor, step) began, again and again where its container was restarted.
+    pub fn starts(&self, step: [&str; 3]) -> impl DoubleEndedIterator<Item = u64> {
+        let events = self.events.iter();
+        events.filter_map(move |event| match &event.kind {
+            EventKind::StepStart(id) if id.is(step) => Some(event.t),
+            _ => None,
+        })
+    }
+
+    /// When and how it ended.
+    pub fn ends(&self, step: [&str; 3]) -> impl DoubleEndedIterator<Item = (u64, &StepEnd)> {
+        let events = self.events.iter();
+        events.filter_map(move |event| match &event.kind {
+            EventKind::StepEnd(end) if end.id.is(step) => Some((event.t, end)),
+            _ => None,
+        })
+    }
+
+    /// When the process of its actor ended.
+    pub fn exits(&self, step: [&str; 3]) -> impl DoubleEndedIterator<Item = u64> {
+        let events = self.events.iter();
+        events.filter_map(move |event| match &event.kind {
+            EventKind::ActorExit {
+                container, actor, ..
+            } if [container, actor] == step[..2] => Some(event.t),
+            _ => None,
+        })
+    }
+}
+
+impl StepId {
+    /// Whether it is this step of this actor of this container.
+    fn is(&self, step: [&str; 3]) -> bool {
+        [&self.container, &self.actor, &self.step] == step
+    }
 }
 
 /// Something rare. Times are nanoseconds from the start.

@@ -73,6 +73,11 @@ impl Table {
         );
     }
 
+    /// Adds a row none of whose cells is marked.
+    pub fn plain<S: Into<String> + Clone>(&mut self, cells: &[S]) {
+        self.row(cells.iter().map(|cell| (cell.clone(), Style::Plain)));
+    }
+
     /// The headings.
     pub fn headings(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|(name, _)| name.as_str())

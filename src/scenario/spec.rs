@@ -82,6 +82,15 @@ pub struct Actor {
     pub steps: Vec<Step>,
 }
 
+impl Scenario {
+    /// The names of a step's container, of its actor and its own.
+    pub fn names(&self, at: StepRef) -> [&str; 3] {
+        let container = &self.containers[at.container];
+        let actor = &container.actors[at.actor];
+        [&container.name, &actor.name, &actor.steps[at.step].name]
+    }
+}
+
 /// One thing an actor does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

@@ -15,7 +15,7 @@ use super::{Args, Format};
 use crate::cgroup::{self, Hierarchy};
 use crate::harness::keeper::{self, Keeper};
 use crate::need::live::{Descent, Next, Reading, Seen, Sign};
-use crate::report::{Align, Style, Table};
+use crate::report::{Align, Table};
 use crate::rows::CgroupVersion;
 use crate::sys::process::Signals;
 use crate::units;
@@ -294,13 +294,12 @@ fn print(
     for seen in steps {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let rate = |rate: f64| format!("{}/s", units::bytes(rate as u64));
-        let cells = [
+        table.plain(&[
             seen.target.map_or("(before)".into(), units::bytes),
             units::bytes(seen.usage),
             seen.stalled.map_or("-".into(), percent),
             seen.read_again.map_or("-".into(), rate),
-        ];
-        table.row(cells.map(|cell| (cell, Style::Plain)));
+        ]);
     }
     let colour = common::colour(out.is_terminal());
     write!(out, "{}", table.render(2, colour))?;

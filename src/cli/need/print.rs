@@ -158,7 +158,7 @@ pub fn errors(measured: &Measured) -> Table {
             _ => "right".into(),
         };
         let said = units::signed_bytes(error.said);
-        table.row([error.formula.to_string(), said, words].map(|cell| (cell, Style::Plain)));
+        table.plain(&[error.formula.to_string(), said, words]);
     }
     table
 }

@@ -11,6 +11,7 @@ pub use junit::junit;
 pub use markdown::{markdown, markdown_summary};
 
 use super::scorecard::{Row, Totals};
+use crate::report::{Align, Table};
 
 /// Text that can't break out of a table's cell.
 fn cell(text: &str) -> String {
@@ -101,24 +102,7 @@ fn counts(totals: &Totals) -> String {
 
 /// Cells in columns as wide as their widest cell.
 fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |i: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|r| r.get(i))
-            .map(|c| c.chars().count());
-        cells.chain([header[i].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &[String]| {
-        let padded = cells
-            .iter()
-            .zip(&widths)
-            .map(|(c, w)| format!("{c:<w$}"))
-            .collect::<Vec<_>>();
-        format!("{}\n", padded.join("  ").trim_end())
-    };
-    let head: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
-    std::iter::once(line(&head))
-        .chain(rows.iter().map(|r| line(r)))
-        .collect()
+    let mut table = Table::new(header.iter().map(|name| (*name, Align::Left)));
+    rows.iter().for_each(|row| table.plain(row));
+    table.render(0, false)
 }

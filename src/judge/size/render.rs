@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::sizers::SizerCard;
 use super::{Errors, Scored, Worst};
-use crate::report::{Align, Style, Table};
+use crate::report::{Align, Table};
 use crate::units;
 
 /// One a line, all recordings together.
@@ -23,7 +23,7 @@ pub fn human(scores: &[&Scored], what: &str) -> String {
     for scored in scores {
         let all = &scored.all;
         let of = |n: usize| format!("{n} of {}", all.of);
-        let cells = [
+        table.plain(&[
             scored.name.clone(),
             of(all.right),
             of(all.too_much),
@@ -32,8 +32,7 @@ pub fn human(scores: &[&Scored], what: &str) -> String {
             percent(all.little_percent),
             worst(all.worst_much.as_ref()),
             worst(all.worst_little.as_ref()),
-        ];
-        table.row(cells.map(|cell| (cell, Style::Plain)));
+        ]);
     }
     table.render(0, false)
 }
@@ -113,14 +112,13 @@ pub fn rows(cards: &[SizerCard]) -> String {
     let mut table = Table::new(headings);
     for card in cards {
         for row in &card.rows {
-            let cells = [
+            table.plain(&[
                 card.score.name.clone(),
                 row.recording.clone(),
                 row.limit.map_or("-".into(), units::bytes),
                 units::bytes(row.need),
                 row.error.clone().or(row.ran.clone()).unwrap_or_default(),
-            ];
-            table.row(cells.map(|cell| (cell, Style::Plain)));
+            ]);
         }
     }
     table.render(0, false)

@@ -1,7 +1,6 @@
 //! Conditions: kernel bounds read, words checked.
 
 use super::Context;
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::spec::{BoundOp, Condition, KernelBound};
 use crate::scenario::suggest;
 use crate::scenario::wire::{At, Names, WireCondition, WirePlacement};
@@ -42,18 +41,17 @@ pub fn read(cx: &mut Context, at: &At<WireCondition>, of: Of) -> Condition {
         filesystem: words(wire.filesystem.as_ref()),
     };
     if condition.is_empty() && cx.found.is_empty() {
-        cx.error(
-            Diagnostic::at(at.span.clone(), "`when` asks for nothing")
-                .help("name at least one fact, like `lru = \"classic\"` or `kernel = \">= 4.7\"`"),
+        cx.wrong(
+            &at.span,
+            "`when` asks for nothing",
+            "name at least one fact, like `lru = \"classic\"` or `kernel = \">= 4.7\"`",
         );
     }
     if let (Of::Recording, Some(program)) = (of, wire.programs.as_ref().and_then(|p| p.0.first())) {
-        cx.error(
-            Diagnostic::at(
-                program.span.clone(),
-                "a recording does not know which programs there were",
-            )
-            .help("`programs` belongs into the `when` of a `[[require]]` or a step"),
+        cx.wrong(
+            &program.span,
+            "a recording does not know which programs there were",
+            "`programs` belongs into the `when` of a `[[require]]` or a step",
         );
     }
     condition
@@ -68,10 +66,11 @@ fn thp(cx: &mut Context, names: Option<&Names>) -> Vec<String> {
     const SETTINGS: [&str; 3] = ["always", "madvise", "never"];
     for at in names.into_iter().flat_map(|names| &names.0) {
         if !SETTINGS.contains(&at.value.as_str()) {
-            cx.error(Diagnostic {
-                help: suggest::help(&at.value, "allowed", &SETTINGS),
-                ..Diagnostic::at(at.span.clone(), format!("unknown `thp`: `{}`", at.value))
-            });
+            cx.unknown(
+                &at.span,
+                format!("unknown `thp`: `{}`", at.value),
+                suggest::help(&at.value, "allowed", &SETTINGS),
+            );
         }
     }
     words(names)
@@ -82,12 +81,10 @@ fn kernel(cx: &mut Context, at: &At<String>) -> Vec<KernelBound> {
     for part in at.value.split(',') {
         match bound(part.trim()) {
             Some(bound) => bounds.push(bound),
-            None => cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    format!("{part:?} is not a bound on the kernel"),
-                )
-                .help("write `>= 4.7`, or several: `>= 4.7, < 6.12`"),
+            None => cx.wrong(
+                &at.span,
+                format!("{part:?} is not a bound on the kernel"),
+                "write `>= 4.7`, or several: `>= 4.7, < 6.12`",
             ),
         }
     }

@@ -2,7 +2,6 @@
 
 use super::references::Steps;
 use super::{Context, condition, operand};
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::spec::{Check, Expectation, Moment, Operand, StepRef};
 use crate::scenario::suggest;
 use crate::scenario::wire::{At, Names, WireExpectation};
@@ -22,12 +21,10 @@ fn one(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Vec<Exp
     let moment = moment(cx, at, steps);
     operand::value_name(cx, &wire.value, wire.value.value.trim());
     if wire.value.value.starts_with("smaps:") && !matches!(moment, Some(Moment::At(_)) | None) {
-        cx.error(
-            Diagnostic::at(
-                wire.value.span.clone(),
-                "smaps_rollup is only read after a step",
-            )
-            .help("write `at = \"step\"`"),
+        cx.wrong(
+            &wire.value.span,
+            "smaps_rollup is only read after a step",
+            "write `at = \"step\"`",
         );
     }
     let group = group(cx, wire, moment.as_ref(), steps);
@@ -35,9 +32,10 @@ fn one(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Vec<Exp
     let checks = checks(cx, at, steps);
     let when = condition::optional(cx, wire.when.as_ref(), condition::Of::Recording);
     if wire.why.trim().is_empty() {
-        cx.error(
-            Diagnostic::at(at.span.clone(), "`why` is empty")
-                .help("an expectation says why it holds, or nobody can tell when it is wrong"),
+        cx.wrong(
+            &at.span,
+            "`why` is empty",
+            "an expectation says why it holds, or nobody can tell when it is wrong",
         );
     }
     let Some(moment) = moment else {
@@ -58,9 +56,10 @@ fn one(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Vec<Exp
 fn moment(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Option<Moment> {
     let wire = &at.value;
     if let (Some(pick), None) = (&wire.pick, &wire.during) {
-        cx.error(
-            Diagnostic::at(pick.span.clone(), "`pick` without `during`")
-                .help("`at` looks at one sample; a span of them is `during = \"step\"`"),
+        cx.wrong(
+            &pick.span,
+            "`pick` without `during`",
+            "`at` looks at one sample; a span of them is `during = \"step\"`",
         );
     }
     match (&wire.at, &wire.during) {
@@ -75,23 +74,21 @@ fn moment(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Opti
                     pick: pick.value,
                 }),
                 None => {
-                    cx.error(
-                        Diagnostic::at(at.span.clone(), "`during` without `pick`").help(
-                            "say which value of the span is meant: `max`, `min`, `median`, `last` \
+                    cx.wrong(
+                        &at.span,
+                        "`during` without `pick`",
+                        "say which value of the span is meant: `max`, `min`, `median`, `last` \
                              or `range`",
-                        ),
                     );
                     None
                 }
             }
         }
         _ => {
-            cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    "an expectation needs one of `at` and `during`",
-                )
-                .help("`at = \"step\"` is after that step, `at = \"end\"` the last sample"),
+            cx.wrong(
+                &at.span,
+                "an expectation needs one of `at` and `during`",
+                "`at = \"step\"` is after that step, `at = \"end\"` the last sample",
             );
             None
         }
@@ -108,12 +105,10 @@ fn span_of(
         [one] => steps.resolve(cx, one).map(|step| (step, step)),
         [from, to] => steps.resolve(cx, from).zip(steps.resolve(cx, to)),
         _ => {
-            cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    "`during` names one step, or a first and a last one",
-                )
-                .help("write `during = \"write\"` or `during = [\"write\", \"read\"]`"),
+            cx.wrong(
+                &at.span,
+                "`during` names one step, or a first and a last one",
+                "write `during = \"write\"` or `during = [\"write\", \"read\"]`",
             );
             None
         }
@@ -131,13 +126,11 @@ fn group(
     if let Some(at) = &wire.group {
         if at.value != "pod" && !names().any(|name| name == at.value) {
             let known: Vec<&str> = names().chain(["pod"]).collect();
-            cx.error(Diagnostic {
-                help: suggest::help(&at.value, "the groups are", &known),
-                ..Diagnostic::at(
-                    at.span.clone(),
-                    format!("there is no container `{}`", at.value),
-                )
-            });
+            cx.unknown(
+                &at.span,
+                format!("there is no container `{}`", at.value),
+                suggest::help(&at.value, "the groups are", &known),
+            );
         }
         return Some(at.value.clone());
     }
@@ -168,23 +161,21 @@ fn checks(cx: &mut Context, at: &At<WireExpectation>, steps: &Steps<'_>) -> Vec<
         wire.absent.is_some(),
     ];
     if given.iter().filter(|given| **given).count() != 1 {
-        cx.error(
-            Diagnostic::at(at.span.clone(), "an expectation needs one claim").help(
-                "write `near` (with `tolerance`), `at_least` and/or `at_most`, or `absent = true`",
-            ),
+        cx.wrong(
+            &at.span,
+            "an expectation needs one claim",
+            "write `near` (with `tolerance`), `at_least` and/or `at_most`, or `absent = true`",
         );
     }
     if let Some(at) = wire.absent.as_ref().filter(|at| !at.value) {
-        cx.error(
-            Diagnostic::at(at.span.clone(), "`absent = false` claims nothing")
-                .help("`at_least = \"0\"` claims that the row is there"),
+        cx.wrong(
+            &at.span,
+            "`absent = false` claims nothing",
+            "`at_least = \"0\"` claims that the row is there",
         );
     }
     if let (Some(at), None) = (&wire.tolerance, &wire.near) {
-        cx.error(Diagnostic::at(
-            at.span.clone(),
-            "`tolerance` without `near`",
-        ));
+        cx.wrong(&at.span, "`tolerance` without `near`", "");
     }
     [near, least, most, absent].into_iter().flatten().collect()
 }

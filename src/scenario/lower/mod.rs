@@ -3,9 +3,9 @@
 
 mod condition;
 mod expectation;
-mod kernel;
 mod operand;
 mod parts;
+pub mod plain;
 mod references;
 mod serve;
 mod tree;
@@ -83,10 +83,7 @@ pub fn scenario(
 
 fn title(cx: &mut Context, title: &At<String>) {
     if title.value.trim().is_empty() || title.value.contains('\n') {
-        cx.error(Diagnostic::at(
-            title.span.clone(),
-            "`title` must be one line of text",
-        ));
+        cx.wrong(&title.span, "`title` must be one line of text", "");
     }
 }
 
@@ -105,12 +102,10 @@ fn time_scale(cx: &mut Context, wire: &WireScenario) -> f64 {
         None => 60.0,
         Some(at) if (0.001..=1e6).contains(&at.value) => at.value,
         Some(at) => {
-            cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    "`time_scale` is not between 0.001 and 1000000",
-                )
-                .help("60 makes a minute of a detector's time of each recorded second"),
+            cx.wrong(
+                &at.span,
+                "`time_scale` is not between 0.001 and 1000000",
+                "60 makes a minute of a detector's time of each recorded second",
             );
             1.0
         }
@@ -120,10 +115,10 @@ fn time_scale(cx: &mut Context, wire: &WireScenario) -> f64 {
 fn truth(cx: &mut Context, wire: &WireTruth, steps: &Steps<'_>) -> Truth {
     let onset = wire.onset.as_ref();
     if let (false, Some(onset)) = (wire.fire, onset) {
-        cx.error(
-            Diagnostic::at(onset.span.clone(), "`onset` without `fire = true`").help(
-                "only where a detector should fire is there a moment from which on it should",
-            ),
+        cx.wrong(
+            &onset.span,
+            "`onset` without `fire = true`",
+            "only where a detector should fire is there a moment from which on it should",
         );
     }
     Truth {
@@ -147,6 +142,18 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Something is wrong there; with what would be right, if it is not empty.
+    fn wrong(&mut self, span: &Span, message: impl Into<String>, help: impl Into<String>) {
+        let help = Some(help.into()).filter(|help: &String| !help.is_empty());
+        self.unknown(span, message, help);
+    }
+
+    /// The same with what may have been meant.
+    fn unknown(&mut self, span: &Span, message: impl Into<String>, help: Option<String>) {
+        let what = Diagnostic::at(span.clone(), message);
+        self.found.push(Diagnostic { help, ..what });
+    }
+
     fn error(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
@@ -226,9 +233,10 @@ impl Context {
 
     fn not_empty<T: Clone>(&mut self, at: &At<Vec<T>>, key: &str, example: &str) -> Vec<T> {
         if at.value.is_empty() {
-            self.error(
-                Diagnostic::at(at.span.clone(), format!("`{key}` is empty"))
-                    .help(format!("name at least one: {example}")),
+            self.wrong(
+                &at.span,
+                format!("`{key}` is empty"),
+                format!("name at least one: {example}"),
             );
         }
         at.value.clone()

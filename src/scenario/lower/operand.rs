@@ -54,9 +54,10 @@ fn number(cx: &mut Context, at: &At<String>, text: &str) -> Option<f64> {
         .ok()
         .filter(|f| f.is_finite() && f.abs() <= 1e6);
     if factor.is_none() {
-        cx.error(
-            Diagnostic::at(at.span.clone(), format!("{text:?} is not a factor"))
-                .help("a product is written `0.5 * truth:live`, the number first"),
+        cx.wrong(
+            &at.span,
+            format!("{text:?} is not a factor"),
+            "a product is written `0.5 * truth:live`, the number first",
         );
     }
     factor

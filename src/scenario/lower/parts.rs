@@ -75,10 +75,11 @@ impl Reader<'_> {
         match self.cx.read(at) {
             Some(share) if share > 0.0 && share <= 100.0 => share,
             Some(_) => {
-                self.cx.error(Diagnostic::at(
-                    at.span.clone(),
+                self.cx.wrong(
+                    &at.span,
                     "a share of a region is above 0% and up to 100%",
-                ));
+                    "",
+                );
                 100.0
             }
             None => 100.0,
@@ -96,10 +97,10 @@ impl Reader<'_> {
                     Fsync::Every(self.cx.sane(at.span.clone(), bytes, 1))
                 }
                 Err(_) => {
-                    self.cx.error(
-                        Diagnostic::at(at.span.clone(), format!("unknown `fsync`: `{text}`")).help(
-                            "`never`, `end`, or a size like `8MiB`: after every so many bytes",
-                        ),
+                    self.cx.wrong(
+                        &at.span,
+                        format!("unknown `fsync`: `{text}`"),
+                        "`never`, `end`, or a size like `8MiB`: after every so many bytes",
                     );
                     Fsync::Never
                 }
@@ -127,9 +128,10 @@ impl Reader<'_> {
             (None, Some(mean), None) => Dist::Exponential(self.cx.bytes(mean, 1) as f64),
             (None, None, Some(ln)) => self.log_normal(&ln.value),
             _ => {
-                self.cx.error(
-                    Diagnostic::at(at.span.clone(), "exactly one distribution is needed")
-                        .help("one of `uniform`, `exponential` and `log_normal`"),
+                self.cx.wrong(
+                    &at.span,
+                    "exactly one distribution is needed",
+                    "one of `uniform`, `exponential` and `log_normal`",
                 );
                 Dist::Fixed(1)
             }
@@ -143,12 +145,10 @@ impl Reader<'_> {
                 return Dist::Uniform(low, high);
             }
         }
-        self.cx.error(
-            Diagnostic::at(
-                at.span.clone(),
-                "`uniform` needs a lowest and a highest value",
-            )
-            .help("write `uniform = [\"64B\", \"512B\"]`"),
+        self.cx.wrong(
+            &at.span,
+            "`uniform` needs a lowest and a highest value",
+            "write `uniform = [\"64B\", \"512B\"]`",
         );
         Dist::Fixed(1)
     }
@@ -156,10 +156,8 @@ impl Reader<'_> {
     pub(super) fn log_normal(&mut self, wire: &WireLogNormal) -> Dist {
         // At sigma 5 a value in a thousand is five million times the median.
         if !(wire.sigma.value > 0.0 && wire.sigma.value <= 5.0) {
-            self.cx.error(Diagnostic::at(
-                wire.sigma.span.clone(),
-                "`sigma` is not between 0 and 5",
-            ));
+            self.cx
+                .wrong(&wire.sigma.span, "`sigma` is not between 0 and 5", "");
         }
         Dist::LogNormal(self.cx.bytes(&wire.median, 1) as f64, wire.sigma.value)
     }
@@ -173,12 +171,10 @@ impl Reader<'_> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.chars().all(plain)
         {
-            self.cx.error(
-                Diagnostic::at(
-                    at.span.clone(),
-                    format!("{name:?} cannot be the name of a file"),
-                )
-                .help("a plain name in the work directory: letters, digits, `.`, `-` and `_`"),
+            self.cx.wrong(
+                &at.span,
+                format!("{name:?} cannot be the name of a file"),
+                "a plain name in the work directory: letters, digits, `.`, `-` and `_`",
             );
         }
         name.into()
@@ -189,10 +185,11 @@ impl Reader<'_> {
         if !self.scope.anything && !self.scope.files.contains(&name) {
             let known: Vec<&str> = self.scope.files.iter().map(String::as_str).collect();
             let span = at.map_or(span, |at| &at.span).clone();
-            self.cx.error(Diagnostic {
-                help: suggest::help(&name, "files that are written", &known),
-                ..Diagnostic::at(span, format!("no step writes a file `{name}`"))
-            });
+            self.cx.unknown(
+                &span,
+                format!("no step writes a file `{name}`"),
+                suggest::help(&name, "files that are written", &known),
+            );
         }
         name
     }
@@ -202,12 +199,13 @@ impl Reader<'_> {
         if !self.regions.contains(&name) {
             let known: Vec<&str> = self.regions.iter().map(String::as_str).collect();
             let span = at.map_or(span, |at| &at.span).clone();
-            self.cx.error(Diagnostic {
-                help: suggest::help(&name, "regions there are by then", &known).or(Some(
+            self.cx.unknown(
+                &span,
+                format!("there is no region `{name}` yet"),
+                suggest::help(&name, "regions there are by then", &known).or(Some(
                     "an `anon` step of the same actor must have made the region before".into(),
                 )),
-                ..Diagnostic::at(span, format!("there is no region `{name}` yet"))
-            });
+            );
         }
         name
     }

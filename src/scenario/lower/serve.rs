@@ -7,7 +7,6 @@ use nix::sys::signal::Signal;
 
 use super::Context;
 use super::workload::Reader;
-use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::spec::{Says, Serving, Source};
 use crate::scenario::wire::{At, WireSays, WireServe, WireStep};
 use crate::scenario::{programs, suggest};
@@ -32,10 +31,8 @@ impl Reader<'_> {
         let stop_signal = w.stop_signal.as_ref().map_or(Signal::SIGTERM, |at| {
             at.value.parse().unwrap_or_else(|_| {
                 let message = format!("{:?} is not a signal", at.value);
-                self.cx.error(
-                    Diagnostic::at(at.span.clone(), message)
-                        .help("as `SIGTERM`, `SIGINT` or `SIGQUIT`"),
-                );
+                self.cx
+                    .wrong(&at.span, message, "as `SIGTERM`, `SIGINT` or `SIGQUIT`");
                 Signal::SIGTERM
             })
         });
@@ -67,10 +64,7 @@ impl Reader<'_> {
                         let names: Vec<&str> = programs::names().collect();
                         let help = suggest::help(program, "the programs are", &names);
                         let message = format!("memtide has no program `{program}`");
-                        self.cx.error(Diagnostic {
-                            help,
-                            ..Diagnostic::at(text.span.clone(), message)
-                        });
+                        self.cx.unknown(&text.span, message, help);
                     }
                 }
             }
@@ -90,9 +84,7 @@ pub(super) fn serving(cx: &mut Context, step: &WireStep) -> Option<Serving> {
         port.filter(|at| !at.value.starts_with("{port") && at.value.parse::<u16>().is_err())
     {
         let message = format!("{:?} is not a port", at.value);
-        cx.error(
-            Diagnostic::at(at.span.clone(), message).help("a number, or `{port}` for a free one"),
-        );
+        cx.wrong(&at.span, message, "a number, or `{port}` for a free one");
     }
     let says = w.truth.iter().filter_map(|(name, at)| says(cx, name, at));
     let says = says.collect();
@@ -111,9 +103,10 @@ fn says(cx: &mut Context, name: &str, at: &At<WireSays>) -> Option<Says> {
     let taken = crate::truth::COUNTERS.contains(&name);
     if name.is_empty() || !name.chars().all(letter) || taken {
         let message = format!("{name:?} cannot be the name of what a service says");
-        cx.error(
-            Diagnostic::at(at.span.clone(), message)
-                .help("lower-case letters, digits and `_`, and no counter of memtide's own truth"),
+        cx.wrong(
+            &at.span,
+            message,
+            "lower-case letters, digits and `_`, and no counter of memtide's own truth",
         );
         return None;
     }
@@ -124,14 +117,14 @@ fn says(cx: &mut Context, name: &str, at: &At<WireSays>) -> Option<Says> {
     let outside = w.proc.as_deref().filter(|file| !is_of_proc(file));
     if let Some(file) = outside {
         let message = format!("{file:?} is no file of /proc/PID");
-        cx.error(Diagnostic::at(at.span.clone(), message).help("as `status` or `smaps_rollup`"));
+        cx.wrong(&at.span, message, "as `status` or `smaps_rollup`");
     }
     let given = [command, file, http, proc];
     let mut given: Vec<Source> = given.into_iter().flatten().collect();
     let source = given.pop();
     let (Some(source), true) = (source, given.is_empty()) else {
         let message = format!("`{name}` needs exactly one of `command`, `file`, `http` and `proc`");
-        cx.error(Diagnostic::at(at.span.clone(), message));
+        cx.wrong(&at.span, message, "");
         return None;
     };
     cx.told.insert(name.into());

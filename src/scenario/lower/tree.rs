@@ -69,9 +69,10 @@ pub fn containers(cx: &mut Context, wire: &WireScenario, overrides: Overrides) -
         label(cx, &c.name, "container");
         unique(cx, &c.name, "container", &mut seen);
         if c.name.value == "pod" {
-            cx.error(
-                Diagnostic::at(c.name.span.clone(), "a container cannot be called `pod`")
-                    .help("`pod` means the group around all containers"),
+            cx.wrong(
+                &c.name.span,
+                "a container cannot be called `pod`",
+                "`pod` means the group around all containers",
             );
         }
         drafts.push(container(cx, c, &scope, overrides));
@@ -107,9 +108,10 @@ fn forms<'a>(cx: &mut Context, wire: &'a WireScenario) -> Vec<Written<'a>> {
     ];
     for (what, span) in outside {
         if let Some(span) = span {
-            cx.error(
-                Diagnostic::at(span.clone(), format!("`{what}` beside `[[container]]`"))
-                    .help("with containers named, limits, actors and steps belong inside them"),
+            cx.wrong(
+                &span,
+                format!("`{what}` beside `[[container]]`"),
+                "with containers named, limits, actors and steps belong inside them",
             );
         }
     }
@@ -144,9 +146,10 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
     };
     if c.steps.is_empty() && c.actors.is_empty() && c.name.span.end > 0 {
         let message = format!("container `{}` does nothing", c.name.value);
-        cx.error(
-            Diagnostic::at(c.name.span.clone(), message)
-                .help("add `[[container.step]]`, or `[[container.actor]]` with steps"),
+        cx.wrong(
+            &c.name.span,
+            message,
+            "add `[[container.step]]`, or `[[container.actor]]` with steps",
         );
     }
     too_many(cx, "actors", c.actors.iter().map(|a| &a.span), MOST_ACTORS);
@@ -161,7 +164,7 @@ fn container(cx: &mut Context, c: &Written<'_>, scope: &Scope, overrides: Overri
         unique(cx, &a.value.name, "actor", &mut seen);
         if a.value.step.is_empty() {
             let message = format!("actor `{}` does nothing", a.value.name.value);
-            cx.error(Diagnostic::at(a.value.name.span.clone(), message));
+            cx.wrong(&a.value.name.span, message, "");
         }
         let cpu = a.value.cpu.as_ref().and_then(|at| cpu(cx, at));
         let who = (a.value.name.value.as_str(), a.value.outside, cpu);
@@ -174,16 +177,14 @@ fn restart(cx: &mut Context, at: &At<WireRestartPolicy>, limit: u64) -> Option<R
     let policy = &at.value;
     let above = cx.read(&policy.above)?.resolve(limit);
     if above >= limit {
-        cx.error(Diagnostic::at(
-            policy.above.span.clone(),
+        cx.wrong(
+            &policy.above.span,
             "working_set never gets above the limit: this controller would never act",
-        ));
+            "",
+        );
     }
     if !(1..=100).contains(&policy.times.value) {
-        cx.error(Diagnostic::at(
-            policy.times.span.clone(),
-            "restart 1 to 100 times",
-        ));
+        cx.wrong(&policy.times.span, "restart 1 to 100 times", "");
     }
     Some(Restart {
         above,
@@ -270,12 +271,10 @@ fn label(cx: &mut Context, name: &At<String>, what: &str) {
         && text.starts_with(letter)
         && text.chars().all(|c| letter(c) || c == '-');
     if !good {
-        cx.error(
-            Diagnostic::at(
-                name.span.clone(),
-                format!("{text:?} cannot be the name of a {what}"),
-            )
-            .help("up to 40 lower-case letters, digits and `-`, a letter or digit first"),
+        cx.wrong(
+            &name.span,
+            format!("{text:?} cannot be the name of a {what}"),
+            "up to 40 lower-case letters, digits and `-`, a letter or digit first",
         );
     }
 }
@@ -290,12 +289,10 @@ fn step_name(cx: &mut Context, name: &At<String>) {
         && !text.contains(['/', '@'])
         && !text.chars().any(char::is_control);
     if !good {
-        cx.error(
-            Diagnostic::at(
-                name.span.clone(),
-                format!("{text:?} cannot be the name of a step"),
-            )
-            .help("up to 60 characters without `/` and `@`; `end` means the last sample"),
+        cx.wrong(
+            &name.span,
+            format!("{text:?} cannot be the name of a step"),
+            "up to 60 characters without `/` and `@`; `end` means the last sample",
         );
     }
 }
@@ -319,9 +316,6 @@ fn too_many<'a>(
     most: usize,
 ) {
     if let Some(span) = spans.nth(most) {
-        cx.error(Diagnostic::at(
-            span.clone(),
-            format!("more than {most} {what}"),
-        ));
+        cx.wrong(&span, format!("more than {most} {what}"), "");
     }
 }

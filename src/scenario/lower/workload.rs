@@ -12,7 +12,7 @@ use crate::workload::*;
 pub(super) const DEFAULT_FILE: &str = "app.log";
 pub(super) const DEFAULT_REGION: &str = "heap";
 /// Enough for a system call to be cheap beside its bytes, small beside every limit.
-const DEFAULT_CHUNK: u64 = 64 << 10;
+pub(super) const DEFAULT_CHUNK: u64 = 64 << 10;
 /// One read(2) or one buffer: more brings nothing, and it is memory of the worker's own.
 pub(super) const MOST_CHUNK: u64 = 64 << 20;
 
@@ -97,14 +97,15 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn log_write(&mut self, at: &At<WireLogWrite>) -> Workload {
         let w = &at.value;
-        let rate = w.rate.as_ref().and_then(|r| self.cx.read(r));
+        let rate = self.rate(&w.rate);
         let total = w.total.as_ref().map(|t| self.total(t));
         let duration_ms = w.duration.as_ref().map(|d| self.millis(d));
         // Every log that is written must come to an end, and the disk must be known to hold it.
         if total.is_none() && !(rate.is_some() && duration_ms.is_some()) {
-            self.cx.error(
-                Diagnostic::at(at.span.clone(), "the log would grow without bound")
-                    .help("give `total`, or both `rate` and `duration`"),
+            self.cx.wrong(
+                &at.span,
+                "the log would grow without bound",
+                "give `total`, or both `rate` and `duration`",
             );
         }
         if let (Some(rate), Some(ms)) = (rate, duration_ms) {
@@ -126,65 +127,6 @@ impl Reader<'_> {
             fsync: self.fsync(w.fsync.as_ref()),
             rotate,
             keep_open: w.keep_open,
-        })
-    }
-
-    fn file_read(&mut self, at: &At<WireFileRead>) -> Workload {
-        let w = &at.value;
-        Workload::FileRead(FileRead {
-            file: self.known_file(w.file.as_ref(), &at.span),
-            passes: self.count(w.passes.as_ref(), 1, 1..=1_000_000),
-            chunk: self.chunk(w.chunk.as_ref(), DEFAULT_CHUNK, 1),
-            follow: w.follow.as_ref().map(|f| self.total(f)),
-            rate: w.rate.as_ref().and_then(|r| self.cx.read(r)),
-        })
-    }
-
-    fn unlink(&mut self, at: &At<WireUnlink>) -> Workload {
-        Workload::Unlink(Unlink {
-            file: self.known_file(Some(&at.value.file), &at.span),
-        })
-    }
-
-    fn anon(&mut self, at: &At<WireAnon>) -> Workload {
-        let w = &at.value;
-        let region = text_or(&w.region, DEFAULT_REGION);
-        self.regions.insert(region.clone());
-        Workload::Anon(Anon {
-            region,
-            size: self.size(&w.size, 1),
-            rate: w.rate.as_ref().and_then(|r| self.cx.read(r)),
-            chunk: self.chunk(w.chunk.as_ref(), DEFAULT_CHUNK, 1),
-            leak: w.leak,
-            huge: w.huge.unwrap_or(Huge::Never),
-        })
-    }
-
-    fn heap_churn(&mut self, at: &At<WireHeapChurn>) -> Workload {
-        let w = &at.value;
-        Workload::HeapChurn(HeapChurn {
-            live: self.size(&w.live, 1),
-            size: self.dist(&w.size),
-            lifetime: self.dist(&w.lifetime),
-            total: self.total(&w.total),
-            rate: w.rate.as_ref().and_then(|r| self.cx.read(r)),
-        })
-    }
-
-    fn release(&mut self, at: &At<WireRelease>) -> Workload {
-        let w = &at.value;
-        Workload::Release(Release {
-            region: self.known_region(w.region.as_ref(), &at.span),
-            advice: w.advice,
-            share: self.share(w.share.as_ref()),
-        })
-    }
-
-    fn rewrite(&mut self, at: &At<WireRewrite>) -> Workload {
-        let w = &at.value;
-        Workload::Rewrite(Rewrite {
-            region: self.known_region(w.region.as_ref(), &at.span),
-            share: self.share(w.share.as_ref()),
         })
     }
 

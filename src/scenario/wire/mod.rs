@@ -16,20 +16,21 @@ macro_rules! wire {
     )+};
 }
 
+pub(crate) use wire;
+
 mod check;
 mod dist;
-mod kernel;
 mod scalar;
 mod serve;
 mod workload;
 
 pub use check::*;
 pub use dist::*;
-pub use kernel::*;
 pub use scalar::*;
 pub use serve::*;
 pub use workload::*;
 
+pub use super::lower::plain::*;
 use super::spec::{Class, Outcome};
 
 /// Every workload: its key in a step, and how its parameters are written.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{At, WireDist, WireRate, WireShare, WireSize, WireTime};
-use crate::workload::{Advice, Huge, RotateMode};
+use super::{At, WireDist, WireRate, WireSize, WireTime};
+use crate::workload::RotateMode;
 
 wire! {
     /// Appends lines to a log. Needs `total`, or `rate` and `duration`.
@@ -39,75 +39,6 @@ wire! {
         pub keep: Option<At<u64>>,
     }
 
-    /// Reads a file from start to end.
-    WireFileRead as "FileRead" {
-        /// File name in the work directory. Default `app.log`.
-        pub file: Option<At<String>>,
-        /// How many times. Default 1.
-        pub passes: Option<At<u64>>,
-        /// Bytes a read(2). Default 64KiB.
-        pub chunk: Option<At<WireSize>>,
-        /// Go on at the end as the file grows, until this many bytes were read.
-        pub follow: Option<At<WireSize>>,
-        /// Bytes a second. Default as fast as it goes.
-        pub rate: Option<At<WireRate>>,
-    }
-
-    /// Deletes a file and its rotated copies.
-    WireUnlink as "Unlink" {
-        /// File name in the work directory.
-        pub file: At<String>,
-    }
-
-    /// Maps and touches anonymous memory, every page of it.
-    WireAnon as "Anon" {
-        /// The region's name; a second step on it makes it larger. Default `heap`.
-        pub region: Option<At<String>>,
-        /// How much.
-        pub size: At<WireSize>,
-        /// Bytes a second. Default as fast as it goes.
-        pub rate: Option<At<WireRate>>,
-        /// Bytes mapped and touched at a time. Default 64KiB.
-        pub chunk: Option<At<WireSize>>,
-        /// Whether the program has lost it: counted as leaked. Default false.
-        #[serde(default)]
-        pub leak: bool,
-        /// Which pages it asks for. Default `never` (small pages).
-        pub huge: Option<Huge>,
-    }
-
-    /// Allocates and frees around a steady live set.
-    WireHeapChurn as "HeapChurn" {
-        /// Bytes live at a time, about.
-        pub live: At<WireSize>,
-        /// Bytes an object.
-        pub size: At<WireDist>,
-        /// Allocations an object lives through.
-        pub lifetime: At<WireDist>,
-        /// Stop after this many bytes were allocated in all.
-        pub total: At<WireSize>,
-        /// Bytes a second allocated. Default as fast as it goes.
-        pub rate: Option<At<WireRate>>,
-    }
-
-    /// Gives memory of a region back.
-    WireRelease as "Release" {
-        /// The region's name. Default `heap`.
-        pub region: Option<At<String>>,
-        /// How it is given back.
-        pub advice: Advice,
-        /// How much of it. Default 100%.
-        pub share: Option<At<WireShare>>,
-    }
-
-    /// Writes to memory of a region again.
-    WireRewrite as "Rewrite" {
-        /// The region's name. Default `heap`.
-        pub region: Option<At<String>>,
-        /// How much of it. Default 100%.
-        pub share: Option<At<WireShare>>,
-    }
-
     /// Runs a command in the work directory.
     WireExec as "Exec" {
         /// Program and arguments.
@@ -123,5 +54,16 @@ wire! {
         pub user: Option<String>,
         /// End it after this time; reaching it is not a failure.
         pub duration: Option<At<WireTime>>,
+    }
+
+    /// A controller that restarts a container when working_set is above a threshold: its actors begin
+    /// again with their first step.
+    WireRestartPolicy as "RestartPolicy" {
+        /// cadvisor_working_set above which it restarts.
+        pub above: At<WireSize>,
+        /// How many times at the most, 1 to 100.
+        pub times: At<u64>,
+        /// Whether the run's files go, too, as they do when a pod is replaced. Default true.
+        pub delete_files: Option<bool>,
     }
 }
