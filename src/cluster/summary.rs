@@ -1,6 +1,7 @@
 //! What was collected as text for a terminal, and as Markdown for the page of a CI job.
 
 use super::evaluate::Collected;
+use crate::markup::cell;
 use crate::report::{self, RunResult, Verdict};
 
 /// For a terminal: each index with its pod's fate and its result.
@@ -56,14 +57,8 @@ pub fn markdown(collected: &[Collected]) -> String {
             [one.result.reason.clone(), one.tries()].join(" "),
             kernel.unwrap_or_else(|| "-".into()),
         ];
-        let cells: Vec<String> = cells.iter().map(|cell| escaped(cell.trim())).collect();
+        let cells: Vec<String> = cells.iter().map(|text| cell(text.trim())).collect();
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
-}
-
-/// A table's cell is one line and holds no bar; what a kubelet said is no HTML.
-fn escaped(cell: &str) -> String {
-    let cell = cell.replace('|', "\\|").replace(['\n', '\r'], " ");
-    cell.replace('<', "&lt;")
 }

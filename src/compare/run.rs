@@ -2,7 +2,7 @@
 
 use crate::formula;
 use crate::host::HostFacts;
-use crate::recording::{EventKind, Recording, StepEnd, StepId, StepResult};
+use crate::recording::{EventKind, Recording, StepId, StepResult};
 use crate::scenario::{self, Outcome};
 use crate::units;
 
@@ -224,7 +224,7 @@ fn short_name(id: &StepId, all: &[&StepId]) -> String {
 }
 
 fn reading(recording: &Recording, group: usize, id: &StepId, value: &str) -> Reading {
-    let Some((t, end)) = step_end(recording, id) else {
+    let Some((t, end)) = recording.ends([&id.container, &id.actor, &id.step]).next() else {
         return Reading::NotReached;
     };
     if let StepResult::Skipped(reason) = &end.result {
@@ -234,13 +234,6 @@ fn reading(recording: &Recording, group: usize, id: &StepId, value: &str) -> Rea
     sample
         .and_then(|sample| value_at(recording, group, sample, value))
         .map_or(Reading::Absent, Reading::Bytes)
-}
-
-fn step_end<'a>(recording: &'a Recording, id: &StepId) -> Option<(u64, &'a StepEnd)> {
-    recording.events.iter().find_map(|e| match &e.kind {
-        EventKind::StepEnd(end) if end.id == *id => Some((e.t, end)),
-        _ => None,
-    })
 }
 
 /// A formula, a counter under the name both cgroup versions share, or a column of the recording.

@@ -45,7 +45,7 @@ fn settled(
 
 /// /proc/meminfo inside LXC: the container's rows among the host's.
 fn lxcfs(reading: &mut Reading) -> Option<Contradiction> {
-    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let get = |row: &str| reading.node(row);
     let anon = get("AnonPages")?;
     let used = get("MemTotal")?.saturating_sub(get("MemFree")?);
     let lists = get("Active(anon)").zip(get("Inactive(anon)"));

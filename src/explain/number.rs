@@ -7,6 +7,14 @@ pub fn sum(values: impl IntoIterator<Item = u64>) -> u64 {
     values.into_iter().fold(0, u64::saturating_add)
 }
 
+/// Whether a part is at least so many percent of a whole.
+pub fn reaches(part: u64, whole: u64, percent: u64) -> bool {
+    u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
+}
+
+/// Percent of the limit from which on it is near.
+pub const NEAR_PERCENT: u64 = 90;
+
 /// Bytes of a unit; the kernel's `kB` and `KB` are 1024. None for any other word.
 pub fn unit(word: &str) -> Option<f64> {
     let word = word.trim_end_matches([',', ';', '.', ')']);

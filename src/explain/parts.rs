@@ -1,7 +1,7 @@
 //! What the memory of one reading is made of, and what of it the kernel could take back.
 
 use super::account::{Account, Quantity};
-use super::{Reading, Scope, derive, names};
+use super::{Reading, Scope, derive, names, number};
 use crate::composition::Composition;
 use crate::formula::{self, display};
 use crate::rows::{CgroupVersion, View};
@@ -168,7 +168,7 @@ impl Parts {
     /// Whether a part is worth a sentence: at least 1 MiB and `percent` of the total. Below that
     /// per-CPU batches (256 KiB a CPU) and the floor of an empty cgroup (some 0.5 MiB) drown it.
     pub fn matters(&self, part: u64, percent: u64) -> bool {
-        part >= 1 << 20 && u128::from(part) * 100 >= u128::from(self.total) * u128::from(percent)
+        part >= 1 << 20 && number::reaches(part, self.total, percent)
     }
 
     /// What the kernel could take back of it.

@@ -1,7 +1,7 @@
 //! One reading of one cgroup or node, whatever it was pasted from.
 
 use super::kinds::{Killed, Oom, Process, Runtime, What};
-use super::{derive, meminfo, names, owner};
+use super::{derive, meminfo, names, number, owner};
 use crate::formula::display;
 use crate::rows::{CgroupVersion, Rows, View};
 
@@ -92,6 +92,21 @@ impl Reading {
             What::Kill(oom) => Some(oom),
             _ => None,
         }
+    }
+
+    /// A row of the machine's, by its name in /proc/meminfo.
+    pub fn node(&self, row: &str) -> Option<u64> {
+        self.rows.get(&format!("node:{row}"))
+    }
+
+    /// Memory and swap together and their limit, where that is reached and is not memory's own.
+    pub fn swap_limit_reached(&self) -> Option<(u64, u64)> {
+        let limit = self.rows.get("memory.memsw.limit_in_bytes");
+        let limit = limit.filter(|limit| *limit > 0 && !display::is_unlimited(*limit))?;
+        let usage = self.rows.get("memory.memsw.usage_in_bytes")?;
+        // Where no swap is allowed the two limits are one.
+        let apart = self.limit().is_none_or(|memory| memory < limit);
+        (apart && number::reaches(usage, limit, 99)).then_some((usage, limit))
     }
 
     /// The processes that it lists.
@@ -228,12 +243,10 @@ impl Reading {
     /// Whether there is no room in swap, as far as the rows tell.
     pub fn swap_is_full(&self) -> bool {
         let at_limit = |usage: &str, limit: &str| {
-            let of = self.rows.get(usage).zip(
-                self.rows
-                    .get(limit)
-                    .filter(|limit| !display::is_unlimited(*limit)),
-            );
-            of.is_some_and(|(usage, limit)| u128::from(usage) * 100 >= u128::from(limit) * 99)
+            let limit = self.rows.get(limit);
+            let limit = limit.filter(|limit| !display::is_unlimited(*limit));
+            let of = self.rows.get(usage).zip(limit);
+            of.is_some_and(|(usage, limit)| number::reaches(usage, limit, 99))
         };
         at_limit("memory.memsw.usage_in_bytes", "memory.memsw.limit_in_bytes")
             || at_limit("memory.swap.current", "memory.swap.max")

@@ -213,44 +213,22 @@ impl Reader {
                 self.wrong(value.span(), format!("a service needs `{key}`"));
             }
         }
-        let mut dist = |key: &str, kind, default| self.dist(table, key, kind, default);
         let fixed = Dist::Fixed;
-        let (limit, live) = (
-            dist("limit", Kind::Size, fixed(268_435_456.0)),
-            dist("live", Kind::Share, fixed(0.3)),
-        );
-        let (day, gc) = (
-            dist("day", Kind::Share, fixed(0.0)),
-            dist("gc", Kind::Share, fixed(0.0)),
-        );
-        let gc_every = dist("gc_every", Kind::Time, fixed(120.0));
-        let (log, line) = (
-            dist("log", Kind::Rate, fixed(0.0)),
-            dist("line", Kind::Size, fixed(128.0)),
-        );
-        let (rotate, keep) = (
-            dist("rotate", Kind::Size, fixed(52_428_800.0)),
-            dist("keep", Kind::Count, fixed(3.0)),
-        );
-        let (readers, restart_every) = (
-            dist("readers", Kind::Count, fixed(0.0)),
-            dist("restart_every", Kind::Time, fixed(f64::INFINITY)),
-        );
         Service {
             name: self.text(table, "name").unwrap_or_default(),
             weight: self.plain(table, "weight", 1.0, 1e9),
+            limit: self.dist(table, "limit", Kind::Size, fixed(268_435_456.0)),
+            live: self.dist(table, "live", Kind::Share, fixed(0.3)),
+            day: self.dist(table, "day", Kind::Share, fixed(0.0)),
+            gc: self.dist(table, "gc", Kind::Share, fixed(0.0)),
+            gc_every: self.dist(table, "gc_every", Kind::Time, fixed(120.0)),
             lazy: table.get("lazy").map_or(0.0, |v| self.share(v)),
-            limit,
-            live,
-            day,
-            gc,
-            gc_every,
-            log,
-            line,
-            rotate,
-            keep,
-            readers,
-            restart_every,
+            log: self.dist(table, "log", Kind::Rate, fixed(0.0)),
+            line: self.dist(table, "line", Kind::Size, fixed(128.0)),
+            rotate: self.dist(table, "rotate", Kind::Size, fixed(52_428_800.0)),
+            keep: self.dist(table, "keep", Kind::Count, fixed(3.0)),
+            readers: self.dist(table, "readers", Kind::Count, fixed(0.0)),
+            restart_every: self.dist(table, "restart_every", Kind::Time, fixed(f64::INFINITY)),
             faults,
         }
     }
@@ -383,6 +361,7 @@ impl Reader {
 
     /// A number in its unit: bytes, bytes a second, a share, seconds, or a plain one.
     fn number(&mut self, value: &Value<'_>, kind: Kind) -> Option<f64> {
+        let plain = |text: &str| text.replace('_', "").parse().map_err(|_| String::new());
         let parsed = match (value.get_ref(), kind) {
             (DeValue::String(text), Kind::Size) => text_of(units::parse_bytes(text), |n| n as f64),
             (DeValue::String(text), Kind::Rate) => text_of(units::parse_rate(text), |n| n as f64),
@@ -392,16 +371,8 @@ impl Reader {
             (DeValue::String(text), Kind::Time) => {
                 text_of(units::parse_duration(text), |d| d.as_secs_f64())
             }
-            (DeValue::Integer(n), Kind::Size | Kind::Count) => n
-                .as_str()
-                .replace('_', "")
-                .parse()
-                .map_err(|_| String::new()),
-            (DeValue::Float(n), Kind::Count) => n
-                .as_str()
-                .replace('_', "")
-                .parse()
-                .map_err(|_| String::new()),
+            (DeValue::Integer(n), Kind::Size | Kind::Count) => plain(n.as_str()),
+            (DeValue::Float(n), Kind::Count) => plain(n.as_str()),
             _ => Err(String::new()),
         };
         let example = match kind {

@@ -200,6 +200,14 @@ impl Recording {
             .unwrap_or(0)
     }
 
+    /// What the run warned of.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Warning { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// When a step (container, actor, step) began, again and again where its container was restarted.
     pub fn starts(&self, step: [&str; 3]) -> impl DoubleEndedIterator<Item = u64> {
         let events = self.events.iter();

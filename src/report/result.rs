@@ -256,17 +256,10 @@ fn split(checked: Vec<expect::Checked>) -> (Vec<Expected>, Vec<NotHere>) {
 
 /// What the run warned of, and what its scenario does that older kernels take otherwise.
 fn warnings(scenario: &Scenario, recording: &Recording) -> Vec<String> {
-    let warned = recording
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::Warning { text, .. } => Some(text.clone()),
-            _ => None,
-        });
+    let warned = recording.warnings().map(String::from);
     let across = scenario.across_pages();
-    warned
-        .chain(across.iter().map(ToString::to_string))
-        .collect()
+    let across = across.iter().map(ToString::to_string);
+    warned.chain(across).collect()
 }
 
 /// A row for each step that ended, and one for each that its process did not survive.

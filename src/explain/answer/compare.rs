@@ -423,7 +423,7 @@ fn unexplained(high: &Reading, low: &Reading) -> (String, &'static str) {
 
 /// What the machine's own account has in use that can't be had: none where it does not tell.
 fn taken(machine: &Reading) -> Option<u64> {
-    let get = |row: &str| machine.rows.get(&format!("node:{row}"));
+    let get = |row: &str| machine.node(row);
     let total = get("MemTotal")?;
     let cached = get("BuffCache").unwrap_or_else(|| {
         let parts = get("Buffers")

@@ -2,11 +2,9 @@
 
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::account::Quantity;
+use crate::explain::number::{NEAR_PERCENT, reaches};
 use crate::formula::display::is_unlimited;
 use crate::units::bytes;
-
-/// Percent of the limit that can't be taken back from which it is called near.
-const NEAR_PERCENT: u128 = 90;
 
 /// The kernel's counters say that it killed here.
 pub fn killed_before(case: &Case) -> Option<Answer> {
@@ -95,7 +93,7 @@ fn headroom(case: &Case) -> String {
 pub fn near_limit(case: &Case) -> Option<Answer> {
     let limit = case.facts.limit.filter(|limit| *limit > 0)?;
     let usage = case.account().get(Quantity::Usage).exact()?;
-    let near = |bytes: u64| u128::from(bytes) * 100 >= u128::from(limit) * NEAR_PERCENT;
+    let near = |bytes: u64| reaches(bytes, limit, NEAR_PERCENT);
     if !near(usage) {
         return None;
     }

@@ -2,14 +2,14 @@
 
 use super::{Answer, Case, Said, largest, share};
 use crate::explain::kinds::{Killed, Oom};
+use crate::explain::number::reaches;
 use crate::explain::owner::{self, Owner};
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, Scope};
-use crate::formula::display;
 use crate::units::bytes;
 
 /// A victim with less than this part of the heap is not who held it, percent.
-const HOLDER_PERCENT: u128 = 50;
+const HOLDER_PERCENT: u64 = 50;
 
 /// One report.
 pub fn one(case: &Case) -> Option<Answer> {
@@ -110,16 +110,7 @@ fn short(path: &str) -> String {
 
 /// The code, and whose limit it was.
 fn whose_limit(reading: &Reading, oom: &Oom) -> (&'static str, String) {
-    let get = |name: &str| reading.rows.get(name);
-    let swap_limit =
-        get("memory.memsw.limit_in_bytes").filter(|limit| !display::is_unlimited(*limit));
-    let both = get("memory.memsw.usage_in_bytes").zip(swap_limit);
-    let apart = reading
-        .limit()
-        .is_none_or(|limit| swap_limit.is_some_and(|both| limit < both));
-    if let Some((_, limit)) =
-        both.filter(|(usage, limit)| apart && u128::from(*usage) * 100 >= u128::from(*limit) * 99)
-    {
+    if let Some((_, limit)) = reading.swap_limit_reached() {
         return (
             "oom_swap_limit",
             format!("the limit of memory and swap together, {}", bytes(limit)),
@@ -180,7 +171,7 @@ fn holder(case: &Case, oom: &Oom) -> (String, String) {
     let heap = parts.anon.filter(|_| !parts.at_least);
     if let (Some(own), Some(heap)) = (own, heap)
         && parts.matters(heap, 30)
-        && u128::from(own) * 100 < u128::from(heap) * HOLDER_PERCENT
+        && !reaches(own, heap, HOLDER_PERCENT)
     {
         let largest = oom.largest.as_ref().filter(|(_, rss)| *rss > own);
         let who = largest.map_or(String::new(), |(name, rss)| {

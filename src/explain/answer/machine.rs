@@ -21,7 +21,7 @@ struct Machine {
 
 impl Machine {
     fn of(reading: &Reading) -> Machine {
-        let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+        let get = |row: &str| reading.node(row);
         let or = |row: &str| get(row).unwrap_or(0);
         let lists = or("Active(file)").saturating_add(or("Inactive(file)"));
         let shmem = or("Shmem");
@@ -274,7 +274,7 @@ pub fn machine(case: &Case) -> Option<Answer> {
     if reading.scope != crate::explain::Scope::Node {
         return None;
     }
-    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let get = |row: &str| reading.node(row);
     let machine = Machine::of(reading);
     if let Some(answer) = huge_pages(case) {
         return Some(answer);
@@ -361,7 +361,7 @@ fn process(case: &Case, total: u64) -> String {
 
 /// Swap, where much of it is used: with none left nothing anonymous can go any more.
 fn swap(reading: &Reading) -> String {
-    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let get = |row: &str| reading.node(row);
     let Some(total) = get("SwapTotal").filter(|total| *total > 0) else {
         return String::new();
     };
@@ -448,7 +448,7 @@ fn only_working_set(reading: &Reading, total: Option<u64>, working_set: u64) -> 
 
 /// A good part of the machine is set aside for huge pages.
 fn huge_pages(case: &Case) -> Option<Answer> {
-    let get = |row: &str| case.reading().rows.get(&format!("node:{row}"));
+    let get = |row: &str| case.reading().node(row);
     let size = get("Hugepagesize")?;
     let reserved = get("HugePages_Total")?.checked_mul(size)?;
     let total = get("MemTotal");

@@ -1,13 +1,10 @@
 //! What it means: kills, limits, stalls, leaks.
 
 use super::{Facts, process, sized};
+use crate::explain::number::{NEAR_PERCENT, reaches};
 use crate::explain::said::Said;
 use crate::explain::{Scope, What};
-use crate::formula::display;
 use crate::units;
-
-/// Percent of the limit that can't be taken back from which an OOM kill is called near.
-const NEAR_PERCENT: u128 = 90;
 
 /// The OOM killer was here.
 pub fn oom_killed(facts: &Facts) -> Option<String> {
@@ -68,7 +65,7 @@ pub fn oom_near(facts: &Facts) -> Option<String> {
     facts.parts.cache_inactive?;
     facts.parts.cache_active?;
     let held = facts.parts.unreclaimable(facts.reading);
-    let near = u128::from(held) * 100 >= u128::from(limit) * NEAR_PERCENT;
+    let near = reaches(held, limit, NEAR_PERCENT);
     (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| match facts.reading.oom() {
         Some(_) => format!(
             "{} of the limit of {} could not be taken back when the kernel killed.",
@@ -88,8 +85,8 @@ pub fn oom_near(facts: &Facts) -> Option<String> {
 pub fn near_limit(facts: &Facts) -> Option<String> {
     let limit = facts.limit.filter(|limit| *limit > 0)?;
     let usage = facts.view.usage?;
-    let near = u128::from(usage) * 100 >= u128::from(limit) * NEAR_PERCENT;
-    if !near || facts.is_inconsistent() || oom_near(facts).is_some() {
+    if !reaches(usage, limit, NEAR_PERCENT) || facts.is_inconsistent() || oom_near(facts).is_some()
+    {
         return None;
     }
     let percent = usage as f64 / limit as f64 * 100.0;
@@ -109,17 +106,11 @@ pub fn near_limit(facts: &Facts) -> Option<String> {
 
 /// Memory and swap together are at their limit, which is what v1's second limit counts.
 pub fn swap_limit_hit(facts: &Facts) -> Option<String> {
-    let get = |name: &str| facts.reading.rows.get(name);
-    let limit =
-        get("memory.memsw.limit_in_bytes").filter(|limit| !display::is_unlimited(*limit))?;
-    let usage = get("memory.memsw.usage_in_bytes")?;
-    // Where no swap is allowed the two limits are one.
-    let apart = facts.limit.is_none_or(|memory| memory < limit);
-    let at_limit = u128::from(usage) * 100 >= u128::from(limit) * u128::from(99u8);
-    if !at_limit || !apart || limit == 0 {
-        return None;
-    }
-    let times = get("memory.memsw.failcnt")
+    let (usage, limit) = facts.reading.swap_limit_reached()?;
+    let times = facts
+        .reading
+        .rows
+        .get("memory.memsw.failcnt")
         .filter(|times| *times > 0)
         .map(|times| format!(" It was reached {times} times."))
         .unwrap_or_default();

@@ -21,7 +21,7 @@ fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading
         .iter()
         .map(|(row, bytes)| (format!("node:{row}"), *bytes));
     reading.rows.fill(rows);
-    let get = |row: &str| reading.rows.get(&format!("node:{row}"));
+    let get = |row: &str| reading.node(row);
     let known = get("MemTotal").zip(get("MemAvailable").or(get("MemFree")));
     known.is_some().then_some(reading)
 }

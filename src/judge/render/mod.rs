@@ -11,14 +11,8 @@ pub use junit::junit;
 pub use markdown::{markdown, markdown_summary};
 
 use super::scorecard::{Row, Totals};
+use crate::markup::cell;
 use crate::report::{Align, Table};
-
-/// Text that can't break out of a table's cell.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
-        .replace('\n', " ")
-        .replace('<', "&lt;")
-}
 
 /// Seconds for people: `42 s`, `12 min 30 s`, `2 h 05 min`.
 fn seconds(s: f64) -> String {

@@ -8,7 +8,6 @@ use super::text::paragraphs;
 use super::{Entry, HtmlError, pack, tables};
 use crate::markup::escape;
 use crate::plot::{Figure, steps};
-use crate::recording::EventKind;
 
 /// Points of each series in the still figure: enough for paper, a few dozen KB.
 const STILL_SAMPLES_MAX: usize = 240;
@@ -142,14 +141,9 @@ fn fired(answers: &[&Answer]) -> String {
 }
 
 fn warnings(entry: &Entry) -> String {
-    let warnings: String = entry
-        .recording
-        .events
-        .iter()
-        .filter_map(|event| match &event.kind {
-            EventKind::Warning { text, .. } => Some(format!("<li>{}</li>\n", escape(text))),
-            _ => None,
-        })
+    let warned = entry.recording.warnings();
+    let warnings: String = warned
+        .map(|text| format!("<li>{}</li>\n", escape(text)))
         .collect();
     match warnings.as_str() {
         "" => String::new(),
