@@ -162,45 +162,26 @@ impl Account {
 
     /// The same by other relations: tests break one to see it missed.
     pub fn by(reading: &Reading, relations: &[Relation]) -> Account {
-        let view = reading.view();
+        let mut view = reading.view();
         let mut account = Account {
             bounds: [Bounds::OPEN; QUANTITIES.len()],
             clashes: Vec::new(),
         };
-        let kernel = match reading.scope {
-            Scope::Cgroup => reading.kernel_in_usage(),
-            // The machine's usage is of pages on lists: kernel memory comes beside it.
-            Scope::Node => None,
-        };
-        for (quantity, value) in [
-            (Usage, view.usage),
-            (
-                WorkingSet,
-                reading
-                    .working_set
-                    .filter(|_| reading.scope == Scope::Cgroup),
-            ),
-            (Anon, view.rss),
-            (File, view.cache),
-            (Shmem, view.shmem),
-            (InactiveFile, view.inactive_file),
-            (ActiveFile, view.active_file),
-            (Kernel, kernel),
-            (
-                SlabReclaimable,
-                view.slab_reclaimable
-                    .filter(|_| reading.scope == Scope::Cgroup),
-            ),
-            (Sock, view.sock),
-            (Capacity, view.node_capacity),
-        ] {
+        let of_cgroup = reading.scope == Scope::Cgroup;
+        for (quantity, _) in QUANTITIES {
+            let value = match quantity {
+                WorkingSet => reading.working_set.filter(|_| of_cgroup),
+                // The machine's usage is of pages on lists: kernel memory comes beside it.
+                Kernel => reading.kernel_in_usage().filter(|_| of_cgroup),
+                SlabReclaimable => view.slab_reclaimable.filter(|_| of_cgroup),
+                Capacity => view.node_capacity,
+                quantity => field(&mut view, quantity).and_then(|value| *value),
+            };
             if let Some(value) = value {
                 account.bounds[quantity as usize] = Bounds::exactly(value);
             }
         }
-        if reading.scope == Scope::Cgroup
-            && let Some(limit) = reading.limit()
-        {
+        if of_cgroup && let Some(limit) = reading.limit() {
             // The kernel keeps usage at or below the limit, but for what is being charged.
             let most = limit.saturating_add(noise(limit));
             let usage = &mut account.bounds[Usage as usize];
@@ -316,7 +297,7 @@ impl Account {
             .iter()
             .map(|(quantity, _)| *quantity)
             .filter(|quantity| {
-                field(*view, *quantity).is_some_and(|(given, _)| given.is_none())
+                field(&mut view.clone(), *quantity).is_some_and(|given| given.is_none())
                     && self.get(*quantity).is_known()
             })
             .collect();
@@ -328,7 +309,7 @@ impl Account {
             for (quantity, values) in open.iter().zip(&points) {
                 let value = values.get(rest % values.len()).copied();
                 rest /= values.len();
-                at = field(at, *quantity).map_or(at, |(_, set)| set(at, value));
+                at = with(at, *quantity, value);
             }
             // A corner where the part is above its whole is no corner.
             let impossible = at
@@ -361,48 +342,42 @@ fn read_by(
     open: Vec<Quantity>,
     account: &Account,
 ) -> Vec<Quantity> {
-    let put = |view: View, quantity: Quantity, value: Option<u64>| {
-        field(view, quantity).map_or(view, |(_, set)| set(view, value))
-    };
     let least = |quantity: &Quantity| Some(account.get(*quantity).least);
-    let full = open.iter().fold(*view, |view, q| put(view, *q, least(q)));
+    let full = open.iter().fold(*view, |view, q| with(view, *q, least(q)));
     let value = (formula.eval)(&full);
     let reads = |quantity: &Quantity| {
         let most = Some(account.get(*quantity).most);
         [None, most, Some(ANYTHING)]
             .into_iter()
-            .any(|other| (formula.eval)(&put(full, *quantity, other)) != value)
+            .any(|other| (formula.eval)(&with(full, *quantity, other)) != value)
     };
     open.into_iter()
         .filter(|quantity| reads(quantity))
         .collect()
 }
 
-type Set = fn(View, Option<u64>) -> View;
+/// The field of a view behind a quantity.
+fn field(view: &mut View, quantity: Quantity) -> Option<&mut Option<u64>> {
+    match quantity {
+        Usage => Some(&mut view.usage),
+        Anon => Some(&mut view.rss),
+        File => Some(&mut view.cache),
+        Shmem => Some(&mut view.shmem),
+        InactiveFile => Some(&mut view.inactive_file),
+        ActiveFile => Some(&mut view.active_file),
+        Kernel => Some(&mut view.kernel),
+        SlabReclaimable => Some(&mut view.slab_reclaimable),
+        Sock => Some(&mut view.sock),
+        WorkingSet | Capacity => None,
+    }
+}
 
-/// The field of a view behind a quantity: what it holds, and how to set it.
-fn field(view: View, quantity: Quantity) -> Option<(Option<u64>, Set)> {
-    Some(match quantity {
-        Usage => (view.usage, |view, n| View { usage: n, ..view }),
-        Anon => (view.rss, |view, n| View { rss: n, ..view }),
-        File => (view.cache, |view, n| View { cache: n, ..view }),
-        Shmem => (view.shmem, |view, n| View { shmem: n, ..view }),
-        InactiveFile => (view.inactive_file, |view, n| View {
-            inactive_file: n,
-            ..view
-        }),
-        ActiveFile => (view.active_file, |view, n| View {
-            active_file: n,
-            ..view
-        }),
-        Kernel => (view.kernel, |view, n| View { kernel: n, ..view }),
-        SlabReclaimable => (view.slab_reclaimable, |view, n| View {
-            slab_reclaimable: n,
-            ..view
-        }),
-        Sock => (view.sock, |view, n| View { sock: n, ..view }),
-        WorkingSet | Capacity => return None,
-    })
+/// A view with another value of a quantity.
+fn with(mut view: View, quantity: Quantity, value: Option<u64>) -> View {
+    if let Some(field) = field(&mut view, quantity) {
+        *field = value;
+    }
+    view
 }
 
 #[cfg(test)]
