@@ -34,6 +34,7 @@ mod mann_kendall;
 mod max_ws_rss;
 mod newest;
 mod oomd;
+mod pairs;
 mod precog;
 mod precog_mf;
 mod predict_linear;

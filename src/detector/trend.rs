@@ -6,10 +6,12 @@
 //! whether the median slope is steep enough needs no median: [`Trend::reaches`] counts pairs.
 
 use super::newest::Newest;
-use crate::sys::wide;
+use super::pairs::{Beside, LANES, SEVERAL, rising_pairs};
 
 /// How many buckets a window has.
 pub const BUCKETS: usize = 40;
+/// How many pairs a full window has.
+const PAIRS: usize = BUCKETS * (BUCKETS - 1) / 2;
 /// How much more than now, as a share of the limit, is looked at with it.
 const CUSHION: f64 = 0.02;
 
@@ -52,6 +54,7 @@ pub struct Trend {
     /// Buckets completed so far.
     completed: u64,
     certain: Option<Certain>,
+    beside: Option<Beside>,
 }
 
 /// What was counted once, and is sure for a while: a bucket that comes brings as many pairs as there are
@@ -79,6 +82,7 @@ impl Trend {
             filling_since: None,
             completed: 0,
             certain: None,
+            beside: None,
         }
     }
 
@@ -91,6 +95,9 @@ impl Trend {
             let middle = since + self.bucket_s / 2.0;
             self.in_order &= self.full.last().is_none_or(|(before, _)| *before < middle);
             self.full.push((middle, kept));
+            let in_order = self.in_order;
+            let lost = |beside: &mut Beside| !in_order || !beside.push(middle, kept);
+            self.beside.take_if(lost);
             self.filling.clear();
             self.filling_since = Some(t);
             self.completed += 1;
@@ -129,14 +136,38 @@ impl Trend {
             return false;
         }
         self.certain = None;
-        let counted = self.counted(n, from, ahead_s, limit);
+        let counted = self.beside(n, from, ahead_s, limit).or_else(|| {
+            let counted = self.counted(n, from, ahead_s, limit);
+            let near = counted.is_some_and(|counted| counted != Counted::Below { far: true });
+            let full = n == BUCKETS && self.full.len() == BUCKETS && self.in_order;
+            let there = self
+                .beside
+                .as_ref()
+                .is_some_and(|beside| beside.covers(from));
+            if near && full && !there {
+                self.beside = Beside::new(&self.full, from, ahead_s, limit);
+            }
+            counted
+        });
         if counted == Some(Counted::Below { far: true }) {
             self.certain = self.look_ahead(n, from, ahead_s, limit);
+            self.beside = None;
         }
         match counted {
             Some(counted) => counted == Counted::Reaches,
             None => from + self.slope(n).unwrap_or(0.0) * ahead_s > limit,
         }
+    }
+
+    /// What is known without a look at all pairs.
+    fn beside(&self, n: usize, from: f64, ahead_s: f64, limit: f64) -> Option<Counted> {
+        let beside = self.beside.as_ref().filter(|_| n == BUCKETS)?;
+        let upper = PAIRS - PAIRS / 2;
+        let (reaches, far) = beside.reaches(from, ahead_s, limit, upper)?;
+        Some(match reaches {
+            true => Counted::Reaches,
+            false => Counted::Below { far },
+        })
     }
 
     /// For how long it is sure that it is not reached, from a little more than `from`.
@@ -166,7 +197,7 @@ impl Trend {
         let rising = rising_pairs(&left, -margin);
         if rising < upper {
             // A bucket brings as many pairs as there are others.
-            let far = rising + left.len() <= upper;
+            let far = rising + SEVERAL * left.len() <= upper;
             return Some(Counted::Below { far });
         }
         (rising_pairs(&left, margin) >= upper).then_some(Counted::Reaches)
@@ -274,7 +305,7 @@ impl Trend {
 enum Counted {
     /// Most pairs are steep enough.
     Reaches,
-    /// They are not; `far` where one more bucket could not change that.
+    /// They are not; `far` where several more buckets could not change that.
     Below { far: bool },
 }
 
@@ -300,43 +331,6 @@ impl std::ops::Deref for Few {
     fn deref(&self) -> &[f64] {
         &self.values[..self.len]
     }
-}
-
-/// Values that are looked at side by side.
-const LANES: usize = 4;
-
-/// Of an earlier value in the same group of lanes: which lanes are later.
-const LATER: [[u64; LANES]; LANES] = [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0; LANES]];
-
-/// Pairs of which the later one is above the earlier one by more than `margin`.
-fn rising_pairs(values: &[f64], margin: f64) -> usize {
-    wide::with_wide_vectors(
-        #[inline(always)]
-        || {
-            let (groups, rest) = values.as_chunks::<LANES>();
-            let mut counts = [0; LANES];
-            for (n, group) in groups.iter().enumerate() {
-                let below = group.map(|value| value - margin);
-                for earlier in &values[..n * LANES] {
-                    for lane in 0..LANES {
-                        counts[lane] += u64::from(*earlier < below[lane]);
-                    }
-                }
-                for (earlier, later) in group.iter().zip(&LATER) {
-                    for lane in 0..LANES {
-                        counts[lane] += u64::from(*earlier < below[lane]) & later[lane];
-                    }
-                }
-            }
-            let mut count = counts.iter().sum::<u64>() as usize;
-            let first = values.len() - rest.len();
-            for (at, value) in rest.iter().enumerate() {
-                let below = value - margin;
-                count += values[..first + at].iter().filter(|v| **v < below).count();
-            }
-            count
-        },
-    )
 }
 
 /// Up to so many values are put in order one by one: a bucket has a handful.
