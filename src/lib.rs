@@ -29,6 +29,7 @@ pub mod lesson;
 mod markup;
 pub mod metrics;
 pub mod model;
+mod named;
 pub mod need;
 pub mod outcome;
 pub mod plot;

@@ -2,43 +2,32 @@
 
 use super::kinds::What;
 use super::{Reading, Scope};
+use crate::named::named;
 
-/// Whose memory it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// Processes by their own count.
-    Processes,
-    /// One container.
-    Container,
-    /// A pod: its containers and its tmpfs.
-    Pod,
-    /// What the node gives to pods, or to a class of them.
-    Pods,
-    /// A unit of systemd.
-    Service,
-    /// A slice: several units or containers.
-    Slice,
-    /// The whole machine.
-    Machine,
-    /// Some cgroup.
-    Cgroup,
+named! {
+    /// Whose memory it is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Owner, name {
+        /// Processes by their own count.
+        Processes = "processes",
+        /// One container.
+        Container = "container",
+        /// A pod: its containers and its tmpfs.
+        Pod = "pod",
+        /// What the node gives to pods, or to a class of them.
+        Pods = "pods",
+        /// A unit of systemd.
+        Service = "service",
+        /// A slice: several units or containers.
+        Slice = "slice",
+        /// The whole machine.
+        Machine = "machine",
+        /// Some cgroup.
+        Cgroup = "cgroup",
+    }
 }
 
 impl Owner {
-    /// Its stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Owner::Processes => "processes",
-            Owner::Container => "container",
-            Owner::Pod => "pod",
-            Owner::Pods => "pods",
-            Owner::Service => "service",
-            Owner::Slice => "slice",
-            Owner::Machine => "machine",
-            Owner::Cgroup => "cgroup",
-        }
-    }
-
     /// Whose limit it is, for a sentence: `the pod's limit`.
     pub fn limit(self) -> &'static str {
         match self {

@@ -7,24 +7,17 @@
 //! table and nothing else.
 
 use crate::formula::cadvisor;
+use crate::named::named;
 use crate::rows::{CgroupVersion, Row, UNLIMITED, Unit};
 
-/// How Prometheus treats a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// May rise and fall.
-    Gauge,
-    /// Only rises, but for restarts.
-    Counter,
-}
-
-impl Kind {
-    /// The word of a `# TYPE` line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Gauge => "gauge",
-            Kind::Counter => "counter",
-        }
+named! {
+    /// How Prometheus treats a series.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Kind, as_str {
+        /// May rise and fall.
+        Gauge = "gauge",
+        /// Only rises, but for restarts.
+        Counter = "counter",
     }
 }
 

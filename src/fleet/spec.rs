@@ -2,6 +2,7 @@
 
 use super::Setup;
 use super::dist::Dist;
+use crate::named::named;
 use crate::scenario::Class;
 
 /// A population of pods and how long they are watched.
@@ -71,42 +72,24 @@ pub struct Fault {
     pub fills_in: Dist,
 }
 
-/// The kinds of faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FaultKind {
-    /// Anonymous memory is lost.
-    Leak,
-    /// Files in memory grow.
-    Tmpfs,
-    /// The heap, freed lazily, is used again while more is wanted.
-    Reuse,
-    /// The heap meets memory.high (cgroup v2 only; else the pod is healthy).
-    High,
-    /// A file is read again and again, and no longer fits: every page of it is read from the disk each time.
-    Cache,
+named! {
+    /// The kinds of faults.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    FaultKind, word {
+        /// Anonymous memory is lost.
+        Leak = "leak",
+        /// Files in memory grow.
+        Tmpfs = "tmpfs",
+        /// The heap, freed lazily, is used again while more is wanted.
+        Reuse = "lazy_reuse",
+        /// The heap meets memory.high (cgroup v2 only; else the pod is healthy).
+        High = "memory_high",
+        /// A file is read again and again, and no longer fits: every page of it is read from the disk each time.
+        Cache = "cache_needed",
+    }
 }
 
 impl FaultKind {
-    /// All of them.
-    pub const ALL: [FaultKind; 5] = [
-        FaultKind::Leak,
-        FaultKind::Tmpfs,
-        FaultKind::Reuse,
-        FaultKind::High,
-        FaultKind::Cache,
-    ];
-
-    /// Its word in a fleet file.
-    pub fn word(self) -> &'static str {
-        match self {
-            FaultKind::Leak => "leak",
-            FaultKind::Tmpfs => "tmpfs",
-            FaultKind::Reuse => "lazy_reuse",
-            FaultKind::High => "memory_high",
-            FaultKind::Cache => "cache_needed",
-        }
-    }
-
     /// What a detector should call it.
     pub fn class(self) -> Class {
         match self {

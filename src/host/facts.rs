@@ -2,24 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::rows::CgroupVersion;
 
-/// How the kernel orders pages for reclaim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Lru {
-    /// Active and inactive lists.
-    Classic,
-    /// Multi-generational LRU (`/sys/kernel/mm/lru_gen/enabled` is not 0).
-    Mglru,
-}
-
-impl std::fmt::Display for Lru {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Lru::Classic => "classic",
-            Lru::Mglru => "mglru",
-        })
+named! {
+    /// How the kernel orders pages for reclaim.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    Lru, as_str {
+        /// Active and inactive lists.
+        Classic = "classic",
+        /// Multi-generational LRU (`/sys/kernel/mm/lru_gen/enabled` is not 0).
+        Mglru = "mglru",
     }
 }
 

@@ -1,34 +1,33 @@
 //! What a recording is of: one of our lessons, a real runtime, a real service, or something of the user's.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::recording::Recording;
 use crate::scenario;
 
-/// A corpus: scorecards are told apart by it, since detectors are ranked otherwise in each.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Scenarios of memtide's own workers.
-    Lessons,
-    /// Scenarios with the tag `runtime`.
-    Runtimes,
-    /// Scenarios with the tag `service`.
-    Services,
-    /// What no scenario made.
-    #[default]
-    Own,
+named! {
+    /// A corpus: scorecards are told apart by it, since detectors are ranked otherwise in each.
+    #[derive(
+        Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+    )]
+    #[serde(rename_all = "snake_case")]
+    Kind, name {
+        /// Scenarios of memtide's own workers.
+        Lessons = "lessons",
+        /// Scenarios with the tag `runtime`.
+        Runtimes = "runtimes",
+        /// Scenarios with the tag `service`.
+        Services = "services",
+        /// What no scenario made.
+        #[default]
+        Own = "own",
+    }
 }
 
 impl Kind {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Kind; 4] = [Kind::Lessons, Kind::Runtimes, Kind::Services, Kind::Own];
-
     /// By the tags of the scenario in the recording's header.
     pub fn of(recording: &Recording) -> Kind {
         let header = &recording.header;
@@ -44,22 +43,6 @@ impl Kind {
         } else {
             Kind::Lessons
         }
-    }
-
-    /// Its name on the command line and in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Lessons => "lessons",
-            Kind::Runtimes => "runtimes",
-            Kind::Services => "services",
-            Kind::Own => "own",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

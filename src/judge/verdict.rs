@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::scenario::Class;
 
 use super::truth::Truth;
@@ -24,55 +25,31 @@ pub struct Answer {
     pub why: Option<Why>,
 }
 
-/// How right that was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judgement {
-    /// Fired between onset and OOM kill.
-    Hit,
-    /// Stayed quiet as it should.
-    Quiet,
-    /// Fired after the OOM kill.
-    Late,
-    /// Never fired although it should have.
-    Miss,
-    /// Fired before the onset: whoever was woken found nothing.
-    Early,
-    /// Fired although nothing was wrong.
-    FalseAlarm,
-    /// Died, hung, flooded or wrote something that is no answer.
-    Error,
-    /// It could not have fired here, or was not asked: says nothing about it.
-    NotJudged,
+named! {
+    /// How right that was.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    Judgement, words {
+        /// Fired between onset and OOM kill.
+        Hit = "hit",
+        /// Stayed quiet as it should.
+        Quiet = "quiet as it should",
+        /// Fired after the OOM kill.
+        Late = "late",
+        /// Never fired although it should have.
+        Miss = "miss",
+        /// Fired before the onset: whoever was woken found nothing.
+        Early = "false alarm (early)",
+        /// Fired although nothing was wrong.
+        FalseAlarm = "false alarm",
+        /// Died, hung, flooded or wrote something that is no answer.
+        Error = "error",
+        /// It could not have fired here, or was not asked: says nothing about it.
+        NotJudged = "not judged",
+    }
 }
 
 impl Judgement {
-    /// All of them, best first.
-    pub const ALL: [Judgement; 8] = [
-        Judgement::Hit,
-        Judgement::Quiet,
-        Judgement::Late,
-        Judgement::Miss,
-        Judgement::Early,
-        Judgement::FalseAlarm,
-        Judgement::Error,
-        Judgement::NotJudged,
-    ];
-
-    /// For people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Judgement::Hit => "hit",
-            Judgement::Quiet => "quiet as it should",
-            Judgement::Late => "late",
-            Judgement::Miss => "miss",
-            Judgement::Early => "false alarm (early)",
-            Judgement::FalseAlarm => "false alarm",
-            Judgement::Error => "error",
-            Judgement::NotJudged => "not judged",
-        }
-    }
-
     /// Whether it counts for or against the detector.
     pub fn counts(self) -> bool {
         self != Judgement::NotJudged

@@ -16,59 +16,47 @@
 use super::palette::{self, Rgb};
 use crate::composition::Composition;
 use crate::formula::cadvisor;
+use crate::named::named;
 use crate::recording::Recording;
 use crate::rows::{UNLIMITED, View};
 
-/// The areas, from the bottom up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Area {
-    /// Anonymous pages.
-    Anon,
-    /// Files in memory: tmpfs and shared memory.
-    Shmem,
-    /// The kernel's own memory.
-    Kernel,
-    /// Page cache on the active list.
-    ActiveFile,
-    /// Page cache and lazily freed pages on the inactive list: what working_set leaves out.
-    InactiveFile,
+named! {
+    /// The areas, from the bottom up.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Area, name {
+        /// Anonymous pages.
+        Anon = "anon",
+        /// Files in memory: tmpfs and shared memory.
+        Shmem = "shmem",
+        /// The kernel's own memory.
+        Kernel = "kernel",
+        /// Page cache on the active list.
+        ActiveFile = "active_file",
+        /// Page cache and lazily freed pages on the inactive list: what working_set leaves out.
+        InactiveFile = "inactive_file",
+    }
 }
 
 /// All areas, from the bottom up: what working_set counts is below what it leaves out.
-pub const AREAS: [Area; 5] = [
-    Area::Anon,
-    Area::Shmem,
-    Area::Kernel,
-    Area::ActiveFile,
-    Area::InactiveFile,
-];
+pub const AREAS: [Area; 5] = Area::ALL;
 
-/// The lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
-    /// cAdvisor's working set.
-    WorkingSet,
-    /// v1 `total_rss`, v2 `anon`.
-    Rss,
-    /// The memory limit.
-    Limit,
+named! {
+    /// The lines.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Line, name {
+        /// cAdvisor's working set.
+        WorkingSet = "working_set",
+        /// v1 `total_rss`, v2 `anon`.
+        Rss = "rss",
+        /// The memory limit.
+        Limit = "limit",
+    }
 }
 
 /// All lines, the most important first.
-pub const LINES: [Line; 3] = [Line::WorkingSet, Line::Rss, Line::Limit];
+pub const LINES: [Line; 3] = Line::ALL;
 
 impl Area {
-    /// Its name in legends.
-    pub fn name(self) -> &'static str {
-        match self {
-            Area::Anon => "anon",
-            Area::Shmem => "shmem",
-            Area::Kernel => "kernel",
-            Area::ActiveFile => "active_file",
-            Area::InactiveFile => "inactive_file",
-        }
-    }
-
     /// What it is, in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -108,15 +96,6 @@ impl Area {
 }
 
 impl Line {
-    /// Its name in legends.
-    pub fn name(self) -> &'static str {
-        match self {
-            Line::WorkingSet => "working_set",
-            Line::Rss => "rss",
-            Line::Limit => "limit",
-        }
-    }
-
     /// What it is, in words.
     pub fn words(self) -> &'static str {
         match self {

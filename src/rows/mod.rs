@@ -16,27 +16,22 @@ mod table;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
+
 pub use table::{ROWS, View, ViewIndex};
 
 /// What `max` in a v2 limit file is kept as; written as `"max"` in a recording.
 pub const UNLIMITED: u64 = u64::MAX;
 
-/// Which memory controller a row came from: it decides which names mean what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CgroupVersion {
-    /// cgroup v1 (`memory.usage_in_bytes`, `total_` rows).
-    V1,
-    /// cgroup v2 (`memory.current`, `anon`, `file`).
-    V2,
-}
-
-impl std::fmt::Display for CgroupVersion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            CgroupVersion::V1 => "v1",
-            CgroupVersion::V2 => "v2",
-        })
+named! {
+    /// Which memory controller a row came from: it decides which names mean what.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    CgroupVersion, as_str {
+        /// cgroup v1 (`memory.usage_in_bytes`, `total_` rows).
+        V1 = "v1",
+        /// cgroup v2 (`memory.current`, `anon`, `file`).
+        V2 = "v2",
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::workload::Workload;
 
 /// A scenario: containers with actors that do steps, the truth about it, and expectations.
@@ -200,112 +201,73 @@ pub struct Truth {
     pub why: String,
 }
 
-/// What memory growth is made of. The names are API: detectors answer with them.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Class {
-    /// Nothing is wrong.
-    Healthy,
-    /// Page cache: given back under pressure.
-    PageCache,
-    /// MADV_FREE memory: given back under pressure, counted in rss until then.
-    LazyFree,
-    /// Memory that is never used nor released again.
-    Leak,
-    /// In use, and more than the limit allows is on its way.
-    OomAhead,
-    /// Files in memory: only deleting them gives it back.
-    Tmpfs,
-    /// Huge pages of which most was released.
-    Thp,
-    /// Kernel memory (dentries, inodes, sockets).
-    KernelSlab,
-    /// Stalled by memory.high.
-    Throttled,
-}
-
-/// How a run ended.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// All actors ended by themselves.
-    Survived,
-    /// The kernel's OOM killer ended an actor.
-    OomKilled,
-    /// The actors stalled at memory.high until the run ended.
-    Throttled,
-    /// The deadline passed.
-    TimedOut,
-    /// A SIGKILL that memtide did not send and no counter of OOM kills explains ended an actor.
-    Killed,
-    /// A step did not reach its target, or the harness failed.
-    Failed,
-}
-
-impl Outcome {
-    /// The name as it is written in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Survived => "survived",
-            Outcome::OomKilled => "oom_killed",
-            Outcome::Throttled => "throttled",
-            Outcome::TimedOut => "timed_out",
-            Outcome::Killed => "killed",
-            Outcome::Failed => "failed",
-        }
+named! {
+    /// What memory growth is made of. The names are API: detectors answer with them.
+    #[derive(
+        Debug,
+        Clone,
+        Copy,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        Serialize,
+        Deserialize,
+        schemars::JsonSchema,
+    )]
+    #[serde(rename_all = "snake_case")]
+    Class, as_str {
+        /// Nothing is wrong.
+        Healthy = "healthy",
+        /// Page cache: given back under pressure.
+        PageCache = "page_cache",
+        /// MADV_FREE memory: given back under pressure, counted in rss until then.
+        LazyFree = "lazy_free",
+        /// Memory that is never used nor released again.
+        Leak = "leak",
+        /// In use, and more than the limit allows is on its way.
+        OomAhead = "oom_ahead",
+        /// Files in memory: only deleting them gives it back.
+        Tmpfs = "tmpfs",
+        /// Huge pages of which most was released.
+        Thp = "thp",
+        /// Kernel memory (dentries, inodes, sockets).
+        KernelSlab = "kernel_slab",
+        /// Stalled by memory.high.
+        Throttled = "throttled",
     }
 }
 
-impl Class {
-    /// The name as it is written in files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Class::Healthy => "healthy",
-            Class::PageCache => "page_cache",
-            Class::LazyFree => "lazy_free",
-            Class::Leak => "leak",
-            Class::OomAhead => "oom_ahead",
-            Class::Tmpfs => "tmpfs",
-            Class::Thp => "thp",
-            Class::KernelSlab => "kernel_slab",
-            Class::Throttled => "throttled",
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::fmt::Display for Class {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
+named! {
+    /// How a run ended.
+    #[derive(
+        Debug,
+        Clone,
+        Copy,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        Serialize,
+        Deserialize,
+        schemars::JsonSchema,
+    )]
+    #[serde(rename_all = "snake_case")]
+    Outcome, as_str {
+        /// All actors ended by themselves.
+        Survived = "survived",
+        /// The kernel's OOM killer ended an actor.
+        OomKilled = "oom_killed",
+        /// The actors stalled at memory.high until the run ended.
+        Throttled = "throttled",
+        /// The deadline passed.
+        TimedOut = "timed_out",
+        /// A SIGKILL that memtide did not send and no counter of OOM kills explains ended an actor.
+        Killed = "killed",
+        /// A step did not reach its target, or the harness failed.
+        Failed = "failed",
     }
 }
 

@@ -1,33 +1,24 @@
 //! How far a step came, and why it stopped.
 
+use crate::named::named;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use serde::{Deserialize, Serialize};
 
-/// What a target is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// A size in bytes.
-    Bytes,
-    /// Passes over a file.
-    Passes,
-    /// A time in milliseconds.
-    Ms,
-    /// Operations: files, commands, look-ups.
-    Ops,
-}
-
-impl Unit {
-    /// The name used in reports and recordings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Unit::Bytes => "bytes",
-            Unit::Passes => "passes",
-            Unit::Ms => "ms",
-            Unit::Ops => "ops",
-        }
+named! {
+    /// What a target is counted in.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    Unit, name {
+        /// A size in bytes.
+        Bytes = "bytes",
+        /// Passes over a file.
+        Passes = "passes",
+        /// A time in milliseconds.
+        Ms = "ms",
+        /// Operations: files, commands, look-ups.
+        Ops = "ops",
     }
 }
 

@@ -22,9 +22,9 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     };
     let rate = per_hour.map(|rate| format!(", {} an hour", signed_bytes(rate as i128)));
     let rate = rate.unwrap_or_default();
-    let few = (series.points.len() < 10 && !series.untimed)
-        .then(|| format!("; {} readings are few", series.points.len()))
-        .unwrap_or_default();
+    let few = series.points.len() < 10 && !series.untimed;
+    let few = few.then(|| format!("; {} readings are few", series.points.len()));
+    let few = few.unwrap_or_default();
     let steadiness = steadiness(series);
     let limit = case.facts.limit.filter(|limit| *limit > last.1);
     let time =

@@ -109,7 +109,7 @@ fn forms<'a>(cx: &mut Context, wire: &'a WireScenario) -> Vec<Written<'a>> {
     for (what, span) in outside {
         if let Some(span) = span {
             cx.wrong(
-                &span,
+                span,
                 format!("`{what}` beside `[[container]]`"),
                 "with containers named, limits, actors and steps belong inside them",
             );
@@ -316,6 +316,6 @@ fn too_many<'a>(
     most: usize,
 ) {
     if let Some(span) = spans.nth(most) {
-        cx.wrong(&span, format!("more than {most} {what}"), "");
+        cx.wrong(span, format!("more than {most} {what}"), "");
     }
 }
