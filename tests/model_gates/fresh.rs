@@ -4,7 +4,7 @@
 //! run on a kernel; `observed.tsv` holds what the kernels said. The table in docs/model.md is made of
 //! both, and of what the model says today.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -117,7 +117,7 @@ fn fresh_predict() {
     }
 }
 
-/// `scripts/fresh score`: reads the recordings below `MEMTIDE_FRESH`.
+/// `scripts/fresh score`: reads the recordings below `MEMTIDE_FRESH`. What was observed in other runs stays.
 #[test]
 #[ignore = "reads recordings of the drawn scenarios; scripts/fresh score runs it"]
 fn fresh_observe() {
@@ -140,7 +140,11 @@ fn fresh_observe() {
         }
     }
     assert!(!text.is_empty(), "no recording below {}", folder.display());
-    let mut lines: Vec<&str> = text.lines().collect();
+    let run_of = |line: &str| line.split('\t').take(2).map(String::from).collect::<Vec<_>>();
+    let again: BTreeSet<_> = text.lines().map(run_of).collect();
+    let before = std::fs::read_to_string(data("observed.tsv")).unwrap_or_default();
+    let kept = before.lines().filter(|line| !again.contains(&run_of(line)));
+    let mut lines: Vec<&str> = kept.chain(text.lines()).collect();
     lines.sort_unstable();
     std::fs::write(data("observed.tsv"), lines.join("\n") + "\n").unwrap();
 }
