@@ -88,6 +88,8 @@ pub struct Memcg {
     shadows: BTreeMap<u32, Vec<Shadow>>,
     /// Evictions and activations so far (`nonresident_age`, mm/workingset.c).
     age: u64,
+    /// Anonymous pages charged since a page was last written to a file in lines.
+    since_lines: u64,
     /// Room for what a read finds, kept so that none is asked for each time.
     found: Vec<Part>,
     /// What was counted.
@@ -113,6 +115,7 @@ impl Memcg {
             lists: Lists::new(lists),
             shadows: BTreeMap::new(),
             age: 0,
+            since_lines: u64::MAX / 2,
             found: Vec::new(),
             counts: Counts::default(),
         }
@@ -215,6 +218,7 @@ impl Memcg {
     /// # Errors
     /// When nothing is left to take; what fitted is charged.
     pub fn add_anon(&mut self, pages: u64) -> Result<(), Full> {
+        self.since_lines += pages;
         self.charge(pages, |memcg, part| memcg.anon += part)
     }
 
@@ -302,6 +306,9 @@ impl Memcg {
         large: bool,
     ) -> Result<(), Full> {
         let mut at = start;
+        if twice {
+            self.since_lines = 0;
+        }
         let nodes = !(large && self.rules.large_folios);
         self.charge(pages, |memcg, part| {
             let mut new = extent(file, at, part, true);

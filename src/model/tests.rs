@@ -104,6 +104,38 @@ fn writing_is_a_use_before_4_7_and_after_a_flush_mglru_counts_all_as_active() {
     assert_eq!(new.active_file(), 50 << 20);
 }
 
+#[test]
+fn after_a_kill_new_pages_are_inactive_but_for_a_writer_of_lines() {
+    for (lines, active) in [(false, 0), (true, 50 << 20)] {
+        let mut memcg = cgroup("6.12-v2-mglru");
+        memcg.write(0, 0, 100 * MIB, lines, false).unwrap();
+        if !lines {
+            memcg.add_anon(100 * MIB).unwrap();
+        }
+        while memcg.reclaim(1 << 20) > 0 {}
+        memcg.killed();
+        memcg.write(0, 100 * MIB, 50 * MIB, lines, false).unwrap();
+        assert_eq!(memcg.active_file(), active, "in lines: {lines}");
+    }
+}
+
+#[test]
+fn large_lists_are_not_aged_for_being_uneven() {
+    // Touched through a mapping, most pages are of the youngest generation.
+    for (mapped, active) in [(180 * MIB, 180 << 20), (3 * MIB, 0)] {
+        let mut memcg = cgroup("6.12-v2-mglru");
+        memcg.read_in(0, 0, mapped, By::Touch).unwrap();
+        for part in 0..8 {
+            let pages = mapped / 8;
+            memcg.write(1, part * pages, pages, false, false).unwrap();
+            for _ in 0..pages / 32 - 1 {
+                memcg.reclaim(32);
+            }
+        }
+        assert_eq!(memcg.active_file(), active);
+    }
+}
+
 proptest! {
     /// Lists sum to what is charged, nothing is negative, usage stays at or below the limit.
     #[test]

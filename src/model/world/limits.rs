@@ -33,7 +33,7 @@ impl World {
                 return Err(done);
             };
             let its = self.processes[victim].memcg;
-            self.groups[its].memcg.counts.oom_kills += 1;
+            self.groups[its].memcg.killed();
             self.end(victim);
             self.killed.push(victim);
             if victim == who {
