@@ -100,6 +100,9 @@ impl Memcg {
                 file => self.evict(file, oldest),
             }
         }
+        if self.rules.lru == Lru::Mglru {
+            self.end_generations();
+        }
         self.forget_nodes();
         let freed = before - self.lists.pages() - back;
         split + freed
@@ -242,21 +245,26 @@ impl Memcg {
         }
     }
 
-    /// An empty oldest generation ends until two are left; then reclaim makes a new youngest one
-    /// first (`try_to_inc_min_seq`, `should_run_aging`, mm/vmscan.c).
+    /// Reclaim wants three generations (`should_run_aging`, mm/vmscan.c), of which the oldest has pages, and makes new youngest
+    /// ones until it has; the first priority is content with a batch of large lists, however uneven.
     fn age_generations(&mut self) {
-        while self.lists.count() > 2 && self.lists.end_oldest() {}
+        self.end_generations();
         let all = self.lists.pages();
         let young = self.lists.pages_of(self.lists.count() - 1);
-        let uneven = self.lists.count() == 3
-            && all >> FIRST_PRIORITY == 0
+        let mut ages = all >> FIRST_PRIORITY == 0
+            && self.lists.count() == 3
             && (young * 2 > all || self.lists.pages_of(0) * 4 < all);
-        if all > 0 && (self.lists.count() <= 2 || uneven) {
+        while all > 0 && (ages || self.lists.count() <= 2) {
             self.lists.add_youngest();
             // Ageing walks the page tables (`walk_mm`).
             self.lists.move_young();
+            self.end_generations();
+            ages = false;
         }
-        // With only the youngest generations left the oldest may be empty still.
+    }
+
+    /// An empty oldest generation ends, until two are left (`try_to_inc_min_seq`, mm/vmscan.c).
+    fn end_generations(&mut self) {
         while self.lists.count() > 2 && self.lists.end_oldest() {}
     }
 }
