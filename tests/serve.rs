@@ -465,6 +465,42 @@ fn record_gives_a_free_port_and_stops_with_the_signal_asked_for() {
     assert_eq!((lines[0], lines[2]), (lines[1], "int"));
 }
 
+/// A shell without job control starts what is in the background with SIGINT ignored, and children inherit that.
+#[test]
+fn a_service_of_a_background_job_hears_its_stop_signal_and_its_output_is_kept() {
+    if !common::can_manage("a service of a background job") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let script =
+        "trap 'echo stopped; exit 0' INT; echo up; echo why >&2; while :; do sleep 0.1; done";
+    let record = |output: &str| {
+        let out = std::process::Command::new("sh")
+            .args(["-c", "trap '' INT QUIT; exec \"$@\"", "sh"])
+            .arg(env!("CARGO_BIN_EXE_memtide"))
+            .args(["record", "--limit", "64MiB", "--stop-signal", "INT"])
+            .args(["--ready", "line:up", "--load", "true", "--output", output])
+            .args(["--workdir", ".", "--out", "r.jsonl", "--", "sh", "-c"])
+            .arg(script)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        (out.status.code(), said)
+    };
+    let (code, said) = record("said");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("did not stop"), "{said}");
+    let kept = std::fs::read_to_string(dir.path().join("said")).unwrap();
+    let mut lines: Vec<&str> = kept.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["stopped", "up", "why"]);
+    // A file that can't be made is told before anything runs.
+    let (code, said) = record("none/said");
+    assert_ne!(code, Some(0));
+    assert!(said.contains("making the output's file"), "{said}");
+}
+
 #[test]
 fn a_recorded_service_that_misbehaves_comes_to_a_clear_end() {
     if !common::can_manage("hostile recorded services") {

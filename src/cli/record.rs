@@ -37,8 +37,9 @@ pub struct Args {
     /// Run the command with this user's rights (needs root).
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// Put the command's output into this file; its end is in the recording if the command fails.
-    #[arg(long, value_name = "FILE", conflicts_with = "load")]
+    /// Put the command's output into this file; its end is in the recording if the command fails. With --load the
+    /// service's.
+    #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     service: ServiceArgs,
@@ -123,7 +124,8 @@ fn record(
 ) -> Result<Finished, HarnessError> {
     let sink = Sink::File(out.to_path_buf());
     let mut scenario = if args.service.is_service() {
-        let service = args.service.service(&args.command, args.user.as_deref());
+        let mut service = args.service.service(&args.command, args.user.as_deref());
+        service.output = args.output.as_deref().map(made).transpose()?;
         harness::service_scenario(service, args.limit, args.interval)
     } else {
         harness::command_scenario(&args.command, args.limit, args.interval)
@@ -141,6 +143,16 @@ fn record(
         output: args.output.as_deref(),
     };
     environment.record_as(&scenario, &command, &sink, left)
+}
+
+/// Makes the file for a service's output, which its worker writes from another folder.
+fn made(output: &Path) -> Result<PathBuf, HarnessError> {
+    std::fs::File::create(output)
+        .and_then(|_| std::path::absolute(output))
+        .map_err(|source| HarnessError::System {
+            what: "making the output's file",
+            source,
+        })
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

@@ -64,6 +64,7 @@ impl ServiceArgs {
             within: self.ready_within,
             says: self.truth.clone(),
             stop_signal: self.stop_signal as i32,
+            output: None,
         };
         service
             .env

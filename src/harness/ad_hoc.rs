@@ -1,6 +1,6 @@
 //! Scenarios without a file: one command to record, or a cgroup to look at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::scenario::{
@@ -56,6 +56,8 @@ pub struct Service {
     pub says: Vec<Says>,
     /// The number of the signal that stops it.
     pub stop_signal: i32,
+    /// A file that is there already and takes what the service prints, as an absolute path.
+    pub output: Option<PathBuf>,
 }
 
 /// How long a recorded service may take to stop, ms.
@@ -95,6 +97,7 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
             line: service.line,
             stop_signal: service.stop_signal,
             stop_ms: STOP_MS,
+            output: service.output,
         }),
         when: Condition::default(),
         serving: Some(Serving {

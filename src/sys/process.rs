@@ -10,7 +10,7 @@ use std::process::Command;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{self, SigHandler, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 
 /// Bytes a page on this machine.
@@ -96,6 +96,19 @@ pub fn drop_rights(command: &mut Command, uid: u32, gid: u32) {
             die_with(parent)
         });
     }
+}
+
+/// Takes the default action for the signals that a shell lets its background jobs ignore (POSIX: SIGINT and SIGQUIT).
+/// What is ignored stays so in children, and a service must hear the signal that stops it.
+///
+/// # Errors
+/// As sigaction(2).
+pub fn hear_interrupts() -> io::Result<()> {
+    for number in [Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: the default action runs no code of this program.
+        unsafe { signal::signal(number, SigHandler::SigDfl) }?;
+    }
+    Ok(())
 }
 
 /// Asks to be killed with the parent, and sees to it if that has gone already.

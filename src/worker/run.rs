@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::protocol::{Message, Order, Plan, Report, Status};
 use super::{ARGUMENT, cpus};
-use crate::sys::fd;
+use crate::sys::{fd, process};
 use crate::truth::Page;
 use crate::workload::{Context, WorkError};
 
@@ -42,6 +42,7 @@ enum WorkerError {
 fn serve() -> Result<(), WorkerError> {
     // An exec of /proc/self/exe leaves the name `exe`, which says nothing in a list of processes.
     let _ = nix::sys::prctl::set_name(c"memtide-worker");
+    process::hear_interrupts()?;
     let truth = truth_number()
         .and_then(fd::inherited)
         .and_then(Page::open)

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::Child;
 
 use nix::errno::Errno;
@@ -20,6 +21,7 @@ pub struct Outputs {
     pipes: Vec<Pipe>,
     buffer: Vec<u8>,
     awaited: Option<Awaited>,
+    copy: Option<File>,
 }
 
 /// One of them until it is closed, and the end of what it said.
@@ -54,7 +56,17 @@ impl Outputs {
             pipes,
             buffer: vec![0; 16 << 10],
             awaited: None,
+            copy: None,
         })
+    }
+
+    /// Appends what comes from now on to a file, too.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn copy_to(&mut self, path: &Path) -> io::Result<()> {
+        self.copy = Some(File::options().append(true).open(path)?);
+        Ok(())
     }
 
     /// Looks for `text` from now on.
@@ -94,7 +106,7 @@ impl Outputs {
             Err(error) => return Err(error.into()),
         }
         for pipe in &mut self.pipes {
-            pipe.drain(&mut self.buffer, &mut self.awaited)?;
+            pipe.drain(&mut self.buffer, &mut self.awaited, self.copy.as_mut())?;
         }
         Ok(())
     }
@@ -120,7 +132,12 @@ impl Outputs {
 
 impl Pipe {
     /// Reads it empty, at most a few buffers at a time so that a flood can't hold up the deadline.
-    fn drain(&mut self, buffer: &mut [u8], awaited: &mut Option<Awaited>) -> io::Result<()> {
+    fn drain(
+        &mut self,
+        buffer: &mut [u8],
+        awaited: &mut Option<Awaited>,
+        mut copy: Option<&mut File>,
+    ) -> io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -133,6 +150,9 @@ impl Pipe {
                 Ok(n) => {
                     if awaited.as_mut().is_some_and(|a| a.is_in(&buffer[..n])) {
                         *awaited = None;
+                    }
+                    if let Some(copy) = &mut copy {
+                        copy.write_all(&buffer[..n])?;
                     }
                     let new = &buffer[n.saturating_sub(TAIL_BYTES)..n];
                     let surplus = (self.tail.len() + new.len()).saturating_sub(TAIL_BYTES);

@@ -41,6 +41,9 @@ impl Work for Serve {
         if let Some(line) = &self.line {
             outputs.await_text(line);
         }
+        if let Some(path) = &self.output {
+            outputs.copy_to(path).map_err(failed)?;
+        }
         let mut service = Service {
             main: Pid::from_raw(child.id() as i32),
             main_end: None,

@@ -1,6 +1,8 @@
 //! Each workload's parameters. All sizes are resolved to bytes: a plan that reaches a worker has no
 //! shares left in it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -115,6 +117,8 @@ pub struct Serve {
     pub stop_signal: i32,
     /// How long it may take to stop before it is killed, ms.
     pub stop_ms: u64,
+    /// A file that is there already and takes what it prints, as an absolute path.
+    pub output: Option<PathBuf>,
 }
 
 /// See [`Workload::TmpfsFill`](super::Workload::TmpfsFill).

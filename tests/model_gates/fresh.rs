@@ -140,7 +140,12 @@ fn fresh_observe() {
         }
     }
     assert!(!text.is_empty(), "no recording below {}", folder.display());
-    let run_of = |line: &str| line.split('\t').take(2).map(String::from).collect::<Vec<_>>();
+    let run_of = |line: &str| {
+        line.split('\t')
+            .take(2)
+            .map(String::from)
+            .collect::<Vec<_>>()
+    };
     let again: BTreeSet<_> = text.lines().map(run_of).collect();
     let before = std::fs::read_to_string(data("observed.tsv")).unwrap_or_default();
     let kept = before.lines().filter(|line| !again.contains(&run_of(line)));

@@ -42,6 +42,7 @@ impl Reader<'_> {
             line: w.ready.as_ref().and_then(|r| r.line.clone()),
             stop_signal: stop_signal as i32,
             stop_ms: stop_ms.unwrap_or(STOP_MS),
+            output: None,
         })
     }
 
