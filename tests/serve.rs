@@ -512,7 +512,20 @@ fn a_recorded_service_that_misbehaves_comes_to_a_clear_end() {
     let full = "echo up; dd if=/dev/zero of=/dev/full";
     let away = format!("setsid sleep {long} >/dev/null 2>&1 & exit 0");
     let failed = Outcome::Failed;
-    let cases: [(&str, &str, Outcome, &str); 6] = [
+    let mute = format!("echo no configuration >&2; exec {sleep}");
+    let cases: [(&str, &str, Outcome, &str); 8] = [
+        (
+            &mute,
+            "port:{port}",
+            failed,
+            "end of its output: no configuration",
+        ),
+        (
+            &mute,
+            "line:up",
+            failed,
+            "end of its output: no configuration",
+        ),
         (&sleep, "port:{port}", failed, "nothing listens"),
         ("exit 5", "port:{port}", failed, "exit code 5"),
         ("kill -KILL $$", "line:up", Outcome::Killed, "SIGKILL"),

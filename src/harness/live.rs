@@ -184,6 +184,7 @@ impl<'a> Live<'a> {
                     achieved,
                     unit,
                     status,
+                    said: String::new(),
                 },
             );
             return Ok(());

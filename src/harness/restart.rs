@@ -194,6 +194,7 @@ fn done(step: StepRef, count: u64) -> Report {
         achieved: count,
         unit: "ops".into(),
         status: Status::Done,
+        said: String::new(),
     }
 }
 

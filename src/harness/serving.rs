@@ -36,6 +36,8 @@ enum Phase {
     Leaving,
     /// Told to stop at this time, nanoseconds of the run.
     Stopping(u64),
+    /// Told to stop since it was not ready in time, for this reason.
+    Late(String),
 }
 
 impl Served {
@@ -144,7 +146,7 @@ impl Live<'_> {
             match answer {
                 Answer::Waiting => {}
                 Answer::Ready => self.now_serves(i, &serving),
-                Answer::Late(why) => self.too_late(step, &serving, &why)?,
+                Answer::Late(why) => self.too_late(step, &serving, &why),
             }
         }
         Ok(())
@@ -165,25 +167,19 @@ impl Live<'_> {
         self.schedule.serve(step);
     }
 
-    /// A service that does not get ready has no use: the run ends.
-    fn too_late(
-        &mut self,
-        step: StepRef,
-        serving: &Serving,
-        why: &str,
-    ) -> Result<(), HarnessError> {
-        let within = crate::units::duration(serving.within);
-        let mut served = self.served.iter();
-        let here = served.find(|s| s.step == step).map(|s| s.within);
-        let here = match here {
-            Some(here) if here > serving.within => {
-                let here = crate::units::duration(here);
-                format!(" ({here} on a machine as slow as this one is now)")
-            }
-            _ => String::new(),
+    /// A service that does not get ready has no use: it is stopped, and with what it had said the run ends.
+    fn too_late(&mut self, step: StepRef, serving: &Serving, why: &str) {
+        let Some(served) = self.served.iter_mut().find(|s| s.step == step) else {
+            return;
         };
-        let text = format!("not ready within {within}{here}: {why}");
-        self.give_up(step, Status::Failed(text))
+        let mut here = String::new();
+        if served.within > serving.within {
+            let within = crate::units::duration(served.within);
+            here = format!(" ({within} on a machine as slow as this one is now)");
+        }
+        let within = crate::units::duration(serving.within);
+        served.stage = Phase::Late(format!("not ready within {within}{here}: {why}"));
+        self.tell_to_stop(step);
     }
 
     /// The service's worker reports its end: as it was told, or of itself.
@@ -211,6 +207,7 @@ impl Live<'_> {
                 };
                 self.give_up(step, status)
             }
+            Phase::Late(why) => self.give_up(step, Status::Failed(format!("{why}{}", report.said))),
             Phase::Serving | Phase::Leaving => {
                 self.settling.retain(|s| s.step != step);
                 let status = match report.status {
@@ -253,18 +250,20 @@ impl Live<'_> {
         };
         let askers = std::mem::take(&mut served.askers);
         served.stage = Phase::Stopping(now);
-        let mut actors = self.parts.actors.iter_mut();
-        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
-        let stops = own.is_some_and(|actor| {
-            actor.stop(step.step);
-            true
-        });
+        let stops = self.tell_to_stop(step);
         // A column that is not there is seen by nobody.
         for text in askers.iter().filter_map(Asker::silence) {
             let code = "no_truth".into();
             self.event(EventKind::Warning { code, text })?;
         }
         Ok(stops)
+    }
+
+    /// Whether somebody is there to be told.
+    fn tell_to_stop(&mut self, step: StepRef) -> bool {
+        let mut actors = self.parts.actors.iter_mut();
+        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
+        own.map(|actor| actor.stop(step.step)).is_some()
     }
 
     /// A stop that needed SIGKILL is no failure, but the reader should know.
@@ -307,6 +306,7 @@ fn report(step: StepRef, status: Status) -> Report {
         achieved,
         unit: "ops".into(),
         status,
+        said: String::new(),
     }
 }
 

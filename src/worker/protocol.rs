@@ -71,6 +71,8 @@ pub struct Report {
     pub unit: String,
     /// How it went.
     pub status: Status,
+    /// The end of what a service printed that was told to stop, as the end of a message; else empty.
+    pub said: String,
 }
 
 /// How a step went.

@@ -105,6 +105,7 @@ fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
             achieved: 0,
             unit: "ops".into(),
             status: Status::Failed(text),
+            said: String::new(),
         };
     };
     context.begin_step(&planned.name);
@@ -125,6 +126,7 @@ fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
         achieved: reached.achieved,
         unit: reached.unit.name().into(),
         status,
+        said: std::mem::take(&mut context.said),
     }
 }
 

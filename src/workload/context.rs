@@ -28,6 +28,8 @@ pub struct Context {
     pub workdir: PathBuf,
     /// Tells the harness that the step's service serves; nobody listens where it is not set.
     pub serving: Box<dyn FnMut() -> std::io::Result<()>>,
+    /// The end of what the step's service printed, once it has stopped as it was told.
+    pub said: String,
     actor_seed: u64,
     step_seed: u64,
 }
@@ -43,6 +45,7 @@ impl Context {
             maps: Vec::new(),
             workdir,
             serving: Box::new(|| Ok(())),
+            said: String::new(),
             actor_seed,
             step_seed: actor_seed,
         }

@@ -60,7 +60,10 @@ impl Work for Serve {
         watched.map_err(failed)?;
         // One that ended well although nobody told it to: the harness knows what that means.
         match service.broke() {
-            None => Ok(Reached::new(1, 1, Unit::Ops)),
+            None => {
+                context.said = service.outputs.tail();
+                Ok(Reached::new(1, 1, Unit::Ops))
+            }
             Some(status) => Err(nothing.ended(
                 status.into(),
                 format_args!(
