@@ -25,6 +25,7 @@
 mod anatomy;
 mod cache_aware;
 mod cusum;
+mod far;
 mod held;
 mod holt_winters;
 mod lbr;
