@@ -20,10 +20,10 @@
 //! Kernel memory and half-released huge pages are named but no reason to fire: the kernel takes
 //! them back under pressure, and a scrape can't tell the kinds that it would not.
 //!
-//! The numbers were chosen on the shipped lessons and on one half of the recordings of runtimes and
-//! services ([`crate::judge::half`]), and on half of 128 more that do not ship, each of them at several speeds;
-//! docs/scorecards.md has what they come to on what was not looked at. What no number can tell is a cache that
-//! fills evenly for an hour from a leak at its pace: the one stops.
+//! The numbers near the limit were chosen on the shipped lessons and on one half of the recordings of runtimes and
+//! services ([`crate::judge::half`]), those far from it on all of them and on 128 more that do not ship, each at
+//! several speeds; docs/scorecards.md has what they come to on 67 that were recorded later. What no number can tell
+//! is a cache that fills evenly for an hour from a leak at its pace: the one stops.
 
 use super::anatomy::{Anatomy, Composition};
 use super::far::Far;
