@@ -149,10 +149,7 @@ fn record(
 fn made(output: &Path) -> Result<PathBuf, HarnessError> {
     std::fs::File::create(output)
         .and_then(|_| std::path::absolute(output))
-        .map_err(|source| HarnessError::System {
-            what: "making the output's file",
-            source,
-        })
+        .map_err(harness::doing("making the output's file"))
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

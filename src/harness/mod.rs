@@ -33,7 +33,7 @@ pub use ad_hoc::{LOAD, Service, command as command_scenario, service as service_
 pub use cold::{ColdFiles, Warm};
 pub use disk_waits::DiskWaits;
 pub use environment::{Command, Environment, Options, Sink, can_run, watch};
-pub use error::HarnessError;
+pub use error::{HarnessError, doing};
 pub use live::Finished;
 pub use marks::{MarkError, mark};
 pub use node_watch::{NodeWatch, watch_all};

@@ -88,7 +88,7 @@ pub struct Memcg {
     shadows: BTreeMap<u32, Vec<Shadow>>,
     /// Evictions and activations so far (`nonresident_age`, mm/workingset.c).
     age: u64,
-    /// Anonymous pages charged since a page was last written to a file in lines.
+    /// Anonymous pages charged since a page was last written to a file in lines; more than any limit where none was.
     since_lines: u64,
     /// Room for what a read finds, kept so that none is asked for each time.
     found: Vec<Part>,
