@@ -92,6 +92,32 @@ pub fn end_orphans(keep: &dyn Fn(i32) -> bool, patience: Duration) -> io::Result
     end(keep, patience)
 }
 
+/// Ends everything below another process, which must be a child subreaper that starts nothing new; gives up
+/// after `patience`.
+pub fn end_below(root: i32, patience: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let mut left = below(root, 0)?;
+        left.retain(|process| !process.zombie);
+        if left.is_empty() || Instant::now() > deadline {
+            return Ok(());
+        }
+        kill_all(left.iter().map(|process| process.pid));
+    }
+}
+
+/// Stopped first, so that none forks while the others are being killed.
+fn kill_all(pids: impl Iterator<Item = i32> + Clone) {
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for pid in pids.clone() {
+            // Gone already is as good as killed.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+    // The kernel needs a moment to take them down; /proc can't be waited on.
+    std::thread::sleep(Duration::from_millis(1));
+}
+
 fn end(keep: &dyn Fn(i32) -> bool, patience: Duration) -> io::Result<Vec<i32>> {
     let own = std::process::id() as i32;
     let deadline = Instant::now() + patience;
@@ -117,15 +143,7 @@ fn end(keep: &dyn Fn(i32) -> bool, patience: Duration) -> io::Result<Vec<i32>> {
         if Instant::now() > deadline {
             return Ok(left);
         }
-        // Stopped first, so that none forks while the others are being killed.
-        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
-            for pid in &left {
-                // Gone already is as good as killed.
-                let _ = kill(Pid::from_raw(*pid), signal);
-            }
-        }
-        // The kernel needs a moment to take them down; /proc can't be waited on.
-        std::thread::sleep(Duration::from_millis(1));
+        kill_all(left.iter().copied());
     }
 }
 

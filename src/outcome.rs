@@ -15,6 +15,9 @@
 use crate::scenario::Outcome;
 pub use crate::workload::End;
 
+/// The reason of a run that its user ended.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// SIGKILL's number, the same on every architecture of Linux.
 const SIGKILL: i32 = 9;
 
@@ -151,7 +154,7 @@ pub struct OfRun {
 /// share it.
 pub fn of_run(run: OfRun, containers: &[Evidence]) -> (Outcome, String) {
     if run.interrupted {
-        return (Outcome::Failed, "interrupted".into());
+        return (Outcome::Failed, INTERRUPTED.into());
     }
     let gravest = containers
         .iter()

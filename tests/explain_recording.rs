@@ -297,6 +297,13 @@ fn the_next_step_is_that_of_the_end() {
             "the limit was never short",
             "a limit can be as low as",
         ),
+        // What it held before is no measure of its need.
+        ("exit 3", "the limit was never short", "see why it failed"),
+        (
+            "kill -SEGV $$",
+            "the limit was never short",
+            "see why it failed",
+        ),
         (
             write.as_str(),
             "the kernel took pages back each time",

@@ -1,6 +1,8 @@
 //! Killed at any moment: every recording stays readable, and the next start leaves nothing behind.
 
 mod common;
+#[path = "support/services.rs"]
+mod services;
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -229,4 +231,53 @@ fn two_runs_at_once_do_not_disturb_each_other() {
         assert!(recording.complete);
         assert_eq!(recording.footer.unwrap().outcome.as_str(), "survived");
     }
+}
+
+/// Below no cgroup, so no start would find it: what the load has started ends with memtide itself.
+#[test]
+fn killed_with_a_load_nothing_of_it_goes_on() {
+    if !common::can_manage("a killed recording with a load") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let long = services::seconds(3);
+    // The last writes the file: all that the load is runs then.
+    let load = format!(
+        "(setsid sh -c 'sleep {long}; true' &); sleep {long} & sh -c 'touch up; sleep {long}; true'"
+    );
+    let mut child = common::memtide()
+        .args([
+            "record",
+            "--limit",
+            "64MiB",
+            "--workdir",
+            ".",
+            "--load",
+            &load,
+            "--",
+            "sleep",
+            "1000",
+        ])
+        .current_dir(dir.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let longest = Duration::from_secs(60);
+    assert!(wait_until(longest, || dir.path().join("up").exists()));
+    signal(&child, Signal::SIGKILL);
+    child.wait().unwrap();
+    assert!(
+        wait_until(longest, || !services::sleeps(&long)),
+        "the load goes on"
+    );
+    let next = common::memtide()
+        .args(["record", "--limit", "64MiB", "--workdir", ".", "--", "true"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(next.status.success());
+    assert_eq!(
+        common::left_by(child.id(), dir.path()),
+        Vec::<std::path::PathBuf>::new()
+    );
 }

@@ -149,7 +149,10 @@ fn a_service_of_a_background_job_hears_its_stop_signal_and_its_output_is_kept() 
     // A file that can't be made is told before anything runs.
     let (code, said) = record("none/said");
     assert_ne!(code, Some(0));
-    assert!(said.contains("making the output's file"), "{said}");
+    assert!(
+        said.contains("making the output's file: none/said"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -284,4 +287,123 @@ fn what_a_recording_lacks_is_said() {
     assert!(!sleeps(&long), "it is left");
     let (_, said, _) = record(dir.path(), &[], &["sleep", "0.1"]);
     assert!(!said.contains("left running"), "{said}");
+}
+
+/// A script beside the service, its configuration, `./load.sh`: all is found where `record` was called.
+#[test]
+fn a_service_its_load_and_what_is_asked_run_where_they_were_called() {
+    if !common::can_manage("services with relative names") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let here = dir.path().join("here");
+    let work = dir.path().join("work");
+    for folder in [&here, &work] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    for (name, does) in [
+        ("serve", "pwd > served; echo up; exec sleep 1000"),
+        ("ready", "test -e served && pwd > asked"),
+        ("says", "pwd > told; echo 5"),
+        // Until both truths were asked for.
+        (
+            "load",
+            "until test -e told; do sleep 0.05; done; echo 7 > held; sleep 0.3; pwd > loaded",
+        ),
+    ] {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut script = std::fs::OpenOptions::new();
+        let script = script.write(true).create(true).mode(0o755);
+        let text = format!("#!/bin/sh\n{does}\n");
+        std::io::Write::write_all(&mut script.open(here.join(name)).unwrap(), text.as_bytes())
+            .unwrap();
+    }
+    let output = common::memtide()
+        .args(["record", "--limit", "64MiB", "--workdir"])
+        .arg(&work)
+        .args([
+            "--ready", "./ready", "--ready", "line:up", "--load", "./load",
+        ])
+        .args(["--truth", "said=cmd:./says,every=50ms"])
+        .args(["--truth", "held=file:held,every=50ms"])
+        .args(["--out", "r.jsonl", "--", "./serve"])
+        .current_dir(&here)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("has no value"), "{said}");
+    for told in ["served", "asked", "told", "loaded"] {
+        let folder = std::fs::read_to_string(here.join(told)).unwrap();
+        assert_eq!(Path::new(folder.trim_end()), here, "{told}");
+    }
+}
+
+/// A load may go on for ever against a service that is gone.
+#[test]
+fn a_run_ends_with_its_service_however_long_the_load_would_go_on() {
+    if !common::can_manage("services that end below a load") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let long = seconds(1);
+    let load = format!("sleep {long}; sleep {long}");
+    let eats = "python3 -c 'x=bytearray(200<<20)'";
+    for (script, want, expected) in [
+        ("sleep 0.3; exit 5", Outcome::Failed, "exit code 5"),
+        (
+            "sleep 0.3; exit 0",
+            Outcome::Failed,
+            "ended while it should",
+        ),
+        ("sleep 0.3; kill -KILL $$", Outcome::Killed, "SIGKILL"),
+        (eats, Outcome::OomKilled, "OOM killer"),
+    ] {
+        let (code, said, read) = record(dir.path(), &["--load", &load], &["sh", "-c", script]);
+        let (got, reason) = outcome(&read);
+        assert_eq!((code, got), (Some(1), want), "{script}: {reason}: {said}");
+        assert!(reason.contains(expected), "{script}: {reason}");
+        assert!(!sleeps(&long), "{script}: its load is left");
+    }
+}
+
+/// No cgroup takes along what a load leaves.
+#[test]
+fn what_a_load_has_started_ends_with_it() {
+    if !common::can_manage("what a load leaves") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let long = seconds(2);
+    for leaves in [
+        format!("sleep {long} & exit 0"),
+        format!("setsid sleep {long} & sleep 0.1; exit 0"),
+        format!("(setsid sh -c 'sleep {long}; true' &) ; sleep 0.1; exit 0"),
+    ] {
+        let (code, said, _) = record(dir.path(), &["--load", &leaves], &["sleep", "1000"]);
+        assert_eq!(code, Some(0), "{leaves}: {said}");
+        assert!(!sleeps(&long), "{leaves}: it is left");
+    }
+}
+
+#[test]
+fn how_long_a_service_may_take_to_stop_can_be_said() {
+    if !common::can_manage("a service that does not stop") {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+    let script = "trap '' TERM; echo up; while :; do sleep 0.1; done";
+    let options = [
+        "--stop-within",
+        "300ms",
+        "--ready",
+        "line:up",
+        "--load",
+        "true",
+    ];
+    let (code, said, read) = record(dir.path(), &options, &["sh", "-c", script]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(outcome(&read).0, Outcome::Survived);
+    let told = "did not stop within 300 ms of SIGTERM and was killed; give another --stop-signal or a longer --stop-within";
+    assert!(said.contains(told), "{said}");
 }

@@ -98,6 +98,7 @@ fn memtide(dir: &Path, container: &Managed, seconds: u64) -> Result<Held, String
     };
     let plan = Plan {
         cpu: None,
+        outside: false,
         actor: "app".into(),
         seed: 1,
         workdir: dir.into(),

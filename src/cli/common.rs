@@ -12,6 +12,20 @@ use crate::judge::corpus::Skipped;
 use crate::recording::{self, Recording};
 use crate::scenario::{self, Overrides, Scenario};
 use crate::shipped;
+use crate::units;
+
+/// Refuses a limit under which not even one page could be held: the kernel takes it for 0.
+pub fn holds_something(limit: u64) -> anyhow::Result<()> {
+    let page = crate::sys::process::page_size();
+    if limit < page {
+        anyhow::bail!(
+            "--limit {} leaves nothing to run in, a page has {}: say how much it may have at most",
+            units::bytes_exact(limit),
+            units::bytes(page)
+        );
+    }
+    Ok(())
+}
 
 /// Where scenarios run and write.
 #[derive(Debug, Clone, clap::Args)]

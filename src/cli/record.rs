@@ -1,6 +1,7 @@
 //! `memtide record`: any program in a limited cgroup, as `time` does for seconds.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -10,11 +11,9 @@ use super::common::{self, Placed};
 use super::record_service::ServiceArgs;
 use super::{Exit, Failure, profile};
 use crate::cgroup;
-use crate::harness::{
-    self, Command, Environment, Finished, HarnessError, Nobody, Observer, Options, Sink,
-};
+use crate::harness::{self, Command, Environment, Finished, HarnessError, Observer, Options, Sink};
 use crate::recording::{Event, EventKind, GroupKind, Header};
-use crate::scenario::Outcome;
+use crate::scenario::{self, Outcome};
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +45,7 @@ pub struct Args {
     #[command(flatten)]
     placed: Placed,
     /// The command and its arguments. `record` ends with its code; 127 if there is no such command,
-    /// 126 if it can't be executed.
+    /// 126 if it can't be executed. With --load it ends with 0 if the command served until the load had ended well.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<String>,
 }
@@ -63,6 +62,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
              pipe such as /dev/fd/3"
         );
     }
+    args.service.check()?;
+    common::holds_something(args.limit)?;
     let environment = args.placed.environment()?;
     let mut left = Left::default();
     let finished = record(&args, &environment, &out, &mut left);
@@ -85,6 +86,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             left.processes
         )?;
     }
+    if left.has_moved() {
+        writeln!(
+            stderr,
+            "  warning: a part of the command left its cgroup for another (as systemd-run, lxc or cgexec do), where no \
+             limit of memtide's holds it: what it had there is not in these numbers"
+        )?;
+    }
     writeln!(stderr, "  recording: {}", out.display())?;
     if args.service.is_service() && finished.outcome == Outcome::Survived {
         return Ok(ExitCode::SUCCESS);
@@ -92,26 +100,76 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(exit_code(finished.exit, finished.interrupted))
 }
 
-/// What a command leaves running when it ends.
+/// Whom the numbers leave out: what a command leaves running when it ends, and what left its cgroup.
 #[derive(Debug, Default)]
 struct Left {
-    cgroup: Option<PathBuf>,
+    /// The command's cgroup, and its number among the sampled.
+    cgroup: Option<(usize, PathBuf)>,
     processes: usize,
+    /// Who was in it at the last sample.
+    seen: Vec<i32>,
+    /// It was seen without anybody in it so many times in a row while the command ran.
+    empty: usize,
+    ended: bool,
+    /// Who went to another cgroup.
+    moved: BTreeSet<i32>,
+}
+
+impl Left {
+    /// Whether the numbers lack something that the command was.
+    fn has_moved(&self) -> bool {
+        // Between the command's end and the notice of it there are up to three: two ticks that came late, and the
+        // notice's own.
+        !self.moved.is_empty() || self.empty > 3
+    }
+}
+
+/// Whether a process lives, and in another cgroup than this.
+fn is_elsewhere(pid: i32, cgroup: &Path) -> bool {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+    let (Ok(cgroups), Ok(stat)) = (read("cgroup"), read("stat")) else {
+        return false;
+    };
+    // The state follows the name, which is in parentheses; one that has ended is nowhere.
+    let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
+    let run = cgroup.parent().and_then(Path::file_name);
+    let own = run.is_some_and(|run| cgroups.contains(&*run.to_string_lossy()));
+    !own && !matches!(state, None | Some("Z" | "X"))
 }
 
 impl Observer for Left {
     fn begin(&mut self, header: &Header) {
-        let mut groups = header.groups.iter();
-        let container = groups.find(|group| group.kind == GroupKind::Container);
+        let mut groups = header.groups.iter().enumerate();
+        let container = groups.find(|(_, group)| group.kind == GroupKind::Container);
         // In a cgroup that was there before, others are no business of the command's.
         let own = container.filter(|_| header.host.placement == "managed");
-        self.cgroup = own.map(|group| PathBuf::from(&group.path));
+        self.cgroup = own.map(|(number, group)| (number, PathBuf::from(&group.path)));
+    }
+
+    fn sample(&mut self, group: usize, _: u64, _: &[u64]) {
+        let Some((_, path)) = self.cgroup.as_ref().filter(|(own, _)| *own == group) else {
+            return;
+        };
+        let Ok(now) = cgroup::pids(path) else {
+            return;
+        };
+        let gone = self.seen.iter().filter(|pid| !now.visible.contains(pid));
+        self.moved
+            .extend(gone.filter(|pid| is_elsewhere(**pid, path)));
+        let is_empty = now.visible.is_empty() && now.invisible == 0;
+        match is_empty {
+            true if !self.ended => self.empty += 1,
+            true => {}
+            false => self.empty = 0,
+        }
+        self.seen = now.visible;
     }
 
     fn event(&mut self, event: &Event) {
-        if let (EventKind::ActorExit { .. }, Some(path)) = (&event.kind, &self.cgroup) {
+        if let (EventKind::ActorExit { .. }, Some((_, path))) = (&event.kind, &self.cgroup) {
             let left = cgroup::pids(path).unwrap_or_default();
             self.processes = left.visible.len() + left.invisible;
+            self.ended = true;
         }
     }
 }
@@ -123,9 +181,11 @@ fn record(
     left: &mut Left,
 ) -> Result<Finished, HarnessError> {
     let sink = Sink::File(out.to_path_buf());
+    let output = args.output.as_deref().map(made).transpose()?;
     let mut scenario = if args.service.is_service() {
-        let mut service = args.service.service(&args.command, args.user.as_deref());
-        service.output = args.output.as_deref().map(made).transpose()?;
+        let service = args.service.service(&args.command, args.user.as_deref());
+        let mut service = service.map_err(harness::doing("looking for the working directory"))?;
+        service.output = output;
         harness::service_scenario(service, args.limit, args.interval)
     } else {
         harness::command_scenario(&args.command, args.limit, args.interval)
@@ -135,7 +195,7 @@ fn record(
         scenario.name.clone_from(name);
     }
     if args.service.is_service() {
-        return environment.run(&scenario, &Options { sink }, &mut Nobody);
+        return environment.run(&scenario, &Options { sink }, left);
     }
     let command = Command {
         words: &args.command,
@@ -145,11 +205,14 @@ fn record(
     environment.record_as(&scenario, &command, &sink, left)
 }
 
-/// Makes the file for a service's output, which its worker writes from another folder.
+/// Makes the file for the output before anything runs.
 fn made(output: &Path) -> Result<PathBuf, HarnessError> {
     std::fs::File::create(output)
         .and_then(|_| std::path::absolute(output))
-        .map_err(harness::doing("making the output's file"))
+        .map_err(|error| {
+            let named = io::Error::new(error.kind(), format!("{}: {error}", output.display()));
+            harness::doing("making the output's file")(named)
+        })
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {
@@ -178,6 +241,12 @@ fn exit_code(exit: Option<ExitStatus>, interrupted: bool) -> ExitCode {
 fn explain(error: HarnessError, program: &str) -> anyhow::Error {
     if let HarnessError::Spawn { source, .. } = &error {
         let (exit, hint) = match source.kind() {
+            ErrorKind::NotFound if program.is_empty() => (Exit::NotFound, "its name is empty"),
+            // The kernel says the same of a script's first line, and of a loader.
+            ErrorKind::NotFound if is_there(program) => (
+                Exit::NotFound,
+                "it is there, but the interpreter that its first line names is not",
+            ),
             ErrorKind::NotFound if program.contains('/') => {
                 (Exit::NotFound, "there is no such file")
             }
@@ -185,13 +254,20 @@ fn explain(error: HarnessError, program: &str) -> anyhow::Error {
             ErrorKind::PermissionDenied => (Exit::NotExecutable, "it is not executable"),
             _ => (Exit::Environment, "it did not start"),
         };
-        let message = format!("can't run {program}: {hint} ({source})");
+        let message = format!("can't run {program:?}: {hint} ({source})");
         return Failure { exit, message }.into();
     }
     if error.is_environment() {
         Failure::environment(error.to_string())
     } else {
         anyhow::anyhow!(error.to_string())
+    }
+}
+
+fn is_there(program: &str) -> bool {
+    match program.contains('/') {
+        true => Path::new(program).is_file(),
+        false => scenario::on_path(program),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `memtide record --load`: a service, the load it serves, and what it says of itself.
 
+use std::io;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -31,8 +32,11 @@ pub struct ServiceArgs {
     /// The signal that stops the service.
     #[arg(long, value_name = "SIGNAL", requires = "load", default_value = "SIGTERM", value_parser = parse_signal)]
     stop_signal: Signal,
+    /// The longest that the service may take to stop; then it is killed.
+    #[arg(long, value_name = "TIME", requires = "load", default_value = "10s", value_parser = units::parse_duration)]
+    stop_within: Duration,
     /// Put a free port into this variable of the service's and the load's environment.
-    #[arg(long, value_name = "VARIABLE", requires = "load")]
+    #[arg(long, value_name = "VARIABLE", requires = "load", value_parser = parse_variable)]
     env_port: Option<String>,
 }
 
@@ -50,11 +54,28 @@ impl ServiceArgs {
         self.load.is_some()
     }
 
+    /// What the parts of a command line can't be wrong in alone.
+    pub fn check(&self) -> anyhow::Result<()> {
+        for (i, says) in self.truth.iter().enumerate() {
+            if self.truth[..i].iter().any(|other| other.name == says.name) {
+                anyhow::bail!(
+                    "two --truth are called `{}`: each is a column of its own",
+                    says.name
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// The service as the harness takes it.
-    pub fn service(&self, command: &[String], user: Option<&str>) -> Service {
+    ///
+    /// # Errors
+    /// Where the working directory is gone.
+    pub fn service(&self, command: &[String], user: Option<&str>) -> io::Result<Service> {
         let shell = |text: &str| vec!["sh".to_string(), "-c".into(), text.into()];
         let mut service = Service {
             command: command.to_vec(),
+            folder: std::env::current_dir()?,
             load: shell(self.load.as_deref().unwrap_or("true")),
             env: Vec::new(),
             user: user.map(String::from),
@@ -64,6 +85,7 @@ impl ServiceArgs {
             within: self.ready_within,
             says: self.truth.clone(),
             stop_signal: self.stop_signal as i32,
+            stop_within: self.stop_within,
             output: None,
         };
         service
@@ -76,7 +98,7 @@ impl ServiceArgs {
                 ReadyArg::Command(text) => service.ready = shell(text),
             }
         }
-        service
+        Ok(service)
     }
 }
 
@@ -105,7 +127,23 @@ fn parse_ready(text: &str) -> Result<ReadyArg, String> {
     }
 }
 
+fn parse_variable(text: &str) -> Result<String, String> {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match text.chars().all(letter) && !text.is_empty() {
+        true => Ok(text.into()),
+        false => Err(format!("{text:?} is not a variable's name, as PORT is one")),
+    }
+}
+
 fn parse_signal(text: &str) -> Result<Signal, String> {
+    // Docker and systemd take numbers, too.
+    if let Some(signal) = text
+        .parse()
+        .ok()
+        .and_then(|n: i32| Signal::try_from(n).ok())
+    {
+        return Ok(signal);
+    }
     let name = text.to_ascii_uppercase();
     let full = if name.starts_with("SIG") {
         name
@@ -206,6 +244,9 @@ mod tests {
         }
         assert_eq!(parse_signal("int"), Ok(Signal::SIGINT));
         assert_eq!(parse_signal("SIGQUIT"), Ok(Signal::SIGQUIT));
-        assert!(parse_signal("9").is_err());
+        assert_eq!(parse_signal("3"), Ok(Signal::SIGQUIT));
+        assert!(parse_signal("0").is_err() && parse_signal("99").is_err());
+        assert_eq!(parse_variable("PORT_1"), Ok("PORT_1".into()));
+        assert!(parse_variable("").is_err() && parse_variable("A=B").is_err());
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::time::Duration;
 
 use crate::truth::Page;
 use crate::worker::protocol::{Message, Order};
@@ -194,17 +195,11 @@ impl Drop for Actor {
         if self.exit.is_none() {
             // Outside of the container no cgroup takes along what it started. A command that is the
             // actor was started with the container's.
-            let below = if self.outside {
-                crate::descendants::below(self.pid(), 0).unwrap_or_default()
-            } else {
-                Vec::new()
-            };
+            if self.outside {
+                let _ = crate::descendants::end_below(self.pid(), Duration::from_secs(2));
+            }
             // It is ours, it is not reaped yet, so its id can't be another's.
             let _ = self.child.kill();
-            for process in below {
-                let pid = nix::unistd::Pid::from_raw(process.pid);
-                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-            }
             let _ = self.child.wait();
         }
     }

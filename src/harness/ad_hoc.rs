@@ -17,6 +17,7 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
         workload: Workload::Exec(Exec {
             files: Vec::new(),
             command: command.to_vec(),
+            folder: None,
             env: Vec::new(),
             user: None,
             duration_ms: None,
@@ -38,6 +39,8 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
 pub struct Service {
     /// The service's program and arguments.
     pub command: Vec<String>,
+    /// Where both run, and where what is asked is looked for.
+    pub folder: PathBuf,
     /// The load's, run outside of the service's cgroup; with its end the service ends.
     pub load: Vec<String>,
     /// Variables of both.
@@ -56,12 +59,11 @@ pub struct Service {
     pub says: Vec<Says>,
     /// The number of the signal that stops it.
     pub stop_signal: i32,
+    /// The longest it may take to stop.
+    pub stop_within: Duration,
     /// A file that is there already and takes what the service prints, as an absolute path.
     pub output: Option<PathBuf>,
 }
-
-/// How long a recorded service may take to stop, ms.
-const STOP_MS: u64 = 10_000;
 
 /// The step of a service's load.
 pub const LOAD: &str = "load";
@@ -71,6 +73,7 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
     let exec = |command: Vec<String>, user| Exec {
         files: Vec::new(),
         command,
+        folder: Some(service.folder.clone()),
         env: service.env.clone(),
         user,
         duration_ms: None,
@@ -96,12 +99,13 @@ pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
             run: exec(service.command.clone(), service.user.clone()),
             line: service.line,
             stop_signal: service.stop_signal,
-            stop_ms: STOP_MS,
+            stop_ms: u64::try_from(service.stop_within.as_millis()).unwrap_or(u64::MAX),
             output: service.output,
         }),
         when: Condition::default(),
         serving: Some(Serving {
             until: Vec::new(),
+            alone: true,
             port: service.port,
             command: service.ready,
             within: service.within,

@@ -51,13 +51,16 @@ pub struct Question {
 /// The longest a question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a reader of the numbers must know: the code of a warning, and its words.
+type Doubt = (&'static str, String);
+
 /// A thread that asks, and its latest answer.
 #[derive(Debug)]
 pub struct Asker {
     name: String,
     latest: Arc<AtomicU64>,
-    /// Why there was no answer yet; none as soon as there was one.
-    silent: Arc<Mutex<Option<String>>>,
+    /// What the reader must know: why there was no answer yet, or that one was taken for bytes.
+    doubt: Arc<Mutex<Option<Doubt>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,8 +70,9 @@ impl Asker {
     pub fn start(question: Question) -> Asker {
         let latest = Arc::new(AtomicU64::new(MISSING));
         let stop = Arc::new(AtomicBool::new(false));
-        let silent = Arc::new(Mutex::new(Some("it did not answer in time".to_string())));
-        let (cell, end, reason) = (latest.clone(), stop.clone(), silent.clone());
+        let silent = |why: &str| ("no_truth", format!("has no value: {why}"));
+        let doubt = Arc::new(Mutex::new(Some(silent("it did not answer in time"))));
+        let (cell, end, told) = (latest.clone(), stop.clone(), doubt.clone());
         let name = format!("truth:{}", question.name);
         let thread = std::thread::spawn(move || {
             let mut heard = false;
@@ -77,12 +81,19 @@ impl Asker {
                 let answer = question.ask(&end);
                 heard |= answer.is_ok();
                 // No answer is no value: the last one may be of another time.
-                let value = answer.as_ref().copied().unwrap_or(MISSING);
+                let value = answer.as_ref().map_or(MISSING, |number| number.bytes);
                 cell.store(value, Ordering::Relaxed);
                 // What the end of the run cut off says less than the answer before it.
                 if heard || !end.load(Ordering::Relaxed) {
-                    let why = answer.err().filter(|_| !heard);
-                    *reason.lock().unwrap_or_else(PoisonError::into_inner) = why;
+                    let new = match answer {
+                        Ok(number) => {
+                            Some(number.unit.map(|unit| Question::taken_for_bytes(&unit)))
+                        }
+                        Err(why) => (!heard).then(|| Some(silent(&why))),
+                    };
+                    if let Some(new) = new {
+                        *told.lock().unwrap_or_else(PoisonError::into_inner) = new;
+                    }
                 }
                 while Instant::now() < next && !end.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(10).min(question.every));
@@ -92,7 +103,7 @@ impl Asker {
         Asker {
             name,
             latest,
-            silent,
+            doubt,
             stop,
             thread: Some(thread),
         }
@@ -105,11 +116,12 @@ impl Asker {
 }
 
 impl Asker {
-    /// What is to be known where there was never an answer: the recording then has no such column.
-    pub fn silence(&self) -> Option<String> {
-        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = silent.as_ref()?;
-        Some(format!("{} has no value: {why}", self.name))
+    /// What is to be known where there was never an answer (the recording then has no such column), or where
+    /// it may mean something else than bytes.
+    pub fn doubt(&self) -> Option<Doubt> {
+        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        let (code, what) = doubt.as_ref()?;
+        Some((code, format!("{} {what}", self.name)))
     }
 }
 
@@ -123,8 +135,8 @@ impl Drop for Asker {
 }
 
 impl Question {
-    /// Asks once, in bytes; else why there is no answer.
-    fn ask(&self, stop: &AtomicBool) -> Result<u64, String> {
+    /// Asks once; else why there is no answer.
+    fn ask(&self, stop: &AtomicBool) -> Result<Number, String> {
         let text = match &self.from {
             From::File(path) => {
                 let path = self.folder.join(path);
@@ -136,6 +148,13 @@ impl Question {
             From::Command(words) => self.output(words, stop)?,
         };
         number(&text, &self.after, self.unit).ok_or_else(|| self.no_number(&text))
+    }
+
+    fn taken_for_bytes(unit: &str) -> Doubt {
+        let text = format!(
+            "was taken for bytes, and {unit:?} follows its number: give the unit that it has, such as 1KiB"
+        );
+        ("no_unit", text)
     }
 
     fn output(&self, words: &[String], stop: &AtomicBool) -> Result<String, String> {
@@ -170,14 +189,18 @@ impl Question {
     }
 
     /// The sum over the processes that have such a file and number; an error if none has.
-    fn sum(&self, worker: i32, file: &Path) -> Result<u64, String> {
+    fn sum(&self, worker: i32, file: &Path) -> Result<Number, String> {
         let of = |pid: i32| {
             let path = Path::new("/proc").join(pid.to_string()).join(file);
             number(&std::fs::read_to_string(path).ok()?, &self.after, self.unit)
         };
         let all = descendants::below(worker, 0).unwrap_or_default();
         let numbers = all.iter().filter_map(|process| of(process.pid));
-        numbers.reduce(u64::saturating_add).ok_or_else(|| {
+        let sum = numbers.reduce(|a, b| Number {
+            bytes: a.bytes.saturating_add(b.bytes),
+            unit: a.unit,
+        });
+        sum.ok_or_else(|| {
             let after = &self.after;
             format!(
                 "none of its processes has a number after {after:?} in /proc/PID/{}",
@@ -187,19 +210,65 @@ impl Question {
     }
 }
 
-/// The first number after `after` in `text`, times `unit`.
-fn number(text: &str, after: &str, unit: u64) -> Option<u64> {
-    let rest = &text[text.find(after)? + after.len()..];
-    let start = rest.find(|c: char| c.is_ascii_digit())?;
-    let rest = &rest[start..];
-    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+');
-    let end = rest.find(|c| !number(c)).unwrap_or(rest.len());
-    let value: f64 = rest[..end]
-        .trim_end_matches(['.', 'e', 'E', '+'])
-        .parse()
-        .ok()?;
+/// A number that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Number {
+    bytes: u64,
+    /// What follows it and looks like a unit, where none was given.
+    unit: Option<String>,
+}
+
+/// The number that follows `after` in `text`, times `unit`; the first of all where `after` is empty. A name may
+/// stand in words before it stands with its number, as on a page of metrics: the first that has one counts.
+fn number(text: &str, after: &str, unit: u64) -> Option<Number> {
+    let found = match after {
+        "" => first(text, |c| c.is_ascii_digit()),
+        _ => {
+            let mut places = text.match_indices(after);
+            places.find_map(|(at, _)| follows(&text[at + after.len()..]))
+        }
+    };
+    let (value, rest) = found?;
     let bytes = value * unit as f64;
-    (0.0..1e18).contains(&bytes).then_some(bytes as u64)
+    let follows = unit_of(rest).filter(|_| unit == 1);
+    (0.0..1e18).contains(&bytes).then_some(Number {
+        bytes: bytes as u64,
+        unit: follows.map(String::from),
+    })
+}
+
+/// A number after a name: no word may be between, else it is another's. A metric's labels may.
+fn follows(rest: &str) -> Option<(f64, &str)> {
+    let labels = rest
+        .strip_prefix('{')
+        .and_then(|rest| rest.split_once('}'))
+        .filter(|(labels, _)| labels.contains('=') && !labels.contains('\n'));
+    let rest = labels.map_or(rest, |(_, rest)| rest);
+    first(rest, char::is_alphanumeric)
+}
+
+/// The number at the first such letter, and what comes after it; one below zero is nothing that is held.
+fn first(text: &str, letter: impl Fn(char) -> bool) -> Option<(f64, &str)> {
+    let (before, text) = text.split_at(text.find(letter)?);
+    // `-5`, and not the `-5` of `heap-5`.
+    let signed = before.strip_suffix('-');
+    if signed.is_some_and(|before| !before.ends_with(char::is_alphanumeric)) {
+        return None;
+    }
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+');
+    let end = text.find(|c| !number(c)).unwrap_or(text.len());
+    let digits = text[..end].trim_end_matches(['.', 'e', 'E', '+']);
+    let value = digits.parse().ok()?;
+    Some((value, &text[digits.len()..]))
+}
+
+/// The unit at the start of what follows a number: `kB`, ` MiB`, `K`.
+fn unit_of(rest: &str) -> Option<&str> {
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    let end = rest.find(|c: char| !c.is_alphanumeric());
+    let word = &rest[..end.unwrap_or(rest.len())];
+    let size = word.strip_prefix(['k', 'K', 'M', 'G', 'T'])?;
+    matches!(size, "" | "B" | "b" | "iB").then_some(word)
 }
 
 /// A page, by HTTP/1.0: the server closes the connection at its end.
@@ -242,8 +311,40 @@ mod tests {
             ("nothing here", "", 1, None),
             ("a 1", "b", 1, None),
             ("a 9e99", "a", 1, None),
+            // Nothing stands there, and the next number is another's.
+            ("used: n/a, total: 55", "used:", 1, None),
+            ("{\"used\": null, \"total\": 55}", "\"used\"", 1, None),
+            ("used_memory:\r\nused_memory_rss:9", "used_memory:", 1, None),
+            ("used: -5", "used:", 1, None),
+            ("-5", "", 1, None),
+            ("heap - 5", "", 1, Some(5)),
+            // A page of metrics explains a name first, and may give it labels.
+            (
+                "# HELP heap in use, 1 of 2\n# TYPE heap gauge\nheap{area=\"2nd\"} 7\n",
+                "heap",
+                1,
+                Some(7),
+            ),
+            ("heap_total 9\nheap 7\n", "heap", 1, Some(7)),
         ] {
-            assert_eq!(number(text, after, unit), expected, "{text}");
+            let found = number(text, after, unit);
+            assert_eq!(found.map(|number| number.bytes), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_nobody_gave_is_seen() {
+        for (text, unit, seen) in [
+            ("used 3.5MiB", 1, Some("MiB")),
+            ("used 12 kB\n", 1, Some("kB")),
+            ("used 8192K, total", 1, Some("K")),
+            ("used 12 kB\n", 1024, None),
+            ("used 12 Keys", 1, None),
+            ("used 12B, 5 of them", 1, None),
+            ("used 12", 1, None),
+        ] {
+            let found = number(text, "used", unit).unwrap();
+            assert_eq!(found.unit.as_deref(), seen, "{text}");
         }
     }
 
@@ -268,14 +369,14 @@ mod tests {
             }
         };
         let never = asks("echo not yet; exit 1");
-        let said = || never.silence().unwrap();
+        let said = || never.doubt().unwrap().1;
         wait("no reason", &|| said().contains("not yet"));
         assert!(said().starts_with("truth:heap has no value"), "{}", said());
         // An answer, and none after it.
         let once = asks("test ! -e asked || exit 1; touch asked; echo 5");
-        wait("no answer", &|| once.silence().is_none());
+        wait("no answer", &|| once.doubt().is_none());
         wait("it is asked again", &|| once.latest().1 == MISSING);
-        assert_eq!(once.silence(), None);
+        assert_eq!(once.doubt(), None);
     }
 
     #[test]
@@ -293,7 +394,7 @@ mod tests {
             let words = words.iter().map(|w| w.to_string()).collect();
             question(From::Command(words)).ask(&stop)
         };
-        assert_eq!(says(&["echo", "5"]), Ok(5));
+        assert_eq!(says(&["echo", "5"]).map(|number| number.bytes), Ok(5));
         let file = question(From::File("no/such/file".into())).ask(&stop);
         let http = question(From::Http("127.0.0.1:1/metrics".into())).ask(&stop);
         let none = question(From::Processes {

@@ -3,7 +3,10 @@
 //! Starting (the worker has not said that it runs) → asked (is it ready?) → serving (what waits for
 //! it may start) → leaving (all that it served has ended; its row is being taken) → stopping.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use super::error::HarnessError;
 use super::live::Live;
@@ -87,7 +90,7 @@ impl Live<'_> {
     pub(super) fn port_is_taken(&mut self, step: StepRef) -> Result<bool, HarnessError> {
         let serving = self.step(step).serving.as_ref();
         let asked = serving.zip(self.parts.stage.as_ref());
-        let port = asked.and_then(|(serving, stage)| ready(serving, stage).port);
+        let port = asked.and_then(|(serving, stage)| port(serving, stage));
         let Some(port) = port.filter(|port| ready::is_open(*port)) else {
             return Ok(false);
         };
@@ -107,7 +110,11 @@ impl Live<'_> {
         let Some(stage) = &self.parts.stage else {
             return;
         };
-        let ready = ready(&serving, stage);
+        let ready = Ready {
+            port: port(&serving, stage),
+            command: serving.command.iter().map(|w| stage.fill(w)).collect(),
+            folder: Some(self.asked_in(step, stage)),
+        };
         let now = self.parts.clock.now_ns();
         if let Some(served) = self.served.iter_mut().find(|s| s.step == step) {
             let left = served.within.saturating_sub(served.age(now));
@@ -152,15 +159,25 @@ impl Live<'_> {
         Ok(())
     }
 
+    /// Where what is asked of a service runs or is looked for: where it runs itself.
+    fn asked_in(&self, step: StepRef, stage: &Stage<'_>) -> PathBuf {
+        let own = match &self.step(step).workload {
+            Workload::Serve(serve) => serve.run.folder.clone(),
+            _ => None,
+        };
+        own.unwrap_or_else(|| stage.folder().to_path_buf())
+    }
+
     fn now_serves(&mut self, i: usize, serving: &Serving) {
         let step = self.served[i].step;
         let mut actors = self.parts.actors.iter();
         let worker = actors.find(|a| a.container == step.container && a.index == step.actor);
         if let (Some(stage), Some(worker)) = (&self.parts.stage, worker) {
+            let folder = self.asked_in(step, stage);
             let askers = serving
                 .says
                 .iter()
-                .map(|s| Asker::start(question(s, stage, worker.pid())));
+                .map(|s| Asker::start(question(s, stage, worker.pid(), &folder)));
             self.served[i].askers = askers.collect();
         }
         self.served[i].stage = Phase::Serving;
@@ -214,6 +231,10 @@ impl Live<'_> {
                     Status::Done => Status::Failed("it ended while it should serve".into()),
                     other => other,
                 };
+                // A load that goes on against nobody may never end.
+                if self.step(step).serving.as_ref().is_some_and(|s| s.alone) {
+                    return self.give_up(step, status);
+                }
                 self.work_done(
                     step,
                     Report {
@@ -251,9 +272,9 @@ impl Live<'_> {
         let askers = std::mem::take(&mut served.askers);
         served.stage = Phase::Stopping(now);
         let stops = self.tell_to_stop(step);
-        // A column that is not there is seen by nobody.
-        for text in askers.iter().filter_map(Asker::silence) {
-            let code = "no_truth".into();
+        // A column that is not there is seen by nobody, nor is one in another unit.
+        for (code, text) in askers.iter().filter_map(Asker::doubt) {
+            let code = code.into();
             self.event(EventKind::Warning { code, text })?;
         }
         Ok(stops)
@@ -276,11 +297,14 @@ impl Live<'_> {
             return Ok(());
         }
         let text = format!(
-            "{} did not stop within {} of signal {} and was killed; give another `stop_signal` or a \
-             longer `stop_within`",
+            "{} did not stop within {} of {} and was killed; {}",
             self.step(step).name,
             crate::units::duration(patience),
-            serve.stop_signal
+            Signal::try_from(serve.stop_signal).map_or("its signal", Signal::as_str),
+            match self.step(step).serving.as_ref().is_some_and(|s| s.alone) {
+                true => "give another --stop-signal or a longer --stop-within",
+                false => "give another `stop_signal` or a longer `stop_within`",
+            }
         );
         let code = "stop_ignored".into();
         self.event(EventKind::Warning { code, text })
@@ -310,16 +334,12 @@ fn report(step: StepRef, status: Status) -> Report {
     }
 }
 
-fn ready(serving: &Serving, stage: &Stage<'_>) -> Ready {
-    let port = serving.port.as_ref();
-    Ready {
-        port: port.and_then(|port| stage.fill(port).parse().ok()),
-        command: serving.command.iter().map(|w| stage.fill(w)).collect(),
-        folder: Some(stage.folder().to_path_buf()),
-    }
+fn port(serving: &Serving, stage: &Stage<'_>) -> Option<u16> {
+    let port = serving.port.as_ref()?;
+    stage.fill(port).parse().ok()
 }
 
-fn question(says: &Says, stage: &Stage<'_>, worker: i32) -> Question {
+fn question(says: &Says, stage: &Stage<'_>, worker: i32, folder: &Path) -> Question {
     let from = match &says.source {
         Source::Command(words) => From::Command(words.iter().map(|w| stage.fill(w)).collect()),
         Source::File(path) => From::File(stage.fill(path).into()),
@@ -335,6 +355,6 @@ fn question(says: &Says, stage: &Stage<'_>, worker: i32) -> Question {
         after: says.after.clone(),
         unit: says.unit,
         every: says.every,
-        folder: stage.folder().to_path_buf(),
+        folder: folder.to_path_buf(),
     }
 }

@@ -129,6 +129,7 @@ impl<'a> Stage<'a> {
                 ),
                 workdir: workdir.to_path_buf(),
                 cpu: actor.cpu,
+                outside: actor.outside,
                 steps: actor.steps.iter().map(|s| self.planned(s)).collect(),
             };
             let line = serde_json::to_string(&plan).map_err(|error| failed(error.into()))?;

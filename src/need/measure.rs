@@ -186,7 +186,7 @@ pub enum Stop<E> {
     TooShort(f64),
     /// The number that was asked for is not in its output.
     #[error(
-        "it ended well, and nothing in its output matches --measure: try the expression on it by hand"
+        "it ended well, and --measure finds no number in its output: try the expression on it by hand"
     )]
     NoNumber,
     /// The kernel does not count what was to be judged by.
@@ -246,6 +246,7 @@ pub fn measure<E>(
         trial,
         base: Vec::new(),
         reads_its_limit: None,
+        doubted: 0,
     };
     for _ in 0..wanted.runs {
         measuring.at_max()?;
@@ -276,6 +277,8 @@ struct Measuring<F> {
     /// At the highest limit, each of which did its work.
     base: Vec<Trial>,
     reads_its_limit: Option<u64>,
+    /// How often another run at the highest limit was made since one below was faster than all of them.
+    doubted: usize,
 }
 
 /// What one run says beside those at the highest limit.
@@ -332,6 +335,11 @@ impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
             if !done {
                 break;
             }
+        }
+        let met = !runs.iter().all(Trial::never_met_its_limit);
+        while met && self.is_better_than_max(&runs) && self.doubted < AGAIN {
+            self.doubted += 1;
+            self.at_max()?;
         }
         let mut verdict = self.verdict(&runs)?;
         let unmet = runs.iter().all(Trial::never_met_its_limit);
@@ -402,6 +410,18 @@ impl<E, F: FnMut(u64, Option<f64>) -> Result<Trial, E>> Measuring<F> {
             }),
             None => Ok(Some(Verdict::Fits)),
         }
+    }
+
+    /// Whether the runs under a lower limit did more than `loss` better than any at the highest: then those were
+    /// slow for another reason, and too much would pass beside them.
+    fn is_better_than_max(&self, runs: &[Trial]) -> bool {
+        let (least, most) = self.range();
+        let best = match self.wanted.by {
+            By::More => most,
+            _ => least,
+        };
+        median(runs, |run| self.wanted.cost(run))
+            .is_some_and(|cost| !self.wanted.is_as_good(best, cost))
     }
 
     /// The least and the most that runs at the highest limit cost.

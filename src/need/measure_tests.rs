@@ -285,6 +285,35 @@ fn noise_is_told_where_the_limit_was_met_and_time_decides() {
     assert!(known(fits).contains("at 128.0 MiB it was still as good"));
 }
 
+/// Beside a baseline of a busy moment what is slow seems fast.
+#[test]
+fn a_machine_that_becomes_faster_gives_no_need_that_is_too_small() {
+    for runs in [1, 3] {
+        for slow in 2..8 {
+            let mut turn = 0;
+            let wanted = Wanted { runs, ..WANTED };
+            let found = measure(wanted, |limit, _| {
+                turn += 1;
+                let seconds = if limit >= 100 * MIB { 1.0 } else { 1.8 };
+                let busy = if turn <= slow { 2.0 } else { 1.0 };
+                Ok::<_, ()>(at_it(ran(seconds * busy)))
+            });
+            match found {
+                Ok(found) => assert!(found.need >= 100 * MIB, "{runs}, {slow}: {found:?}"),
+                Err(stop) => assert!(matches!(stop, Stop::Noisy { .. }), "{stop:?}"),
+            }
+        }
+    }
+    // One that is faster with less each time is taken at its word: that is no noise.
+    let mut at_max = 0;
+    let found = of(|limit| {
+        at_max += usize::from(limit == WANTED.max);
+        at_it(ran(if limit == WANTED.max { 2.0 } else { 1.0 }))
+    });
+    assert!(found.unwrap().need <= 6 * MIB);
+    assert_eq!(at_max, 1 + WANTED.runs + AGAIN);
+}
+
 #[test]
 fn what_reads_its_limit_is_told_from_what_fails_by_chance() {
     // A Java heap of a quarter of the limit: it never comes to the limit, and fails every time.

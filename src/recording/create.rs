@@ -2,12 +2,13 @@
 //! never an empty one.
 
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 
 /// A file that is made by its first write, with what that writes in it.
@@ -48,9 +49,43 @@ fn appear(path: &Path, bytes: &[u8]) -> io::Result<File> {
     if replaceable && let Some(file) = unnamed(path, bytes)? {
         return Ok(file);
     }
-    let mut file = File::create(path)?;
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(!replaceable)
+        .open(path)?;
+    if replaceable {
+        own(&file)?;
+        file.set_len(0)?;
+    }
     file.write_all(bytes)?;
     Ok(file)
+}
+
+/// Takes a file for this run, as long as it is open: two that write to one leave what nobody can read.
+fn own(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(
+            "another run is writing it now; give this one a name of its own",
+        )),
+        // Some network file systems have no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// Takes away what an earlier run has left at `path`.
+fn make_room(path: &Path) -> io::Result<()> {
+    match File::open(path) {
+        Ok(before) => own(&before)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // One that may not be read may be replaced.
+        Err(_) => {}
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// An unnamed file (O_TMPFILE, Linux 3.11) that gets its name when its first line is in it; none
@@ -69,19 +104,19 @@ fn unnamed(path: &Path, bytes: &[u8]) -> io::Result<Option<File>> {
         return Ok(None);
     };
     file.write_all(bytes)?;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    own(&file)?;
+    make_room(path)?;
     // By its entry in /proc, as linkat(2) has it: linking a descriptor itself needs a capability.
-    let own = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    let linked = nix::unistd::linkat(
-        AT_FDCWD,
-        own.as_c_str(),
-        AT_FDCWD,
-        path,
-        AtFlags::AT_SYMLINK_FOLLOW,
-    );
+    let entry = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let link = || {
+        let (from, follow) = (entry.as_c_str(), AtFlags::AT_SYMLINK_FOLLOW);
+        nix::unistd::linkat(AT_FDCWD, from, AT_FDCWD, path, follow)
+    };
+    let linked = match link() {
+        // Another run was faster: the file is its.
+        Err(Errno::EEXIST) => make_room(path).map(|()| link())?,
+        other => other,
+    };
     Ok(linked.is_ok().then_some(file))
 }
 
@@ -98,6 +133,11 @@ mod tests {
         file.write_all(b"one\n").unwrap();
         file.write_all(b"two\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+        // Two that write at once would leave neither whole.
+        let second = NewFile::at(&path).write_all(b"new\n").unwrap_err();
+        assert!(second.to_string().contains("another run"), "{second}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+        drop(file);
         NewFile::at(&path).write_all(b"new\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new\n");
     }

@@ -109,7 +109,7 @@ fn lru_in_words(lru: Lru) -> &'static str {
 }
 
 /// A program by PATH; a shared library (`libx.so.1`) in the folders the loader looks in.
-fn on_path(program: &str) -> bool {
+pub(crate) fn on_path(program: &str) -> bool {
     use std::os::unix::fs::PermissionsExt;
     if program.contains(".so.") {
         return is_library(program);

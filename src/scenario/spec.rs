@@ -116,6 +116,8 @@ pub struct Step {
 pub struct Serving {
     /// It ends when all these steps have ended; without any, when all other actors are done.
     pub until: Vec<StepRef>,
+    /// All the rest of the run is there for it: when it fails, the run ends.
+    pub alone: bool,
     /// It is ready when something listens on this port of 127.0.0.1.
     pub port: Option<String>,
     /// It is ready when this command succeeds, run outside of the container.

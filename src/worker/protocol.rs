@@ -20,6 +20,9 @@ pub struct Plan {
     pub workdir: std::path::PathBuf,
     /// The one CPU it runs on, as an index into those that it may use; none is any of them.
     pub cpu: Option<usize>,
+    /// It works outside of all containers: no cgroup takes along what its commands leave, so it does.
+    #[serde(default)]
+    pub outside: bool,
     /// The steps in order.
     pub steps: Vec<PlannedStep>,
 }

@@ -2,12 +2,20 @@
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
+use std::time::Duration;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
 
 use super::protocol::{Message, Order, Plan, Report, Status};
 use super::{ARGUMENT, cpus};
+use crate::descendants;
 use crate::sys::{fd, process};
 use crate::truth::Page;
-use crate::workload::{Context, WorkError};
+use crate::workload::{Context, WorkError, Workload};
+
+/// The longest that what commands have left may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs one actor's steps as the harness orders them, until stdin ends.
 ///
@@ -58,6 +66,21 @@ fn serve() -> Result<(), WorkerError> {
         cpus::stay_on(cpu).map_err(|reason| WorkerError::Cpu(cpu, reason))?;
     }
     let mut context = Context::new(truth, plan.workdir.clone(), plan.seed);
+    context.outside = plan.outside;
+    if plan.outside {
+        // What its commands leave comes to it, wherever they put themselves.
+        prctl::set_child_subreaper(true).map_err(io::Error::from)?;
+    }
+    let done = obey(&plan, &mut context, &mut orders);
+    if plan.outside {
+        let _ = descendants::end_all(PATIENCE);
+    }
+    done
+}
+
+/// Does the steps as they are ordered, until the harness closes the pipe.
+fn obey(plan: &Plan, context: &mut Context, orders: &mut impl BufRead) -> Result<(), WorkerError> {
+    let mut line = String::new();
     // What is allocated from here on belongs to a step, not to the start.
     let mut answer = Vec::with_capacity(4096);
     say(
@@ -81,10 +104,11 @@ fn serve() -> Result<(), WorkerError> {
             Order::Stop(_) => continue,
         };
         context.serving = Box::new(move || say(&mut Vec::new(), &Message::Serving(step)));
-        say(
-            &mut answer,
-            &Message::Report(do_step(&plan, step, &mut context)),
-        )?;
+        let report = do_step(plan, step, context);
+        if context.is_left_alone() {
+            return Ok(());
+        }
+        say(&mut answer, &Message::Report(report))?;
     }
 }
 
@@ -109,6 +133,11 @@ fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
         };
     };
     context.begin_step(&planned.name);
+    // It outlives the harness for as long as it takes to end what such a step has started.
+    let cleans = plan.outside && matches!(planned.workload, Workload::Exec(_) | Workload::Serve(_));
+    if cleans {
+        let _ = prctl::set_pdeathsig(None);
+    }
     let (reached, status) = match planned.workload.work().run(context) {
         Ok(reached) if reached.is_enough() => (reached, Status::Done),
         Ok(reached) => (reached, Status::Failed(format!("reached only {reached}"))),
@@ -120,6 +149,9 @@ fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
         }) => (reached, Status::Ended { end, why: reason }),
         Err(WorkError::Skipped { reached, reason }) => (reached, Status::Skipped(reason)),
     };
+    if cleans {
+        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+    }
     Report {
         step,
         target: reached.target,

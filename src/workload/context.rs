@@ -1,7 +1,9 @@
 //! What lives across the steps of one actor.
 
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::files::Files;
@@ -26,6 +28,8 @@ pub struct Context {
     pub maps: Vec<FileMap>,
     /// Where commands run.
     pub workdir: PathBuf,
+    /// It works outside of all containers: what its commands leave is its own to end.
+    pub outside: bool,
     /// Tells the harness that the step's service serves; nobody listens where it is not set.
     pub serving: Box<dyn FnMut() -> std::io::Result<()>>,
     /// The end of what the step's service printed, once it has stopped as it was told.
@@ -44,11 +48,22 @@ impl Context {
             heap: None,
             maps: Vec::new(),
             workdir,
+            outside: false,
             serving: Box::new(|| Ok(())),
             said: String::new(),
             actor_seed,
             step_seed: actor_seed,
         }
+    }
+
+    /// Whether this worker has to end what it started, since nobody else will: the harness is gone.
+    pub fn is_left_alone(&self) -> bool {
+        if !self.outside {
+            return false;
+        }
+        let stdin = std::io::stdin();
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+        poll(&mut fds, PollTimeout::ZERO).is_ok() && fds[0].any().unwrap_or(false)
     }
 
     /// Turns to the step of this name.

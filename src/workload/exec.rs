@@ -34,7 +34,7 @@ impl Work for Exec {
         let deadline = self
             .duration_ms
             .map(|duration| clock::now().saturating_add(clock::ms(duration)));
-        let (ended, tail) = watch(&mut group, deadline)
+        let (ended, tail) = watch(&mut group, deadline, context)
             .map_err(|error| nothing.failed(format_args!("waiting for {program:?}: {error}")))?;
         match ended {
             Ended::ByUs => Ok(Reached::new(1, 1, Unit::Ops)),
@@ -67,11 +67,12 @@ impl Exec {
         for (name, text) in &self.files {
             put(context, name, text)?;
         }
+        let folder = self.folder.as_ref().unwrap_or(&context.workdir);
         let mut command = Command::new(program);
         command
             .args(arguments)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(&context.workdir)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -88,7 +89,7 @@ impl Exec {
         }
         command
             .spawn()
-            .map_err(|error| cannot_start(program, &context.workdir, &error))
+            .map_err(|error| cannot_start(program, folder, &error))
     }
 }
 
@@ -125,7 +126,11 @@ impl Drop for Group {
 }
 
 /// Drains the outputs until the command has ended, or ends it at the deadline.
-fn watch(group: &mut Group, deadline: Option<u64>) -> io::Result<(Ended, String)> {
+fn watch(
+    group: &mut Group,
+    deadline: Option<u64>,
+    context: &Context,
+) -> io::Result<(Ended, String)> {
     let mut outputs = Outputs::take(&mut group.0)?;
     let mut stop_at = deadline;
     let mut told = false;
@@ -134,6 +139,9 @@ fn watch(group: &mut Group, deadline: Option<u64>) -> io::Result<(Ended, String)
             break status;
         }
         let now = clock::now();
+        if context.is_left_alone() {
+            return Ok((Ended::ByUs, String::new()));
+        }
         if stop_at.is_some_and(|at| now >= at) {
             group.signal(if told {
                 Signal::SIGKILL
@@ -160,9 +168,12 @@ fn watch(group: &mut Group, deadline: Option<u64>) -> io::Result<(Ended, String)
     Ok((ended, outputs.tail()))
 }
 
-fn cannot_start(program: &str, workdir: &std::path::Path, error: &io::Error) -> String {
+fn cannot_start(program: &str, folder: &std::path::Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
-        _ if !workdir.is_dir() => "its work directory is missing",
+        _ if !folder.is_dir() => "the directory that it runs in is missing",
+        io::ErrorKind::NotFound if program.contains('/') && folder.join(program).is_file() => {
+            "it is there, but the interpreter that its first line names is not"
+        }
         io::ErrorKind::NotFound => "install it, put it on PATH, or give its full path",
         io::ErrorKind::PermissionDenied => "is it executable?",
         _ => "run it by hand to see more",

@@ -92,8 +92,11 @@ pub struct Sleep {
 /// See [`Workload::Exec`](super::Workload::Exec).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exec {
-    /// Program and arguments; run in the pod's work directory.
+    /// Program and arguments.
     pub command: Vec<String>,
+    /// Where it runs; none is the pod's work directory.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
     /// Files put into the work directory first: name and text.
     #[serde(default)]
     pub files: Vec<(String, String)>,

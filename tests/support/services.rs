@@ -1,4 +1,6 @@
 //! What tests of services share: how a run came out, and a process that is told by how long it sleeps.
+// Each test program uses its part.
+#![allow(dead_code)]
 
 use memtide::recording::Recording;
 use memtide::scenario::Outcome;

@@ -8,6 +8,7 @@ use crate::support::Worker;
 
 fn exec(command: &[&str], duration_ms: Option<u64>) -> Workload {
     Workload::Exec(Exec {
+        folder: None,
         command: command.iter().map(|word| word.to_string()).collect(),
         files: Vec::new(),
         env: vec![("MEMTIDE_TEST".into(), "yes".into())],

@@ -221,6 +221,7 @@ fn kept_memory_is_free_for_the_program_and_mapped_for_the_kernel() {
 fn a_command_finds_the_files_it_was_given() {
     let dir = tempfile::tempdir().unwrap();
     let step = Workload::Exec(Exec {
+        folder: None,
         command: ["sh", "given.sh"].map(String::from).into(),
         files: vec![("given.sh".into(), "echo done > result\n".into())],
         env: Vec::new(),

@@ -90,6 +90,7 @@ fn every_workload_runs_without_the_newer_calls() {
         }),
         Workload::Sleep(Sleep { duration_ms: 1 }),
         Workload::Exec(Exec {
+            folder: None,
             command: vec!["true".into()],
             files: vec![("note".into(), "hello".into())],
             env: vec![],

@@ -107,6 +107,7 @@ impl Worker {
             seed: 42,
             workdir: dir.into(),
             cpu: None,
+            outside: false,
             steps: steps
                 .iter()
                 .enumerate()

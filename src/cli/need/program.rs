@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::super::common;
 use super::Args;
 use crate::harness::Service;
@@ -28,13 +30,11 @@ impl Program {
                     args.command.join(" ")
                 );
             };
-            if limit == 0 {
-                anyhow::bail!(
-                    "--limit 0 leaves nothing to run in: say how much it may have at most"
-                );
-            }
+            common::holds_something(limit)?;
+            args.service.check()?;
             if args.service.is_service() {
                 let service = args.service.service(&args.command, None);
+                let service = service.context("looking for the working directory")?;
                 return Ok(vec![Program::Service(Box::new(service), limit)]);
             }
             return Ok(vec![Program::Command(args.command.clone(), limit)]);

@@ -6,7 +6,8 @@ use super::{Answer, Said, listed};
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
-use crate::recording::Recording;
+use crate::outcome;
+use crate::recording::{Footer, Recording};
 use crate::rows::{CgroupVersion, Row};
 use crate::scenario::Outcome;
 use crate::units::{self, bytes};
@@ -156,11 +157,20 @@ fn shortage(
         );
     }
     let room = limit.saturating_sub(held);
+    let never = format!(
+        "the limit was never short: {} more than was held",
+        bytes(room)
+    );
+    let interrupted = |footer: &Footer| footer.reason == outcome::INTERRUPTED;
+    let failed = footer.filter(|f| f.outcome == Outcome::Failed && !interrupted(f));
+    if failed.is_some() {
+        return (
+            never,
+            "see why it failed, which was not for memory: what it held until then is no measure of what it needs",
+        );
+    }
     (
-        format!(
-            "the limit was never short: {} more than was held",
-            bytes(room)
-        ),
+        never,
         "a limit can be as low as what was held and some cache: try one with memtide record --limit SIZE",
     )
 }

@@ -23,6 +23,7 @@ impl Reader<'_> {
             command: self
                 .cx
                 .not_empty(&w.command, "command", "`[\"redis-server\"]`"),
+            folder: None,
             files: self.put_files(&w.files),
             env: w.env.clone().into_iter().collect(),
             user: w.user.clone(),
@@ -91,6 +92,7 @@ pub(super) fn serving(cx: &mut Context, step: &WireStep) -> Option<Serving> {
     let says = says.collect();
     Some(Serving {
         until: Vec::new(),
+        alone: false,
         port: port.map(|at| at.value.clone()),
         command: ready.map(|r| r.command.clone()).unwrap_or_default(),
         within: cx.time(ready.and_then(|r| r.within.as_ref()), range, READY),

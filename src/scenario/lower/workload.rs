@@ -142,6 +142,7 @@ impl Reader<'_> {
             command: self
                 .cx
                 .not_empty(&w.command, "command", "`[\"sleep\", \"1\"]`"),
+            folder: None,
             files: self.put_files(&w.files),
             env: w.env.clone().into_iter().collect(),
             user: w.user.clone(),
