@@ -1,10 +1,12 @@
 //! Enums whose variants have a word each.
 
 /// An enum whose variants stand in one list, each with its word: `ALL` in that order, the function that is named
-/// gives the word, and so does `Display`.
+/// gives the word, and so does `Display`; `from_word` finds the variant. What such an enum can always do (be copied,
+/// compared, ordered as it is listed) is derived here; what only some can is derived where they are.
 macro_rules! named {
     ($(#[$about:meta])* $name:ident, $word:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$doc])* $variant,)+
         }
@@ -18,6 +20,11 @@ macro_rules! named {
                 match self {
                     $($name::$variant => $text,)+
                 }
+            }
+
+            /// The one with this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.$word() == word)
             }
         }
 

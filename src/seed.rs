@@ -16,7 +16,7 @@ pub const RNG_NAME: &str = "xoshiro256++";
 /// by the step's name. The values are part of the recording format: they never change.
 pub fn derive(parent: u64, name: &str) -> u64 {
     let bytes = parent.to_le_bytes().into_iter().chain(name.bytes());
-    let mut hash = fnv1a(0xcbf2_9ce4_8422_2325, bytes);
+    let mut hash = fnv1a(bytes);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
@@ -24,11 +24,12 @@ pub fn derive(parent: u64, name: &str) -> u64 {
 
 /// FNV-1a 64 of a text, in hex: tells whether two recordings ran the same scenario.
 pub fn text_hash(text: &str) -> String {
-    format!("{:016x}", fnv1a(0xcbf2_9ce4_8422_2325, text.bytes()))
+    format!("{:016x}", fnv1a(text.bytes()))
 }
 
-fn fnv1a(basis: u64, bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(basis, |hash, byte| {
+/// FNV-1a 64: separates the streams, and the halves, of recordings by name.
+pub fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }

@@ -36,7 +36,7 @@ fn inside() {
         let (real, saved) = (NOBODY.into(), 0.into());
         nix::unistd::setresuid(real, real, saved).unwrap();
     }
-    match placement.parse::<Placement>().unwrap().choose(&hierarchy) {
+    match Placement::from_word(placement).unwrap().choose(&hierarchy) {
         Ok(choice) => {
             for attempt in &choice.tried {
                 println!("tried {attempt}");

@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use super::{Attempt, CannotManage, Hierarchy, Limit};
+use crate::named::named;
 
-/// Where a scenario is to run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// In cgroups that memtide makes.
-    Managed,
-    /// In the cgroup memtide already is in.
-    Ambient,
-    /// Managed if possible, else ambient.
-    #[default]
-    Auto,
+named! {
+    /// Where a scenario is to run: also what `--placement` takes, with these words as its help.
+    #[derive(Default, clap::ValueEnum)]
+    Placement, as_str {
+        /// Managed if it can be, else ambient.
+        #[default]
+        Auto = "auto",
+        /// memtide makes a pod's cgroup and its containers' (needs root or a delegated subtree).
+        Managed = "managed",
+        /// In the cgroup memtide is in already (an unprivileged container); it must have a limit.
+        Ambient = "ambient",
+    }
 }
 
 /// What was chosen.
@@ -168,29 +171,4 @@ pub fn systemd_user_manager() -> Option<PathBuf> {
     let runnable = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .any(|dir| dir.join("systemd-run").is_file());
     (runnable && socket.exists()).then_some(socket)
-}
-
-impl std::str::FromStr for Placement {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "managed" => Ok(Placement::Managed),
-            "ambient" => Ok(Placement::Ambient),
-            "auto" => Ok(Placement::Auto),
-            other => Err(format!(
-                "{other:?} is no placement; write `auto`, `managed` or `ambient`"
-            )),
-        }
-    }
-}
-
-impl std::fmt::Display for Placement {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Placement::Managed => "managed",
-            Placement::Ambient => "ambient",
-            Placement::Auto => "auto",
-        })
-    }
 }

@@ -3,8 +3,6 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use super::Failure;
 use crate::cgroup::Placement;
 use crate::harness::Environment;
@@ -32,22 +30,11 @@ pub fn holds_something(limit: u64) -> anyhow::Result<()> {
 pub struct Placed {
     /// Where the containers' cgroups come from.
     #[arg(long, value_enum, default_value = "auto")]
-    placement: PlacementArg,
+    placement: Placement,
     /// Where logs are written: a directory on a disk (default: /data/log where it exists, else
     /// /var/tmp).
     #[arg(long, value_name = "DIR", env = "MEMTIDE_WORKDIR")]
     workdir: Option<PathBuf>,
-}
-
-/// `--placement`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PlacementArg {
-    /// Managed if it can be, else ambient.
-    Auto,
-    /// memtide makes a pod's cgroup and its containers' (needs root or a delegated subtree).
-    Managed,
-    /// In the cgroup memtide is in already (an unprivileged container); it must have a limit.
-    Ambient,
 }
 
 impl Placed {
@@ -58,11 +45,7 @@ impl Placed {
 
     /// What was asked for.
     pub fn placement(&self) -> Placement {
-        match self.placement {
-            PlacementArg::Auto => Placement::Auto,
-            PlacementArg::Managed => Placement::Managed,
-            PlacementArg::Ambient => Placement::Ambient,
-        }
+        self.placement
     }
 
     /// Finds a place, removes what killed runs left there, and looks at the machine.

@@ -14,21 +14,13 @@ const SUMMARY_BYTES: usize = 512 << 10;
 /// The API's own limit for an event's message, characters.
 const MESSAGE: usize = 1024;
 
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Skip => "skip",
-    }
-}
-
 /// A ConfigMap `memtide-results` with `summary.md` and, for programs, `verdicts.json`.
 pub fn config_map(collected: &[Collected]) -> Vec<u8> {
     let verdicts: Vec<Value> = collected
         .iter()
         .map(|one| {
             json!({"job": one.job, "index": one.index, "scenario": one.result.scenario,
-                "node": one.node, "result": word(one.result.result), "reason": one.result.reason})
+                "node": one.node, "result": one.result.result, "reason": one.result.reason})
         })
         .collect();
     let mut summary = markdown(collected);
@@ -51,14 +43,14 @@ pub fn events(collected: &[Collected], snapshot: &Snapshot, now: &str) -> Vec<u8
         let message = format!("{} {}", one.result.scenario, one.result.reason);
         let message: String = message.trim().chars().take(MESSAGE).collect();
         let failed = one.result.result == Verdict::Fail;
+        let (initial, rest) = one.result.result.word().split_at(1);
         Some(json!({
             "apiVersion": "v1", "kind": "Event",
             "metadata": {"generateName": "memtide-", "namespace": namespace},
             "involvedObject": {"apiVersion": "batch/v1", "kind": "Job", "name": one.job,
                 "namespace": namespace, "uid": job.identity.uid},
             "type": if failed { "Warning" } else { "Normal" },
-            "reason": format!("Memtide{}{}", word(one.result.result)[..1].to_uppercase(),
-                &word(one.result.result)[1..]),
+            "reason": format!("Memtide{}{rest}", initial.to_uppercase()),
             "message": message,
             "source": {"component": "memtide"}, "reportingComponent": "memtide",
             "firstTimestamp": now, "lastTimestamp": now, "count": 1

@@ -40,9 +40,8 @@ pub fn markdown(collected: &[Collected]) -> String {
     ordered.sort_by_key(|one| one.result.result != Verdict::Fail);
     for one in ordered {
         let result = match one.result.result {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "**fail**",
-            Verdict::Skip => "skip",
+            Verdict::Fail => "**fail**".into(),
+            other => other.to_string(),
         };
         let kernel = one.read.as_ref().map(|read| {
             let host = &read.header.host;
@@ -53,7 +52,7 @@ pub fn markdown(collected: &[Collected]) -> String {
             one.result.scenario.clone(),
             one.node.clone().unwrap_or_else(|| "-".into()),
             one.fate(),
-            result.into(),
+            result,
             [one.result.reason.clone(), one.tries()].join(" "),
             kernel.unwrap_or_else(|| "-".into()),
         ];

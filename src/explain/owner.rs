@@ -6,7 +6,6 @@ use crate::named::named;
 
 named! {
     /// Whose memory it is.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     Owner, name {
         /// Processes by their own count.
         Processes = "processes",

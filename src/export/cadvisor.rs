@@ -12,7 +12,6 @@ use crate::rows::{CgroupVersion, Row, UNLIMITED, Unit};
 
 named! {
     /// How Prometheus treats a series.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     Kind, as_str {
         /// May rise and fall.
         Gauge = "gauge",

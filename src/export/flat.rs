@@ -3,7 +3,7 @@
 //! What CSV and JSON Lines have in common. One record is one sample of one group.
 
 use crate::formula::FORMULAS;
-use crate::recording::{EventKind, GroupKind, Recording};
+use crate::recording::{EventKind, Recording};
 use crate::rows::ViewIndex;
 
 use super::cadvisor::METRICS;
@@ -94,15 +94,12 @@ impl<'a> Flat<'a> {
         let table = &recording.tables[group];
         let t = table.t[sample];
         let seconds = self.pages.seconds(t);
-        let kind = match recording.header.groups[group].kind {
-            GroupKind::Pod => "pod",
-            GroupKind::Container => "container",
-        };
+        let of = &recording.header.groups[group];
         let mut cells = vec![
             Cell::Text(self.setup.to_owned()),
             Cell::Text(recording.header.scenario.clone()),
-            Cell::Text(recording.header.groups[group].name.clone()),
-            Cell::Text(kind.to_owned()),
+            Cell::Text(of.name.clone()),
+            Cell::Text(of.kind.to_string()),
             step_at(recording, t).map_or(Cell::Absent, Cell::Text),
             Cell::Float(t as f64 / 1e9),
             Cell::Float(seconds),

@@ -261,9 +261,9 @@ impl Reader {
             }
         };
         self.known(table, &["kind", "share", "fills_in"], "a fault");
-        let words: Vec<&str> = FaultKind::ALL.iter().map(|k| k.word()).collect();
+        let words = FaultKind::ALL.map(FaultKind::word);
         let word = self.text(table, "kind").unwrap_or_default();
-        let kind = FaultKind::ALL.into_iter().find(|k| k.word() == word);
+        let kind = FaultKind::from_word(&word);
         if kind.is_none() {
             let span = table
                 .get("kind")

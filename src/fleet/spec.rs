@@ -74,7 +74,6 @@ pub struct Fault {
 
 named! {
     /// The kinds of faults.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
     FaultKind, word {
         /// Anonymous memory is lost.
         Leak = "leak",

@@ -7,7 +7,7 @@ use crate::rows::CgroupVersion;
 
 named! {
     /// How the kernel orders pages for reclaim.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+    #[derive(Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "lowercase")]
     Lru, as_str {
         /// Active and inactive lists.

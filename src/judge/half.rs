@@ -1,36 +1,27 @@
 //! Two halves of any suite: who tunes a detector looks at the one, and the other tells what it is worth.
 
-use std::fmt;
+use crate::named::named;
+use crate::seed::fnv1a;
 
-use super::realism::fnv1a;
-
-/// One half of the scenarios.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Half {
-    /// Looked at while numbers were chosen.
-    Tuning,
-    /// Not looked at before they were.
-    HeldOut,
+named! {
+    /// One half of the scenarios.
+    Half, name {
+        /// Looked at while numbers were chosen.
+        Tuning = "tuning",
+        /// Not looked at before they were.
+        HeldOut = "held-out",
+    }
 }
 
 impl Half {
     /// The half of a scenario, by nothing but its name: it stays where it is when others come.
     pub fn of(scenario: &str) -> Half {
         // The highest bit: FNV-1a's lowest one hardly mixes.
-        if fnv1a(scenario) >> 63 == 1 {
+        if fnv1a(scenario.bytes()) >> 63 == 1 {
             Half::Tuning
         } else {
             Half::HeldOut
         }
-    }
-}
-
-impl fmt::Display for Half {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Half::Tuning => "tuning",
-            Half::HeldOut => "held-out",
-        })
     }
 }
 

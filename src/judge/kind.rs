@@ -10,9 +10,7 @@ use crate::scenario;
 
 named! {
     /// A corpus: scorecards are told apart by it, since detectors are ranked otherwise in each.
-    #[derive(
-        Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-    )]
+    #[derive(Default, Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     Kind, name {
         /// Scenarios of memtide's own workers.
@@ -51,8 +49,7 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Kind, String> {
         let names = Kind::ALL.map(Kind::name).join(", ");
-        let found = Kind::ALL.into_iter().find(|kind| kind.name() == text);
-        found.ok_or_else(|| format!("no corpus is called `{text}`: one of {names}"))
+        Kind::from_word(text).ok_or_else(|| format!("no corpus is called `{text}`: one of {names}"))
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a real scrape does to the numbers: it comes a little early or late, is lost now and then,
 //! and shows what the kubelet saw when *it* last looked, every 10 to 15 s.
 
+use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt, SeedableRng};
+
+use crate::seed;
 
 /// How far from ideal the scrapes are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,8 +43,7 @@ pub struct Look {
 
 /// Plans the scrapes of a recording of `groups` cgroups that ends at `end` (detector seconds).
 pub fn plan(realism: &Realism, key: &str, end: f64, interval_s: f64, groups: usize) -> Vec<Look> {
-    let seed = realism.seed ^ fnv1a(key);
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut rng = seed::rng(realism.seed ^ seed::fnv1a(key.bytes()));
     let looks: Vec<Vec<f64>> = (0..groups)
         .map(|_| housekeeping(realism, end, &mut rng))
         .collect();
@@ -77,13 +78,6 @@ fn housekeeping(realism: &Realism, end: f64, rng: &mut Xoshiro256PlusPlus) -> Ve
 fn last_before(times: &[f64], at: f64) -> Option<f64> {
     let index = times.partition_point(|t| *t <= at).checked_sub(1)?;
     Some(times[index])
-}
-
-/// FNV-1a 64: separates the streams, and the halves, of recordings by name.
-pub fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct Answer {
 
 named! {
     /// How right that was.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     Judgement, words {
         /// Fired between onset and OOM kill.

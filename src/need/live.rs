@@ -2,6 +2,8 @@
 //!
 //! Pure: readings in, the next step out. Who lowers what, and puts it back, is another's business.
 
+use crate::named::named;
+
 /// What a cgroup's files say at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
@@ -45,31 +47,21 @@ impl Seen {
     }
 }
 
-/// Why it goes no lower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sign {
-    /// Processes waited for memory.
-    Stalled,
-    /// What was taken was read again.
-    ReadAgain,
-    /// The OOM killer came.
-    Killed,
-    /// What was asked for could not be taken.
-    NotTaken,
-    /// There is next to nothing left.
-    Floor,
-}
-
-impl std::fmt::Display for Sign {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Sign::Stalled => "its processes waited for memory",
-            Sign::ReadAgain => "it read again what had been taken",
-            Sign::Killed => "the OOM killer came",
-            Sign::NotTaken => "the rest can't be taken from it",
-            Sign::Floor => "there is next to nothing left to take",
-        })
+named! {
+    /// Why it goes no lower.
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "snake_case")]
+    Sign, words {
+        /// Processes waited for memory.
+        Stalled = "its processes waited for memory",
+        /// What was taken was read again.
+        ReadAgain = "it read again what had been taken",
+        /// The OOM killer came.
+        Killed = "the OOM killer came",
+        /// What was asked for could not be taken.
+        NotTaken = "the rest can't be taken from it",
+        /// There is next to nothing left.
+        Floor = "there is next to nothing left to take",
     }
 }
 

@@ -22,7 +22,6 @@ use crate::rows::{UNLIMITED, View};
 
 named! {
     /// The areas, from the bottom up.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     Area, name {
         /// Anonymous pages.
         Anon = "anon",
@@ -42,7 +41,6 @@ pub const AREAS: [Area; 5] = Area::ALL;
 
 named! {
     /// The lines.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     Line, name {
         /// cAdvisor's working set.
         WorkingSet = "working_set",

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use format::{Counter, Named};
 
 use crate::host::HostFacts;
+use crate::named::named;
 use crate::rows::{CgroupVersion, Rows, View, ViewIndex};
 use crate::scenario::Outcome;
 
@@ -109,14 +110,16 @@ pub struct Group {
     pub columns: Vec<String>,
 }
 
-/// What a sampled cgroup is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GroupKind {
-    /// The parent of the containers.
-    Pod,
-    /// A container.
-    Container,
+named! {
+    /// What a sampled cgroup is.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    GroupKind, as_str {
+        /// The parent of the containers.
+        Pod = "pod",
+        /// A container.
+        Container = "container",
+    }
 }
 
 /// The samples of one group: times and a flat array of values, row after row.

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::expect::{self, CheckResult};
 use crate::formula::FORMULAS;
 use crate::host::HostFacts;
+use crate::named::named;
 use crate::recording::{EventKind, HarnessCost, Recording, StepEnd, StepId, StepResult};
 use crate::rows::Rows;
 use crate::scenario::{Outcome, Scenario};
@@ -19,16 +20,18 @@ pub struct Document {
     pub runs: Vec<RunResult>,
 }
 
-/// Whether a run was as expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Every expectation that holds here was met.
-    Pass,
-    /// One was not.
-    Fail,
-    /// It can't be run here; the reason says why.
-    Skip,
+named! {
+    /// Whether a run was as expected.
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    Verdict, word {
+        /// Every expectation that holds here was met.
+        Pass = "pass",
+        /// One was not.
+        Fail = "fail",
+        /// It can't be run here; the reason says why.
+        Skip = "skip",
+    }
 }
 
 /// A map that keeps its order in JSON: rows stay as the kernel gave them.

@@ -25,7 +25,7 @@ pub const UNLIMITED: u64 = u64::MAX;
 
 named! {
     /// Which memory controller a row came from: it decides which names mean what.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+    #[derive(Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "lowercase")]
     CgroupVersion, as_str {
         /// cgroup v1 (`memory.usage_in_bytes`, `total_` rows).

@@ -151,17 +151,6 @@ impl KernelBound {
     }
 }
 
-impl fmt::Display for BoundOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            BoundOp::Less => "<",
-            BoundOp::LessEqual => "<=",
-            BoundOp::GreaterEqual => ">=",
-            BoundOp::Greater => ">",
-        })
-    }
-}
-
 impl fmt::Display for KernelBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}.{}", self.op, self.version.0, self.version.1)

@@ -205,19 +205,7 @@ pub struct Truth {
 
 named! {
     /// What memory growth is made of. The names are API: detectors answer with them.
-    #[derive(
-        Debug,
-        Clone,
-        Copy,
-        PartialEq,
-        Eq,
-        Hash,
-        PartialOrd,
-        Ord,
-        Serialize,
-        Deserialize,
-        schemars::JsonSchema,
-    )]
+    #[derive(Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "snake_case")]
     Class, as_str {
         /// Nothing is wrong.
@@ -243,19 +231,7 @@ named! {
 
 named! {
     /// How a run ended.
-    #[derive(
-        Debug,
-        Clone,
-        Copy,
-        PartialEq,
-        Eq,
-        Hash,
-        PartialOrd,
-        Ord,
-        Serialize,
-        Deserialize,
-        schemars::JsonSchema,
-    )]
+    #[derive(Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "snake_case")]
     Outcome, as_str {
         /// All actors ended by themselves.
@@ -305,17 +281,18 @@ pub struct KernelBound {
     pub version: (u32, u32),
 }
 
-/// How to compare versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BoundOp {
-    /// `<`
-    Less,
-    /// `<=`
-    LessEqual,
-    /// `>=`
-    GreaterEqual,
-    /// `>`
-    Greater,
+named! {
+    /// How to compare versions; the longer signs first, since `<` is the start of `<=`.
+    BoundOp, sign {
+        /// Or the same.
+        LessEqual = "<=",
+        /// Or the same.
+        GreaterEqual = ">=",
+        /// Below.
+        Less = "<",
+        /// Above.
+        Greater = ">",
+    }
 }
 
 /// The outcomes that are right under a condition.

@@ -3,6 +3,8 @@
 
 use memmap2::{MmapMut, UncheckedAdvice};
 
+use crate::named::named;
+
 /// Whether madvise(MADV_FREE) works: a touched private anonymous page is given back with it.
 /// Kernels without it answer EINVAL; versions don't tell (a 3.10 with backports has it).
 pub fn madv_free() -> bool {
@@ -15,16 +17,17 @@ pub fn madv_free() -> bool {
     unsafe { page.unchecked_advise(UncheckedAdvice::Free) }.is_ok()
 }
 
-/// What madvise(MADV_FREE) does with a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MadvFree {
-    /// EINVAL: kernels before 4.5.
-    Refused,
-    /// The page is gone at once, as with MADV_DONTNEED: 4.5 to 4.11 where there is no swap, and
-    /// older kernels with that code as a backport.
-    AtOnce,
-    /// The page stays until the kernel needs it: from 4.12, and 4.5 to 4.11 with swap.
-    Lazily,
+named! {
+    /// What madvise(MADV_FREE) does with a page.
+    MadvFree, words {
+        /// EINVAL: kernels before 4.5.
+        Refused = "the kernel refuses it (EINVAL; before 4.5)",
+        /// The page is gone at once, as with MADV_DONTNEED: 4.5 to 4.11 where there is no swap, and
+        /// older kernels with that code as a backport.
+        AtOnce = "frees at once, like MADV_DONTNEED (before 4.12 without swap)",
+        /// The page stays until the kernel needs it: from 4.12, and 4.5 to 4.11 with swap.
+        Lazily = "lazy: a freed page stays in rss until it is needed",
+    }
 }
 
 impl MadvFree {
@@ -36,16 +39,6 @@ impl MadvFree {
             (true, 0) => MadvFree::AtOnce,
             (true, _) => MadvFree::Lazily,
         }
-    }
-}
-
-impl std::fmt::Display for MadvFree {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            MadvFree::Lazily => "lazy: a freed page stays in rss until it is needed",
-            MadvFree::AtOnce => "frees at once, like MADV_DONTNEED (before 4.12 without swap)",
-            MadvFree::Refused => "the kernel refuses it (EINVAL; before 4.5)",
-        })
     }
 }
 

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 named! {
     /// What a target is counted in.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     Unit, name {
         /// A size in bytes.
         Bytes = "bytes",

@@ -92,16 +92,9 @@ fn kernel(cx: &mut Context, at: &At<String>) -> Vec<KernelBound> {
 }
 
 fn bound(text: &str) -> Option<KernelBound> {
-    // The longer signs first: `<` is the start of `<=`.
-    let signs = [
-        ("<=", BoundOp::LessEqual),
-        (">=", BoundOp::GreaterEqual),
-        ("<", BoundOp::Less),
-        (">", BoundOp::Greater),
-    ];
-    let (rest, op) = signs
-        .iter()
-        .find_map(|(sign, op)| Some((text.strip_prefix(sign)?, *op)))?;
+    let (rest, op) = BoundOp::ALL
+        .into_iter()
+        .find_map(|op| Some((text.strip_prefix(op.sign())?, op)))?;
     let (major, minor) = rest.trim().split_once('.').unwrap_or((rest.trim(), "0"));
     let number = |s: &str| s.parse::<u32>().ok();
     Some(KernelBound {
