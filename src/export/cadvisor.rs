@@ -54,11 +54,15 @@ pub struct Description {
     pub kind: Kind,
     /// The `# HELP` text.
     pub help: &'static str,
-    v1: Source,
-    v2: Source,
+    /// On v1, and on v2.
+    sources: [Source; 2],
 }
 
 impl Description {
+    fn source(&self, version: CgroupVersion) -> Source {
+        self.sources[version as usize]
+    }
+
     /// Whether its values are amounts of memory, so that they grow with the size of a container:
     /// bytes, or pages counted one by one.
     pub fn is_amount(&self) -> bool {
@@ -74,76 +78,33 @@ impl Description {
     }
 }
 
-/// The series, by what they mean; the number is the index into [`METRICS`] and in a [`Reading`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-#[allow(missing_docs)] // Each is described, in the same order, by METRICS.
-pub enum Metric {
-    Cache = 0,
-    EventsHigh,
-    EventsMax,
-    Failcnt,
-    PgfaultContainer,
-    PgfaultHierarchy,
-    PgmajfaultContainer,
-    PgmajfaultHierarchy,
-    FileDirty,
-    FileWriteback,
-    KernelUsage,
-    MappedFile,
-    MaxUsage,
-    Pgscan,
-    Pgsteal,
-    Rss,
-    Swap,
-    ActiveFile,
-    InactiveFile,
-    Usage,
-    WorkingSet,
-    RefaultAnon,
-    RefaultFile,
-    OomEvents,
-    PressureStalled,
-    PressureWaiting,
-    SpecLimit,
-    SpecReservation,
-    SpecSwap,
-    StartTime,
-}
-
-/// How many series a container has.
-pub const COUNT: usize = 30;
-
-const fn gauge(name: &'static str, help: &'static str, v1: Source, v2: Source) -> Description {
+const fn gauge(name: &'static str, help: &'static str, sources: [Source; 2]) -> Description {
     Description {
         name,
         labels: &[],
         kind: Kind::Gauge,
         help,
-        v1,
-        v2,
+        sources,
     }
 }
 
-const fn counter(name: &'static str, help: &'static str, v1: Source, v2: Source) -> Description {
+const fn counter(name: &'static str, help: &'static str, sources: [Source; 2]) -> Description {
     Description {
         kind: Kind::Counter,
-        ..gauge(name, help, v1, v2)
+        ..gauge(name, help, sources)
     }
 }
 
 const fn failures(
     labels: &'static [(&'static str, &'static str)],
-    v1: Source,
-    v2: Source,
+    sources: [Source; 2],
 ) -> Description {
     Description {
         labels,
         ..counter(
             "container_memory_failures_total",
             "Cumulative count of memory allocation failures.",
-            v1,
-            v2,
+            sources,
         )
     }
 }
@@ -152,185 +113,186 @@ const fn row(name: &str) -> Source {
     Source::Row(Row::named(name))
 }
 
-/// All series of a container, sorted by name as on cAdvisor's page.
-pub static METRICS: [Description; COUNT] = [
-    gauge(
+/// The same row on both versions.
+const fn both(name: &str) -> [Source; 2] {
+    [row(name), row(name)]
+}
+
+/// A row of v1; cAdvisor shows 0 on v2.
+const fn on_v1(name: &str) -> [Source; 2] {
+    [row(name), Source::Zero]
+}
+
+/// A row of v2; cAdvisor shows 0 on v1.
+const fn on_v2(name: &str) -> [Source; 2] {
+    [Source::Zero, row(name)]
+}
+
+macro_rules! metrics {
+    ($($metric:ident = $description:expr;)+) => {
+        /// The series, by what they mean; the number is the index into [`METRICS`] and in a [`Reading`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs)] // Each is described by its line of METRICS.
+        pub enum Metric {
+            $($metric,)+
+        }
+
+        /// How many series a container has.
+        pub const COUNT: usize = [$(Metric::$metric),+].len();
+
+        /// All series of a container, sorted by name as on cAdvisor's page.
+        pub static METRICS: [Description; COUNT] = [$($description),+];
+    };
+}
+
+metrics! {
+    Cache = gauge(
         "container_memory_cache",
         "Number of bytes of page cache memory.",
-        row("cache"),
-        row("cache"),
-    ),
-    counter(
+        both("cache"),
+    );
+    EventsHigh = counter(
         "container_memory_events_high_total",
         "Cumulative count of memory.high throttle events for the container",
-        Source::Zero,
-        row("events_high"),
-    ),
-    counter(
+        on_v2("events_high"),
+    );
+    EventsMax = counter(
         "container_memory_events_max_total",
         "Cumulative count of memory.max limit hit events for the container",
-        Source::Zero,
-        row("events_max"),
-    ),
-    counter(
+        on_v2("events_max"),
+    );
+    Failcnt = counter(
         "container_memory_failcnt",
         "Number of memory usage hits limits",
-        row("failcnt"),
-        Source::Zero,
-    ),
-    failures(
+        on_v1("failcnt"),
+    );
+    PgfaultContainer = failures(
         &[("failure_type", "pgfault"), ("scope", "container")],
-        Source::Local("pgfault"),
-        row("pgfault"),
-    ),
-    failures(
+        [Source::Local("pgfault"), row("pgfault")],
+    );
+    PgfaultHierarchy = failures(
         &[("failure_type", "pgfault"), ("scope", "hierarchy")],
-        row("pgfault"),
-        row("pgfault"),
-    ),
-    failures(
+        both("pgfault"),
+    );
+    PgmajfaultContainer = failures(
         &[("failure_type", "pgmajfault"), ("scope", "container")],
-        Source::Local("pgmajfault"),
-        row("pgmajfault"),
-    ),
-    failures(
+        [Source::Local("pgmajfault"), row("pgmajfault")],
+    );
+    PgmajfaultHierarchy = failures(
         &[("failure_type", "pgmajfault"), ("scope", "hierarchy")],
-        row("pgmajfault"),
-        row("pgmajfault"),
-    ),
-    gauge(
+        both("pgmajfault"),
+    );
+    FileDirty = gauge(
         "container_memory_file_dirty_bytes",
         "Number of bytes of file cache that has been modified but not yet written back to disk.",
-        Source::Zero,
-        row("dirty"),
-    ),
-    gauge(
+        on_v2("dirty"),
+    );
+    FileWriteback = gauge(
         "container_memory_file_writeback_bytes",
         "Number of bytes of file cache that is currently being written back to disk.",
-        Source::Zero,
-        row("writeback"),
-    ),
-    gauge(
+        on_v2("writeback"),
+    );
+    KernelUsage = gauge(
         "container_memory_kernel_usage",
         "Size of kernel memory allocated in bytes.",
-        row("kernel"),
-        Source::Zero,
-    ),
-    gauge(
+        on_v1("kernel"),
+    );
+    MappedFile = gauge(
         "container_memory_mapped_file",
         "Size of memory mapped files in bytes.",
-        row("mapped_file"),
-        row("mapped_file"),
-    ),
-    gauge(
+        both("mapped_file"),
+    );
+    MaxUsage = gauge(
         "container_memory_max_usage_bytes",
         "Maximum memory usage recorded in bytes",
-        row("peak"),
-        row("peak"),
-    ),
-    counter(
+        both("peak"),
+    );
+    Pgscan = counter(
         "container_memory_pgscan_total",
         "Cumulative number of pages scanned by the page reclaim algorithm.",
-        Source::Zero,
-        row("pgscan"),
-    ),
-    counter(
+        on_v2("pgscan"),
+    );
+    Pgsteal = counter(
         "container_memory_pgsteal_total",
         "Cumulative number of pages reclaimed by the page reclaim algorithm.",
-        Source::Zero,
-        row("pgsteal"),
-    ),
-    gauge(
+        on_v2("pgsteal"),
+    );
+    Rss = gauge(
         "container_memory_rss",
         "Size of RSS in bytes.",
-        row("rss"),
-        row("rss"),
-    ),
-    gauge(
+        both("rss"),
+    );
+    Swap = gauge(
         "container_memory_swap",
         "Container swap usage in bytes.",
-        row("swap"),
-        row("swap"),
-    ),
-    gauge(
+        both("swap"),
+    );
+    ActiveFile = gauge(
         "container_memory_total_active_file_bytes",
         "Current total active file in bytes.",
-        row("active_file"),
-        row("active_file"),
-    ),
-    gauge(
+        both("active_file"),
+    );
+    InactiveFile = gauge(
         "container_memory_total_inactive_file_bytes",
         "Current total inactive file in bytes.",
-        row("inactive_file"),
-        row("inactive_file"),
-    ),
-    gauge(
+        both("inactive_file"),
+    );
+    Usage = gauge(
         "container_memory_usage_bytes",
         "Current memory usage in bytes, including all memory regardless of when it was accessed",
-        row("usage"),
-        row("usage"),
-    ),
-    gauge(
+        both("usage"),
+    );
+    WorkingSet = gauge(
         "container_memory_working_set_bytes",
         "Current working set in bytes.",
-        Source::WorkingSet,
-        Source::WorkingSet,
-    ),
-    counter(
+        [Source::WorkingSet; 2],
+    );
+    RefaultAnon = counter(
         "container_memory_workingset_refault_anon_total",
         "Cumulative number of refaults of previously evicted anonymous pages.",
-        Source::RowOrZero("workingset_refault_anon"),
-        row("workingset_refault_anon"),
-    ),
-    counter(
+        [Source::RowOrZero("workingset_refault_anon"), row("workingset_refault_anon")],
+    );
+    RefaultFile = counter(
         "container_memory_workingset_refault_file_total",
         "Cumulative number of refaults of previously evicted file pages.",
-        Source::RowOrZero("workingset_refault_file"),
-        row("workingset_refault_file"),
-    ),
-    counter(
+        [Source::RowOrZero("workingset_refault_file"), row("workingset_refault_file")],
+    );
+    OomEvents = counter(
         "container_oom_events_total",
         "Count of out of memory events observed for the container",
-        row("oom_kills"),
-        row("oom_kills"),
-    ),
-    counter(
+        both("oom_kills"),
+    );
+    PressureStalled = counter(
         "container_pressure_memory_stalled_seconds_total",
         "Total time duration no tasks in the container could make progress due to memory congestion.",
-        Source::None,
-        row("pressure_full"),
-    ),
-    counter(
+        [Source::None, row("pressure_full")],
+    );
+    PressureWaiting = counter(
         "container_pressure_memory_waiting_seconds_total",
         "Total time duration tasks in the container have waited due to memory congestion.",
-        Source::None,
-        row("pressure_some"),
-    ),
-    gauge(
+        [Source::None, row("pressure_some")],
+    );
+    SpecLimit = gauge(
         "container_spec_memory_limit_bytes",
         "Memory limit for the container.",
-        Source::Limit,
-        Source::Limit,
-    ),
-    gauge(
+        [Source::Limit; 2],
+    );
+    SpecReservation = gauge(
         "container_spec_memory_reservation_limit_bytes",
         "Memory reservation limit for the container.",
-        Source::Spec(Row::named("soft_limit")),
-        Source::Spec(Row::named("min")),
-    ),
-    gauge(
+        [Source::Spec(Row::named("soft_limit")), Source::Spec(Row::named("min"))],
+    );
+    SpecSwap = gauge(
         "container_spec_memory_swap_limit_bytes",
         "Memory swap limit for the container.",
-        Source::Spec(Row::named("memsw_limit")),
-        Source::Spec(Row::named("swap_limit")),
-    ),
-    gauge(
+        [Source::Spec(Row::named("memsw_limit")), Source::Spec(Row::named("swap_limit"))],
+    );
+    StartTime = gauge(
         "container_start_time_seconds",
         "Start time of the container since unix epoch in seconds.",
-        Source::StartTime,
-        Source::StartTime,
-    ),
-];
+        [Source::StartTime; 2],
+    );
+}
 
 /// What one scrape shows of one container. What the kernel did not give is absent, never 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -410,11 +372,7 @@ impl Mapper {
         let find = |name: &str| columns.iter().position(|c| c.as_ref() == name);
         let mut reads = [Read::Absent; COUNT];
         for (read, metric) in reads.iter_mut().zip(&METRICS) {
-            let source = match version {
-                CgroupVersion::V1 => metric.v1,
-                CgroupVersion::V2 => metric.v2,
-            };
-            *read = match source {
+            *read = match metric.source(version) {
                 Source::Row(row) => match (row.column(version, columns), row.unit) {
                     (None, _) => Read::Absent,
                     (Some(column), Unit::Microseconds) => Read::Scaled(column),
@@ -490,18 +448,8 @@ pub fn pod_limit(containers: impl IntoIterator<Item = Option<f64>>) -> Option<f6
 
 /// Whether cAdvisor shows 0 for this metric on this cgroup version, whatever happens.
 pub fn always_zero(name: &str, version: CgroupVersion) -> bool {
-    METRICS.iter().filter(|m| m.name == name).any(|metric| {
-        let source = match version {
-            CgroupVersion::V1 => metric.v1,
-            CgroupVersion::V2 => metric.v2,
-        };
-        matches!(source, Source::Zero)
-    })
-}
-
-/// Whether some export carries a metric of this name.
-pub fn knows(name: &str) -> bool {
-    METRICS.iter().any(|m| m.name == name)
+    let mut named = METRICS.iter().filter(|metric| metric.name == name);
+    named.any(|metric| matches!(metric.source(version), Source::Zero))
 }
 
 /// A value as Prometheus' text formats take it: whole numbers without exponent or point.

@@ -92,12 +92,9 @@ impl Labels {
             .find_map(|mount| path.strip_prefix(mount))
             .unwrap_or(path);
         Labels {
-            container: String::new(),
-            pod: String::new(),
-            namespace: String::new(),
             id: id.to_owned(),
-            image: String::new(),
             name: container_id::of(id).unwrap_or_default().to_owned(),
+            ..Labels::default()
         }
     }
 
@@ -123,12 +120,10 @@ impl Labels {
 
     fn pod(pod: &str) -> Labels {
         Labels {
-            container: String::new(),
             pod: pod.to_owned(),
             namespace: "default".to_owned(),
             id: format!("/kubepods/burstable/pod{POD_UID}"),
-            image: String::new(),
-            name: String::new(),
+            ..Labels::default()
         }
     }
 
@@ -154,6 +149,12 @@ impl Labels {
         ]
     }
 
+    /// Those that are not empty: an empty label is the same as none to Prometheus.
+    pub fn set(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all: [(&str, &str); 6] = self.exposed();
+        all.into_iter().filter(|(_, value)| !value.is_empty())
+    }
+
     /// What Prometheus adds when it scrapes the kubelet the way kube-prometheus sets it up: many
     /// public rules select by these.
     pub const SCRAPED: [(&'static str, &'static str); 4] = [
@@ -162,6 +163,13 @@ impl Labels {
         ("metrics_path", "/metrics/cadvisor"),
         ("node", "node-1"),
     ];
+}
+
+/// Owned labels as [`selector`] takes them.
+pub fn pairs(labels: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    labels
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// `{a="b",c="d"}` with the values escaped, or nothing where there is no label.

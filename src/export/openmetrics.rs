@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::cadvisor::{Kind, METRICS, number};
-use super::labels::{Labels, selector};
+use super::labels::{Labels, pairs, selector};
 use super::orchestrator;
 use super::page::Pages;
 
@@ -37,8 +37,8 @@ fn write_orchestrator(out: &mut impl Write, recordings: &[(String, Pages)]) -> i
         write_header(out, (family.name, family.kind, family.help))?;
         for (setup, pages, series) in &all {
             for series in series.iter().filter(|s| s.name == family.name) {
-                let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-                let selector = selector(labels.chain([("setup", setup.as_str())]));
+                let labels = pairs(&series.labels).chain([("setup", setup.as_str())]);
+                let selector = selector(labels);
                 for t_s in scrape_times(pages) {
                     let value = series.at(pages.recording(), pages.nanoseconds(t_s));
                     if let Some(value) = value {
@@ -87,10 +87,10 @@ fn write_series(
     (group, labels, setup): (usize, &Labels, &str),
 ) -> io::Result<()> {
     let metric = &METRICS[index];
-    let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
-    let all = own
+    let all = labels
+        .set()
         .chain(metric.labels.iter().copied())
-        .chain(pages.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+        .chain(pairs(&pages.scraped))
         .chain([("setup", setup)]);
     let selector = selector(all);
     let table = &pages.recording().tables[group];

@@ -1,9 +1,12 @@
 //! What kube-state-metrics and the node exporter would say beside cAdvisor: public rules join
 //! container metrics with it. Only what a recording knows is given.
 
+use std::fmt;
+
 use crate::recording::{EventKind, GroupKind, Recording};
 
 use super::cadvisor::Kind;
+use super::labels::{pairs, selector};
 use super::page::Pages;
 
 /// One metric beside cAdvisor's.
@@ -103,6 +106,14 @@ const NODE: &str = "node-1";
 /// The job that scrapes kube-state-metrics, and its instance.
 const STATE: (&str, &str) = ("kube-state-metrics", "10.0.0.2:8080");
 
+/// What a container may use and what it asks for: memtide's have one limit, which is both.
+const RESOURCES: [&str; 2] = [
+    "kube_pod_container_resource_limits",
+    "kube_pod_container_resource_requests",
+];
+/// The labels of an amount of memory.
+const MEMORY: [(&str, &str); 3] = [("node", NODE), ("resource", "memory"), ("unit", "byte")];
+
 /// Phases of `kube_pod_status_phase`.
 const PHASES: [&str; 5] = ["Failed", "Pending", "Running", "Succeeded", "Unknown"];
 
@@ -132,6 +143,12 @@ enum Value {
     Steps(Vec<(u64, f64)>),
     /// A row of a sampled group, times a factor.
     Row(usize, usize, f64),
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, selector(pairs(&self.labels)))
+    }
 }
 
 impl Series {
@@ -221,30 +238,22 @@ impl Maker<'_> {
         }
         for (namespace, pod) in pods {
             let own = [("namespace", namespace.as_str()), ("pod", pod.as_str())];
-            let with = |more: &[(&'static str, &'static str)]| [&own[..], more].concat();
-            self.of_pods("kube_pod_info", &with(&[("node", NODE)]), Value::Fixed(1.0));
-            // The pod runs as long as it is recorded; the other phases are there as 0.
-            for phase in PHASES {
-                let own = with(&[("node", NODE), ("phase", phase)]);
-                let value = f64::from(u8::from(phase == "Running"));
-                self.of_pods("kube_pod_status_phase", &own, Value::Fixed(value));
-            }
-            for reason in POD_REASONS {
-                let own = with(&[("node", NODE), ("reason", reason)]);
-                self.of_pods("kube_pod_status_reason", &own, self.evictions(reason));
+            for (name, more, value) in pod_series() {
+                let value = match more.contains(&("reason", "Evicted")) {
+                    true => self.evictions(),
+                    false => Value::Fixed(value),
+                };
+                self.of_pods(name, &[&own[..], &more].concat(), value);
             }
         }
     }
 
-    /// 0, and for an eviction 1 from the moment a container was ended by one.
-    fn evictions(&self, reason: &str) -> Value {
-        let mut steps = vec![(0, 0.0)];
-        if reason == "Evicted" {
-            let events = self.pages.recording().events.iter();
-            let first = events.filter(|event| matches!(&event.kind, EventKind::Restart { reason, .. } if reason.contains("evict")));
-            steps.extend(first.take(1).map(|event| (event.t, 1.0)));
-        }
-        Value::Steps(steps)
+    /// 0, and 1 from the moment a container was ended by an eviction.
+    fn evictions(&self) -> Value {
+        let mut events = self.pages.recording().events.iter();
+        let first = events.find(|event| matches!(&event.kind, EventKind::Restart { reason, .. } if reason.contains("evict")));
+        let evicted = first.map(|event| (event.t, 1.0));
+        Value::Steps(std::iter::once((0, 0.0)).chain(evicted).collect())
     }
 
     fn containers(&mut self) {
@@ -265,12 +274,8 @@ impl Maker<'_> {
             self.of_pods("kube_pod_container_info", &info, Value::Fixed(1.0));
             if let Some(limit) = group.limit.filter(|limit| *limit < 1 << 62) {
                 let limit = (limit as f64 * pages.size_scale()).round();
-                let byte = [("node", NODE), ("resource", "memory"), ("unit", "byte")];
-                let own = [&own[..], &byte].concat();
-                for name in [
-                    "kube_pod_container_resource_limits",
-                    "kube_pod_container_resource_requests",
-                ] {
+                let own = [&own[..], &MEMORY].concat();
+                for name in RESOURCES {
                     self.of_pods(name, &own, Value::Fixed(limit));
                 }
             }
@@ -308,7 +313,6 @@ impl Maker<'_> {
         let host = &recording.header.host;
         let scale = self.pages.size_scale();
         let total = (host.mem_total as f64 * scale).round();
-        let byte = [("node", NODE), ("resource", "memory"), ("unit", "byte")];
         let scraped = [("node", NODE), ("metrics_path", "/metrics/cadvisor")];
         let of_node = &scraped[..1];
         let kubelet = ("kubelet", "10.0.0.1:10250");
@@ -320,10 +324,10 @@ impl Maker<'_> {
             (
                 "kube_node_status_allocatable",
                 STATE,
-                &byte[..],
+                &MEMORY[..],
                 Some(total),
             ),
-            ("kube_node_status_capacity", STATE, &byte, Some(total)),
+            ("kube_node_status_capacity", STATE, &MEMORY, Some(total)),
             ("machine_memory_bytes", kubelet, &scraped, Some(total)),
             ("up", kubelet, &scraped, Some(1.0)),
             ("up", exporter, of_node, Some(1.0)),
@@ -433,12 +437,8 @@ impl State {
     /// [`series`] gives of a recording.
     pub fn series(&self) -> Vec<Shown> {
         let mut all = Vec::new();
-        for name in [
-            "kube_pod_container_resource_limits",
-            "kube_pod_container_resource_requests",
-        ] {
-            let of = vec![("node", NODE), ("resource", "memory"), ("unit", "byte")];
-            all.extend(self.limit.map(|limit| (name, of, limit)));
+        for name in RESOURCES {
+            all.extend(self.limit.map(|limit| (name, MEMORY.to_vec(), limit)));
         }
         for reason in ["Error", "OOMKilled"] {
             let name = "kube_pod_container_status_last_terminated_reason";
@@ -459,6 +459,7 @@ impl State {
 /// (metric, its labels beside the pod's own, value) of a pod that runs and was not evicted.
 pub fn pod_series() -> Vec<Shown> {
     let mut all = vec![("kube_pod_info", vec![("node", NODE)], 1.0)];
+    // The pod runs as long as it is recorded; the other phases are there as 0.
     for phase in PHASES {
         let value = f64::from(u8::from(phase == "Running"));
         let of = vec![("node", NODE), ("phase", phase)];
@@ -477,9 +478,4 @@ pub fn pod_series() -> Vec<Shown> {
 /// The family of a metric.
 pub fn family(name: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name)
-}
-
-/// Whether one of them has this name.
-pub fn knows(name: &str) -> bool {
-    FAMILIES.iter().any(|f| f.name == name)
 }

@@ -4,7 +4,7 @@ use crate::recording::{EventKind, GroupKind, Recording};
 
 use super::cadvisor::{Mapper, Metric, Reading, pod_limit};
 use super::dress::Dress;
-use super::labels::{Labels, Naming, WATCHED};
+use super::labels::{Labels, Naming, WATCHED, pairs};
 
 /// Gives, for each group and sample of one recording, what cAdvisor would have shown.
 pub struct Pages<'a> {
@@ -63,8 +63,7 @@ impl<'a> Pages<'a> {
     /// Labels of a scrape that were set, and that the feed of a program would not have otherwise.
     pub fn added_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let usual = |name: &str, value: &str| Labels::SCRAPED.contains(&(name, value));
-        let all = self.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        all.filter(move |(name, value)| !usual(name, value))
+        pairs(&self.scraped).filter(move |(name, value)| !usual(name, value))
     }
 
     /// What every amount of memory is multiplied by.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::cadvisor::{METRICS, Reading, number};
-use super::labels::{Labels, selector};
+use super::labels::{Labels, pairs, selector};
 use super::orchestrator;
 use super::page::Pages;
 
@@ -165,11 +165,7 @@ pub fn checks(expected: Expected, alert: &str) -> Vec<ExprTest> {
         let range = duration((to - from).max(1.0));
         format!("max(max_over_time(ALERTS{{alertname=~{matcher},alertstate=\"firing\"}}[{range}]))")
     };
-    let quiet_until = |t: f64| ExprTest {
-        expr: firing(0.0, t),
-        eval_time: duration(t),
-        exp_samples: Vec::new(),
-    };
+    let quiet_until = |t: f64| ExprTest::none(firing(0.0, t), t);
     match expected {
         Expected::Quiet { end } => vec![quiet_until(end)],
         Expected::Fire { onset, until } => {
@@ -179,12 +175,11 @@ pub fn checks(expected: Expected, alert: &str) -> Vec<ExprTest> {
                 all.push(quiet_until(onset - 0.001));
             }
             all.push(ExprTest {
-                expr: firing(onset, until),
-                eval_time: duration(until),
                 exp_samples: vec![Sample {
                     labels: "{}".to_owned(),
                     value: 1.0,
                 }],
+                ..ExprTest::none(firing(onset, until), until)
             });
             all
         }
@@ -220,14 +215,13 @@ fn input_series(pages: &Pages, rounds: &[Round], interval: f64) -> Vec<InputSeri
     }
     all.extend(last_seen(pages, &by_slot, slots));
     for series in orchestrator::series(pages) {
-        let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let at = |slot: usize| pages.nanoseconds(slot as f64 * interval);
         let values: Vec<Option<f64>> = (0..slots)
             .map(|slot| series.at(pages.recording(), at(slot)))
             .collect();
         if values.iter().any(Option::is_some) {
             all.push(InputSeries {
-                series: format!("{}{}", series.name, selector(labels)),
+                series: series.to_string(),
                 values: compact(&values),
             });
         }
@@ -263,8 +257,7 @@ pub fn names(pages: &Pages, rounds: &[Round]) -> Vec<String> {
     }
     // Those that only an event would give are there, too: whoever waits for it may wait.
     for series in orchestrator::series(pages) {
-        let labels = series.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        all.push(format!("{}{}", series.name, selector(labels)));
+        all.push(series.to_string());
     }
     all
 }
@@ -289,10 +282,10 @@ fn series_name(index: usize, labels: &Labels, pages: &Pages) -> String {
 }
 
 fn series_of(name: &str, extra: &[(&str, &str)], labels: &Labels, pages: &Pages) -> String {
-    // An empty label is the same as none to Prometheus.
-    let own = labels.exposed().into_iter().filter(|(_, v)| !v.is_empty());
-    let scraped = pages.scraped.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-    let all = own.chain(extra.iter().copied()).chain(scraped);
+    let all = labels
+        .set()
+        .chain(extra.iter().copied())
+        .chain(pairs(&pages.scraped));
     format!("{name}{}", selector(all))
 }
 

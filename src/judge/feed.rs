@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::export::cadvisor::number;
-use crate::export::labels::selector;
+use crate::export::labels::{pairs, selector};
 use crate::export::orchestrator;
 use crate::export::promtool::Round;
 use crate::export::{Dress, Naming, Pages};
@@ -198,16 +198,8 @@ fn beside(pages: &Pages) -> Vec<Vec<(String, orchestrator::Series)>> {
                 && labels.namespace == label("namespace")
         });
         let added = |name: &str| pages.added_labels().any(|(label, _)| label == name);
-        let kept = series
-            .labels
-            .iter()
-            .filter(|(name, _)| !OWN.contains(&name.as_str()) && !added(name));
-        let kept: Vec<(&str, &str)> = kept.map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let key = if kept.is_empty() {
-            series.name.to_string()
-        } else {
-            format!("{}{}", series.name, selector(kept))
-        };
+        let kept = pairs(&series.labels).filter(|(name, _)| !OWN.contains(name) && !added(name));
+        let key = format!("{}{}", series.name, selector(kept));
         if let Some(of) = of {
             all[of].push((key, series));
         }
