@@ -183,6 +183,11 @@ pub fn mib(n: u64) -> String {
     format!("{:.1}", n as f64 / (1u64 << 20) as f64)
 }
 
+/// The same for a size that may be below zero.
+pub fn signed_mib(n: i64) -> String {
+    format!("{:.1}", n as f64 / (1u64 << 20) as f64)
+}
+
 /// A size as it is written in scenario files: exact, so that it reads back as the same number.
 pub fn bytes_exact(n: u64) -> String {
     for (unit, factor) in [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {

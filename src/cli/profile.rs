@@ -80,10 +80,7 @@ fn push(table: &mut Table, name: &str, values: &[Option<i64>]) {
         return;
     }
     let cell = |value: &Option<i64>| match value {
-        Some(v) => (
-            format!("{:.1}", *v as f64 / f64::from(1 << 20)),
-            Style::Plain,
-        ),
+        Some(v) => (units::signed_mib(*v), Style::Plain),
         None => ("-".to_string(), Style::Dim),
     };
     let name = (name.to_string(), Style::Plain);

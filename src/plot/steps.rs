@@ -21,7 +21,7 @@ pub struct StepBand {
 }
 
 /// Something to mark on the time axis.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Mark {
     /// Seconds from the start.
     pub t: f64,

@@ -372,6 +372,17 @@ pub enum StepResult {
     Skipped(String),
 }
 
+impl StepResult {
+    /// In a word, as recordings have it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            StepResult::Done => "done",
+            StepResult::Failed(_) => "failed",
+            StepResult::Skipped(_) => "skipped",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Footer {

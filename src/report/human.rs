@@ -249,7 +249,7 @@ fn formula_cell(
     let Some(value) = value else {
         return ("-".into(), Style::Dim);
     };
-    let text = format!("{:.1}", value as f64 / f64::from(1 << 20));
+    let text = units::signed_mib(value);
     let off = held.is_some_and(|held| (value as f64 - held).abs() > OFF_SHARE * limit);
     if off && !estimate {
         (format!("!{text}"), Style::Off)

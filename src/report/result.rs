@@ -333,17 +333,16 @@ fn step_row(recording: &Recording, t: u64, end: &StepEnd) -> Option<StepRow> {
         .iter()
         .map(|(name, value)| (name.to_string(), value))
         .partition(|(name, _)| name.starts_with("truth:"));
-    let (result, reason) = match &end.result {
-        StepResult::Done => ("done", String::new()),
-        StepResult::Failed(why) => ("failed", why.clone()),
-        StepResult::Skipped(why) => ("skipped", why.clone()),
+    let reason = match &end.result {
+        StepResult::Done => String::new(),
+        StepResult::Failed(why) | StepResult::Skipped(why) => why.clone(),
     };
     Some(StepRow {
         name: end.id.step.clone(),
         container: end.id.container.clone(),
         actor: end.id.actor.clone(),
         t: t as f64 / 1e9,
-        result,
+        result: end.result.word(),
         reason,
         target: end.target,
         achieved: end.achieved,

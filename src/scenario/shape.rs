@@ -136,11 +136,11 @@ impl<'a> Shape<'a> {
         });
     }
 
-    fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &Value, name: &str) {
+    fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Value, name: &str) {
         let forms = match schema.get("anyOf").and_then(Value::as_array) {
             Some(forms) => forms
                 .iter()
-                .flat_map(|f| types(self.deref_any(f)))
+                .flat_map(|f| types(self.deref(f)))
                 .collect(),
             None => types(schema),
         };
@@ -157,15 +157,6 @@ impl<'a> Shape<'a> {
             found = found.help(format!("a list of tables is written `[[{name}]]`"));
         }
         self.found.push(found);
-    }
-
-    fn deref_any<'b>(&self, schema: &'b Value) -> &'b Value
-    where
-        'a: 'b,
-    {
-        let path = schema.get("$ref").and_then(Value::as_str);
-        path.and_then(|p| self.schema.pointer(p.trim_start_matches('#')))
-            .unwrap_or(schema)
     }
 }
 

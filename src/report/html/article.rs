@@ -48,9 +48,8 @@ pub fn article(index: usize, entry: &Entry, answers: &[Answer]) -> Result<String
         "<details><summary>The machine and the recording</summary>\n{host}</details>"
     );
 
-    let fires = scorecard::fires(answers.into_iter());
     let marks = steps::marks(recording);
-    let chart = Chart::new(recording, &bands, &marks, fires, steps::end(recording));
+    let chart = Chart::new(recording, &bands, &marks, &answers, steps::end(recording));
     let error = || entry.path.clone();
     let json = serde_json::to_vec(&chart).map_err(|source| HtmlError::Json {
         name: error(),
@@ -70,17 +69,13 @@ pub fn article(index: usize, entry: &Entry, answers: &[Answer]) -> Result<String
 /// Outcome and expectations in a sentence.
 fn verdict(entry: &Entry) -> String {
     let (met, applying) = entry.met();
-    let (class, word) = match (applying, met == applying) {
-        (0, _) => ("none", "Not judged"),
-        (_, true) => ("good", "✓ As expected"),
-        _ => ("bad", "✗ Not as expected"),
-    };
+    let (class, mark, word) = entry.class();
     let outcome = match &entry.recording.footer {
         Some(footer) => format!("{}: {}", footer.outcome, footer.reason),
         None => "the recording was cut before its end".into(),
     };
     format!(
-        "<p class=verdict><b class={class}>{word}</b> ({met} of {applying} expectations met). {}.</p>\n",
+        "<p class=verdict><b class={class}>{mark}{word}</b> ({met} of {applying} expectations met). {}.</p>\n",
         escape(outcome.trim_end_matches('.'))
     )
 }

@@ -9,7 +9,7 @@ use crate::plot::steps::{Mark, StepBand};
 use crate::plot::thin::{peak_columns, thin};
 use crate::recording::{Recording, StepResult};
 
-use super::scorecard::Fire;
+use super::scorecard::Answer;
 
 /// Samples of a group that a page holds; a longer recording is thinned, keeping its peaks.
 const SAMPLES_MAX: usize = 3000;
@@ -20,14 +20,15 @@ pub const NUMBER_MAX: u64 = 1 << 53;
 
 /// One recording's chart.
 #[derive(Serialize)]
-pub struct Chart {
+pub struct Chart<'a> {
     /// One entry a sampled cgroup.
     groups: Vec<GroupData>,
     /// The group shown first.
     main: usize,
     bands: Vec<Band>,
-    marks: Vec<MarkData>,
-    fires: Vec<Fire>,
+    marks: &'a [Mark],
+    /// The answers that fired.
+    fires: Vec<&'a Answer>,
     /// Seconds at the end.
     end: f64,
 }
@@ -76,20 +77,13 @@ struct Band {
     result: &'static str,
 }
 
-#[derive(Serialize)]
-struct MarkData {
-    t: f64,
-    label: &'static str,
-    text: String,
-}
-
-impl Chart {
+impl<'a> Chart<'a> {
     /// Everything about a recording that its chart can show.
     pub fn new(
         recording: &Recording,
         bands: &[StepBand],
-        marks: &[Mark],
-        fires: Vec<Fire>,
+        marks: &'a [Mark],
+        answers: &[&'a Answer],
         end: f64,
     ) -> Self {
         Chart {
@@ -98,15 +92,8 @@ impl Chart {
                 .collect(),
             main: recording.main_group(),
             bands: bands.iter().map(band).collect(),
-            marks: marks
-                .iter()
-                .map(|m| MarkData {
-                    t: m.t,
-                    label: m.label,
-                    text: m.text.clone(),
-                })
-                .collect(),
-            fires,
+            marks,
+            fires: answers.iter().copied().filter(|a| a.fired.is_some()).collect(),
             end,
         }
     }
@@ -121,12 +108,7 @@ fn band(band: &StepBand) -> Band {
         end: band.end,
         lane: band.lane,
         say: band.say.clone(),
-        result: match &band.result {
-            Some(StepResult::Done) => "done",
-            Some(StepResult::Failed(_)) => "failed",
-            Some(StepResult::Skipped(_)) => "skipped",
-            None => "not ended",
-        },
+        result: band.result.as_ref().map_or("not ended", StepResult::word),
     }
 }
 

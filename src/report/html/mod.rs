@@ -87,6 +87,16 @@ impl Entry {
         let met = count(CheckResult::Pass);
         (met, met + count(CheckResult::Fail))
     }
+
+    /// How it is shown that all of them were met, or not: a class, a mark and words.
+    pub fn class(&self) -> (&'static str, &'static str, &'static str) {
+        let (met, applying) = self.met();
+        match (applying, met == applying) {
+            (0, _) => ("none", "", "Not judged"),
+            (_, true) => ("good", "✓ ", "As expected"),
+            _ => ("bad", "✗ ", "Not as expected"),
+        }
+    }
 }
 
 /// The whole page.

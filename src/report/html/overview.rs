@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::Entry;
 use super::scorecard::Answer;
-use super::tables::working_set;
 use super::text::mib_cell;
+use crate::formula::cadvisor;
 use crate::markup::escape;
 use crate::plot::layers;
+use crate::recording::Recording;
 use crate::rows::View;
 
 /// The summary sentence and the table of recordings.
@@ -43,45 +44,37 @@ fn row(out: &mut String, index: usize, entry: &Entry) {
     let recording = &entry.recording;
     let group = recording.main_group();
     let (met, applying) = entry.met();
-    let class = match (applying, met == applying) {
-        (0, _) => "none",
-        (_, true) => "good",
-        _ => "bad",
-    };
+    let (class, mark, _) = entry.class();
     let _ = write!(
         out,
         "<tr><th scope=row><a href=\"#r{index}\">{}</a></th><td>{}</td><td>{}</td>\
-         <td><b class={class}>{}{met} of {applying}</b></td>",
+         <td><b class={class}>{mark}{met} of {applying}</b></td>",
         escape(entry.scenario_name()),
         escape(&entry.setup()),
         recording
             .footer
             .as_ref()
             .map_or("cut", |f| f.outcome.as_str()),
-        match class {
-            "good" => "✓ ",
-            "bad" => "✗ ",
-            _ => "",
-        },
     );
-    let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
-    out.push_str(&mib_cell(signed(layers::limit(recording, group))));
-    let largest = |of: &dyn Fn(&View) -> Option<i64>| {
-        let index = recording.view_index(group);
-        let samples = recording.tables.get(group).map_or(0, |t| t.len());
-        (0..samples)
-            .filter_map(|s| of(&recording.view(group, &index, s)))
-            .max()
-    };
-    out.push_str(&mib_cell(largest(&|v| signed(v.usage))));
-    out.push_str(&mib_cell(largest(&working_set)));
-    out.push_str(&mib_cell(largest(&|v| signed(v.rss))));
+    out.push_str(&mib_cell(layers::limit(recording, group)));
+    out.push_str(&mib_cell(largest(recording, |v| v.usage)));
+    out.push_str(&mib_cell(largest(recording, cadvisor::working_set)));
+    out.push_str(&mib_cell(largest(recording, |v| v.rss)));
     let live = recording.tables.get(group).and_then(|table| {
         let column = table.column("truth:live")?;
         (0..table.len()).filter_map(|s| table.get(s, column)).max()
     });
-    out.push_str(&mib_cell(signed(live)));
+    out.push_str(&mib_cell(live));
     out.push_str("</tr>\n");
+}
+
+/// The largest value of the first container.
+fn largest<T: Ord>(recording: &Recording, of: impl Fn(&View) -> Option<T>) -> Option<T> {
+    let group = recording.main_group();
+    let index = recording.view_index(group);
+    let samples = recording.tables.get(group).map_or(0, |t| t.len());
+    let views = (0..samples).map(|sample| recording.view(group, &index, sample));
+    views.filter_map(|view| of(&view)).max()
 }
 
 /// Who was right how often; nothing without a scorecard.

@@ -2,33 +2,23 @@
 
 use serde::Serialize;
 
-/// One detector's answer to one recording.
-#[derive(Debug, Clone, PartialEq)]
+/// One detector's answer to one recording. As JSON it is what a chart draws of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
     /// The detector's name.
     pub detector: String,
     /// The recording's scenario.
+    #[serde(skip)]
     pub scenario: String,
     /// The recording's set-up; none where the scorecard doesn't say.
+    #[serde(skip)]
     pub setup: Option<String>,
     /// Recorded seconds from the start; none if it stayed quiet.
+    #[serde(rename = "t")]
     pub fired: Option<f64>,
     /// The judgement in words: `hit`, `false alarm`, ...
     pub judgement: String,
     /// Whether the detector was right.
-    pub right: bool,
-}
-
-/// A fire, as drawn on a chart.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Fire {
-    /// The detector's name.
-    pub detector: String,
-    /// Seconds from the start.
-    pub t: f64,
-    /// The judgement in words.
-    pub judgement: String,
-    /// Whether firing then was right.
     pub right: bool,
 }
 
@@ -41,18 +31,4 @@ pub fn answers_to<'a>(
     answers
         .iter()
         .filter(move |a| a.scenario == scenario && a.setup.as_deref().is_none_or(|s| s == setup))
-}
-
-/// What of them is drawn.
-pub fn fires<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<Fire> {
-    answers
-        .filter_map(|a| {
-            Some(Fire {
-                detector: a.detector.clone(),
-                t: a.fired?,
-                judgement: a.judgement.clone(),
-                right: a.right,
-            })
-        })
-        .collect()
 }

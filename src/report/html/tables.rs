@@ -10,7 +10,6 @@ use crate::markup::escape;
 use crate::plot::layers;
 use crate::plot::steps::StepBand;
 use crate::recording::{Recording, StepResult};
-use crate::rows::View;
 use crate::units;
 
 /// The columns of the step table beside the formulas.
@@ -82,22 +81,16 @@ fn step(out: &mut String, recording: &Recording, band: &StepBand) {
     };
     let view = recording.view(group, &recording.view_index(group), sample);
     let table = &recording.tables[group];
-    let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
-    out.push_str(&mib_cell(signed(view.usage)));
-    out.push_str(&mib_cell(working_set(&view)));
+    out.push_str(&mib_cell(view.usage));
+    out.push_str(&mib_cell(cadvisor::working_set(&view)));
     for name in COUNTERS {
-        out.push_str(&mib_cell(signed(view.get(name))));
+        out.push_str(&mib_cell(view.get(name)));
     }
     for name in TRUTH {
         let column = table.column(&format!("truth:{name}"));
-        out.push_str(&mib_cell(signed(column.and_then(|c| table.get(sample, c)))));
+        out.push_str(&mib_cell(column.and_then(|c| table.get(sample, c))));
     }
     out.push_str("</tr>\n");
-}
-
-/// cAdvisor's working set.
-pub fn working_set(view: &View) -> Option<i64> {
-    cadvisor::working_set(view)
 }
 
 /// Expected and seen.

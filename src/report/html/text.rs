@@ -10,12 +10,11 @@ pub fn script_json(value: &serde_json::Value) -> String {
 }
 
 /// A table cell with a size in MiB, and the exact bytes for whoever points at it.
-pub fn mib_cell(value: Option<i64>) -> String {
-    match value {
+pub fn mib_cell(value: Option<impl TryInto<i64>>) -> String {
+    match value.and_then(|bytes| bytes.try_into().ok()) {
         Some(bytes) => {
-            let mib = units::mib(bytes.unsigned_abs());
-            let sign = if bytes < 0 { "-" } else { "" };
-            format!("<td class=n title=\"{bytes} bytes\">{sign}{mib}</td>")
+            let mib = units::signed_mib(bytes);
+            format!("<td class=n title=\"{bytes} bytes\">{mib}</td>")
         }
         None => "<td class=\"n none\" title=\"the kernel did not give it\">–</td>".into(),
     }
