@@ -19,6 +19,7 @@ use crate::judge::render;
 use crate::judge::rules::Rules;
 use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
+use crate::model::Card;
 use crate::scenario::nearest;
 use crate::units;
 
@@ -246,7 +247,7 @@ fn print_card(card: &Scorecard, format: Format, drawn: &[u64], pods: u64) -> any
     Ok(())
 }
 
-fn card(name: &str) -> anyhow::Result<&'static fleet::Setup> {
+fn card(name: &str) -> anyhow::Result<&'static Card> {
     if let Some(setup) = fleet::setup(name) {
         return Ok(setup);
     }

@@ -136,19 +136,14 @@ fn header(fleet: &Fleet, pod: &Pod<'_>) -> Header {
             kernel: format!("model {}", pod.setup.name),
             arch: "model".to_owned(),
             cgroup: crate::rows::CgroupVersion::V2,
-            lru: pod.setup.rules.lru,
-            page_size: 4096,
-            cpus: 2,
             // A node that is larger than any pod of a fleet.
             mem_total: 128 << 30,
-            swap_total: 0,
             thp: None,
-            psi: false,
             madv_free: pod.setup.rules.lazyfree_list,
             filesystem: None,
             block_size: None,
             placement: "model".to_owned(),
-            setup: Some(format!("model:{}", pod.setup.name)),
+            ..pod.setup.host()
         },
         scenario: format!(
             "fleet pod {} ({}, {})",

@@ -29,6 +29,6 @@ pub use parse::{EXAMPLES, load, parse};
 pub use pod::Pod;
 pub use render::human;
 pub use run::{Plan, Progress, Shard, run, run_told};
-pub use setup::{Setup, setup, setups};
+pub use setup::{setup, setups};
 pub use spec::{Fault, FaultKind, Fleet, Service};
 pub use tally::{MergeError, SHARDS_MAX, ShardError, Tallies, merge, read_shard};

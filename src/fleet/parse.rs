@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::dist::Dist;
 use super::{Fault, FaultKind, Fleet, Service, setup, setups};
+use crate::model::Card;
 use crate::scenario::{Diagnostic, Diagnostics, Span, nearest};
 use crate::seed;
 use crate::units;
@@ -85,14 +86,8 @@ pub fn parse(text: &str, path: &str) -> Result<Fleet, Diagnostics> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { found: Vec::new() };
     if !errors.is_empty() {
-        for error in &errors {
-            let message = error.message().trim().replace('\n', ", ");
-            reader.found.push(match error.span() {
-                Some(span) => Diagnostic::at(span, message),
-                None => Diagnostic::whole(message),
-            });
-        }
-        return Err(Diagnostics::new(path, text, reader.found));
+        let found = errors.iter().map(Diagnostic::from_toml).collect();
+        return Err(Diagnostics::new(path, text, found));
     }
     let fleet = reader.fleet(root.get_ref(), text);
     match reader.found.is_empty() {
@@ -171,7 +166,7 @@ impl Reader {
         }
     }
 
-    fn cards(&mut self, root: &DeTable<'_>) -> Vec<&'static super::Setup> {
+    fn cards(&mut self, root: &DeTable<'_>) -> Vec<&'static Card> {
         let names: Vec<&str> = setups().iter().map(|s| s.name.as_str()).collect();
         let Some(value) = root.get("cards") else {
             return ["6.1-v2", "6.12-v2", "6.12-v2-mglru"]

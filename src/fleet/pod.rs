@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use rand::{Rng, RngExt};
 
-use super::{FaultKind, Fleet, Service, Setup};
+use super::{FaultKind, Fleet, Service};
+use crate::model::Card;
 use crate::rows::CgroupVersion;
 use crate::seed;
 
@@ -28,7 +29,7 @@ pub struct Pod<'a> {
     /// What it is a draw of.
     pub service: &'a Service,
     /// The kernel of its node.
-    pub setup: &'static Setup,
+    pub setup: &'static Card,
     /// Draws what happens during its life.
     pub seed: u64,
     /// The limit, bytes.
@@ -155,7 +156,7 @@ fn trouble(
     service: &Service,
     free: f64,
     limit: f64,
-    setup: &Setup,
+    setup: &Card,
     rng: &mut impl Rng,
 ) -> Option<Trouble> {
     let mut at = rng.random_range(0.0..1.0);

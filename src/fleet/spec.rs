@@ -1,7 +1,7 @@
 //! What a fleet is, checked.
 
-use super::Setup;
 use super::dist::Dist;
+use crate::model::Card;
 use crate::named::named;
 use crate::scenario::Class;
 
@@ -21,7 +21,7 @@ pub struct Fleet {
     /// Seconds between scrapes.
     pub scrape_s: f64,
     /// The set-ups of the nodes; each pod is on one, all as likely.
-    pub cards: Vec<&'static Setup>,
+    pub cards: Vec<&'static Card>,
     /// The services, in the file's order.
     pub services: Vec<Service>,
 }

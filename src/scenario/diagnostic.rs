@@ -35,6 +35,15 @@ impl Diagnostic {
         }
     }
 
+    /// What the reader of TOML says.
+    pub fn from_toml(error: &toml::de::Error) -> Self {
+        let message = error.message().trim().replace('\n', ", ");
+        match error.span() {
+            Some(span) => Diagnostic::at(span, message),
+            None => Diagnostic::whole(message),
+        }
+    }
+
     /// About the file as a whole.
     pub fn whole(message: impl Into<String>) -> Self {
         Diagnostic {

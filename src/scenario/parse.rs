@@ -103,21 +103,13 @@ fn read(text: &str, name: &str, overrides: Overrides) -> Result<Scenario, Vec<Di
 
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(from_toml).collect());
+        return Err(errors.iter().map(Diagnostic::from_toml).collect());
     }
     let found = shape::check(&root, &SCHEMA);
     if !found.is_empty() {
         return Err(found);
     }
     let wire = WireScenario::deserialize(toml::Deserializer::from(root))
-        .map_err(|e| vec![from_toml(&e)])?;
+        .map_err(|e| vec![Diagnostic::from_toml(&e)])?;
     lower::scenario(wire, text, name, overrides)
-}
-
-fn from_toml(error: &toml::de::Error) -> Diagnostic {
-    let message = error.message().trim().replace('\n', ", ");
-    match error.span() {
-        Some(span) => Diagnostic::at(span, message),
-        None => Diagnostic::whole(message),
-    }
 }

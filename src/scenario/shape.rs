@@ -138,10 +138,7 @@ impl<'a> Shape<'a> {
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &'a Value, name: &str) {
         let forms = match schema.get("anyOf").and_then(Value::as_array) {
-            Some(forms) => forms
-                .iter()
-                .flat_map(|f| types(self.deref(f)))
-                .collect(),
+            Some(forms) => forms.iter().flat_map(|f| types(self.deref(f))).collect(),
             None => types(schema),
         };
         let mut wanted: Vec<&str> = forms.iter().map(|t| in_toml(t)).collect();

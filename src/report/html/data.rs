@@ -93,7 +93,11 @@ impl<'a> Chart<'a> {
             main: recording.main_group(),
             bands: bands.iter().map(band).collect(),
             marks,
-            fires: answers.iter().copied().filter(|a| a.fired.is_some()).collect(),
+            fires: answers
+                .iter()
+                .copied()
+                .filter(|a| a.fired.is_some())
+                .collect(),
             end,
         }
     }
