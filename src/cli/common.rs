@@ -2,14 +2,18 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
 
 use super::Failure;
 use crate::cgroup::Placement;
 use crate::harness::Environment;
 use crate::judge::corpus::Skipped;
+use crate::model::{self, Card};
 use crate::recording::{self, Recording};
 use crate::scenario::{self, Overrides, Scenario};
-use crate::shipped;
+use crate::shipped::{self, Shipped};
 use crate::units;
 
 /// Refuses a limit under which not even one page could be held: the kernel takes it for 0.
@@ -50,8 +54,7 @@ impl Placed {
 
     /// Finds a place, removes what killed runs left there, and looks at the machine.
     pub fn environment(&self) -> anyhow::Result<Environment> {
-        Environment::prepare(self.placement(), &self.workdir())
-            .map_err(|error| Failure::environment(error.to_string()))
+        Environment::prepare(self.placement(), &self.workdir()).map_err(Failure::environment)
     }
 }
 
@@ -76,10 +79,7 @@ pub fn load_scenario(name: &str, overrides: Overrides) -> anyhow::Result<Scenari
         return Ok(scenario::load(path, overrides)?);
     }
     let names = scenario::catalogue().iter().map(|entry| entry.name);
-    let hint = match scenario::nearest(name, names) {
-        Some(near) => format!("did you mean `{near}`? "),
-        None => String::new(),
-    };
+    let hint = scenario::did_you_mean(name, names);
     anyhow::bail!("no scenario is called `{name}`: {hint}`memtide list` shows them all")
 }
 
@@ -107,6 +107,70 @@ pub fn load_recording(name: &Path) -> anyhow::Result<Recording> {
             of_scenario.join(", ")
         ),
     }
+}
+
+/// What the model of a kernel card predicts for a scenario, and the card.
+pub fn predicted(name: &str, card: &str) -> anyhow::Result<(Recording, Card)> {
+    let card = model::card::find(card)?;
+    let scenario = load_scenario(name, Overrides::default())?;
+    let recording = model::predict(&scenario, &card)
+        .with_context(|| format!("the model can't do {name} on {}", card.name))?;
+    Ok((recording, card))
+}
+
+/// Which recordings a command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Only {
+    /// Only recordings of this kernel set-up.
+    #[arg(long, value_name = "NAME")]
+    setup: Vec<String>,
+    /// Only recordings of this scenario.
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+}
+
+impl Only {
+    /// Whether one of this set-up and scenario is meant.
+    pub fn fits(&self, setup: &str, scenario: &str) -> bool {
+        chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
+    }
+}
+
+/// Whether `name` is among the wanted ones: all are where none is named.
+pub fn chosen(wanted: &[String], name: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|one| one == name)
+}
+
+/// A set-up that no recording is of is an error, not an empty table.
+pub fn known_setups(wanted: &[String]) -> anyhow::Result<()> {
+    let known = shipped::setups();
+    if let Some(unknown) = wanted.iter().find(|s| !known.contains(&s.as_str())) {
+        anyhow::bail!(
+            "no recordings of a set-up called `{unknown}`; there are: {}",
+            known.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Reads a recording that comes with memtide.
+pub fn read_shipped(one: &Shipped) -> anyhow::Result<Recording> {
+    one.read()
+        .with_context(|| format!("failed to read {}", one.path()))
+}
+
+/// Writes a file that was asked for.
+pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    std::fs::write(path, content).with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// Does what runs others' programs: should one kill its own supervisor, its orphans come to us and are ended.
+pub fn adopting<T>(work: impl FnOnce() -> T) -> T {
+    let subreaper = nix::sys::prctl::set_child_subreaper(true);
+    log::debug!("child subreaper: {subreaper:?}");
+    let done = work();
+    let _ = crate::descendants::end_all(Duration::from_secs(5));
+    done
 }
 
 /// Whether to colour: on a terminal, unless the user said no (no-color.org).

@@ -9,8 +9,7 @@ use super::common::load_recording;
 use super::{Exit, common};
 use crate::compare::{self, Comparison, Run, Show};
 use crate::recording::Recording;
-use crate::scenario::Overrides;
-use crate::{model, scenario, shipped};
+use crate::{scenario, shipped};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["recordings", "scenario"]))]
@@ -146,19 +145,11 @@ fn unique_labels(runs: &mut [Run], paths: &[(PathBuf, bool)]) {
 }
 
 fn shipped_runs(args: &Args, scenario: &str) -> anyhow::Result<Vec<Run>> {
-    let known = shipped::setups();
-    if let Some(unknown) = args.setup.iter().find(|s| !known.contains(&s.as_str())) {
-        anyhow::bail!(
-            "no recordings of a set-up called `{unknown}`; there are: {}",
-            known.join(", ")
-        );
-    }
+    common::known_setups(&args.setup)?;
     let mut runs = Vec::new();
     for entry in shipped::of_scenario(scenario) {
-        if args.setup.is_empty() || args.setup.iter().any(|s| s == entry.setup) {
-            let recording = entry
-                .read()
-                .with_context(|| format!("failed to read {}", entry.path()))?;
+        if common::chosen(&args.setup, entry.setup) {
+            let recording = common::read_shipped(entry)?;
             runs.push(reduce(args, entry.setup, &recording)?);
         }
     }
@@ -169,10 +160,7 @@ fn shipped_runs(args: &Args, scenario: &str) -> anyhow::Result<Vec<Run>> {
 fn predicted(args: &Args, name: &str) -> anyhow::Result<Vec<Run>> {
     let mut runs = Vec::new();
     for card in &args.model {
-        let card = model::card::find(card)?;
-        let scenario = common::load_scenario(name, Overrides::default())?;
-        let recording = model::predict(&scenario, &card)
-            .with_context(|| format!("the model can't do {name} on {}", card.name))?;
+        let (recording, card) = common::predicted(name, card)?;
         runs.push(reduce(args, &format!("model:{}", card.name), &recording)?);
     }
     Ok(runs)
@@ -197,10 +185,7 @@ fn side_by_side(args: &Args, fresh: Vec<Run>) -> anyhow::Result<Vec<Comparison>>
         runs.extend(fresh.iter().filter(|r| r.scenario == scenario).cloned());
         if runs.is_empty() {
             let names = shipped::all().map(|one| one.scenario);
-            let hint = match scenario::nearest(&scenario, names) {
-                Some(near) => format!("did you mean `{near}`? "),
-                None => String::new(),
-            };
+            let hint = scenario::did_you_mean(&scenario, names);
             anyhow::bail!(
                 "no recordings of a scenario called `{scenario}`: {hint}`memtide list` shows them all"
             );
@@ -293,9 +278,7 @@ pub fn kernels_doc() -> anyhow::Result<String> {
     for entry in crate::scenario::catalogue() {
         let mut runs = Vec::new();
         for shipped in shipped::of_scenario(entry.name) {
-            let recording = shipped
-                .read()
-                .with_context(|| format!("failed to read {}", shipped.path()))?;
+            let recording = common::read_shipped(shipped)?;
             let values = compare::VALUES.map(String::from);
             runs.push(Run::new(shipped.setup, &recording, None, &values)?);
         }

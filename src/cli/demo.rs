@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use super::{Exit, Failure, common};
 use crate::demo::{Tape, live, plain};
 use crate::host::HostFacts;
-use crate::model;
 use crate::recording;
 use crate::scenario::Overrides;
 use crate::shipped::{self, Shipped};
@@ -106,10 +105,7 @@ fn open(args: &Args, name: &str, stop: &dyn Fn() -> bool) -> anyhow::Result<Open
 
 /// What the model of a kernel makes of a scenario, and that it is no measurement.
 fn predicted(args: &Args, name: &str, card: &str) -> anyhow::Result<Opened> {
-    let card = model::card::find(card)?;
-    let scenario = common::load_scenario(name, Overrides::default())?;
-    let recording = model::predict(&scenario, &card)
-        .with_context(|| format!("the model can't do {name} on {}", card.name))?;
+    let (recording, card) = common::predicted(name, card)?;
     let note = format!("a model of kernel {}, not a measurement", card.kernel);
     let label = format!("model:{}", card.name);
     beside(args, Tape::finished(recording, label), note)

@@ -31,7 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.speed {
         return profile(&workdir);
     }
-    let hierarchy = Hierarchy::discover().map_err(|e| Failure::environment(e.to_string()))?;
+    let hierarchy = Hierarchy::discover().map_err(Failure::environment)?;
     let choice = args.placed.placement().choose(&hierarchy);
     let doctor = Doctor::examine(hierarchy, harness::existing(&workdir));
     let mut out = std::io::stdout();

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::harness::HarnessError;
+
 /// What a command's end means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -34,11 +36,19 @@ pub struct Failure {
 
 impl Failure {
     /// The environment can't do it; `message` says what would help.
-    pub fn environment(message: impl Into<String>) -> anyhow::Error {
+    pub fn environment(message: impl ToString) -> anyhow::Error {
         anyhow::Error::new(Failure {
             exit: Exit::Environment,
-            message: message.into(),
+            message: message.to_string(),
         })
+    }
+
+    /// What the harness could not do, told by `message`, with the exit code of its kind.
+    pub fn of_harness(error: &HarnessError, message: String) -> anyhow::Error {
+        match error.is_environment() {
+            true => Failure::environment(message),
+            false => anyhow::Error::msg(message),
+        }
     }
 }
 

@@ -58,12 +58,8 @@ pub struct Args {
     alert: String,
     #[command(flatten)]
     scrape: Scrape,
-    /// Only recordings of this kernel set-up.
-    #[arg(long, value_name = "NAME")]
-    setup: Vec<String>,
-    /// Only recordings of this scenario.
-    #[arg(long, value_name = "NAME")]
-    scenario: Vec<String>,
+    #[command(flatten)]
+    only: common::Only,
     /// Where to write instead of stdout.
     #[arg(short, long, value_name = "FILE", conflicts_with = "promtool")]
     out: Option<PathBuf>,
@@ -96,23 +92,17 @@ fn recordings(args: &Args) -> anyhow::Result<Vec<(String, Recording)>> {
         }
     }
     if args.recordings.is_empty() {
-        for one in shipped::all().filter(|s| wanted(args, s.setup, s.scenario)) {
+        for one in shipped::all().filter(|s| args.only.fits(s.setup, s.scenario)) {
             all.push((one.setup.to_owned(), one.read()?));
         }
     }
-    all.retain(|(setup, recording)| wanted(args, setup, &recording.header.scenario));
+    all.retain(|(setup, recording)| args.only.fits(setup, &recording.header.scenario));
     if all.is_empty() {
         bail!(
             "no recording to export: --setup and --scenario leave none; `memtide recordings` lists those there are"
         );
     }
     Ok(all)
-}
-
-fn wanted(args: &Args, setup: &str, scenario: &str) -> bool {
-    let chosen =
-        |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
-    chosen(&args.setup, setup) && chosen(&args.scenario, scenario)
 }
 
 fn write(
@@ -170,12 +160,12 @@ fn same_columns(pages: &[(String, Pages)]) -> anyhow::Result<()> {
 fn promtool(args: &Args, dir: &Path) -> anyhow::Result<Exit> {
     let mut corpus = Corpus::default();
     if args.recordings.is_empty() {
-        corpus.add_shipped(&|setup, scenario| wanted(args, setup, scenario));
+        corpus.add_shipped(&|setup, scenario| args.only.fits(setup, scenario));
     }
     for path in &args.recordings {
         corpus.add_path(path)?;
     }
-    corpus.retain(|setup, scenario| wanted(args, setup, scenario));
+    corpus.retain(|setup, scenario| args.only.fits(setup, scenario));
     corpus.keep_scrapable(&args.scrape.scraping()?);
     if corpus.cases.is_empty() {
         common::tell_skipped(&corpus.skipped)?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Exit;
 use super::pace::{self, Pace};
+use super::{Exit, common};
 use crate::detector::{BUILT_IN, BuiltIn, by_name};
 use crate::export::Metric;
 use crate::fleet::{self, Fleet, Plan, Progress, SHARDS_MAX, Shard, Tallies};
@@ -20,7 +20,7 @@ use crate::judge::rules::Rules;
 use crate::judge::scorecard::Scorecard;
 use crate::judge::supervise::Limits;
 use crate::model::Card;
-use crate::scenario::nearest;
+use crate::scenario::{did_you_mean, nearest};
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -212,17 +212,14 @@ fn print_drawn(
         interval_s: population.scrape_s,
         ..Scraping::default()
     };
-    let subreaper = nix::sys::prctl::set_child_subreaper(true);
-    log::debug!("child subreaper: {subreaper:?}");
     let manner = Manner {
         scraping: &scraping,
         threads,
         keep_going: false,
         progress: &|_| (),
     };
-    let card = panel::judge_so(outside, &corpus, &manner);
-    let _ = crate::descendants::end_all(Duration::from_secs(5));
-    print_card(&card?, args.format, &drawn, population.pods)
+    let card = common::adopting(|| panel::judge_so(outside, &corpus, &manner))?;
+    print_card(&card, args.format, &drawn, population.pods)
 }
 
 fn print_card(card: &Scorecard, format: Format, drawn: &[u64], pods: u64) -> anyhow::Result<()> {
@@ -255,8 +252,7 @@ fn card(name: &str) -> anyhow::Result<&'static Card> {
         .iter()
         .map(|setup| setup.name.as_str())
         .collect();
-    let near = nearest(name, names.iter().copied());
-    let hint = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    let hint = did_you_mean(name, names.iter().copied());
     anyhow::bail!(
         "no card is called `{name}`: {hint}there are {}",
         names.join(", ")

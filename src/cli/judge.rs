@@ -57,11 +57,11 @@ pub struct Args {
     #[arg(long, value_name = "REGEX", requires = "rules")]
     alert: Option<String>,
     #[command(flatten)]
-    size: SizeArgs,
+    pub(super) size: SizeArgs,
     #[command(flatten)]
-    suite: Suite,
+    pub(super) suite: Suite,
     #[command(flatten)]
-    scrape: Scrape,
+    pub(super) scrape: Scrape,
     /// Ask on, however often a detector hangs; otherwise it is given up after three recordings in a
     /// row on which it had not ended in time.
     #[arg(long)]
@@ -77,7 +77,7 @@ pub struct Args {
     jobs: Option<usize>,
     /// How to print the scorecard.
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    pub(super) format: Format,
     /// Also write the scorecard as JSON.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -95,12 +95,8 @@ pub struct Suite {
     /// Leave out the recordings that come with memtide.
     #[arg(long)]
     no_shipped: bool,
-    /// Only recordings of this kernel set-up.
-    #[arg(long, value_name = "NAME")]
-    setup: Vec<String>,
-    /// Only recordings of this scenario.
-    #[arg(long, value_name = "NAME")]
-    scenario: Vec<String>,
+    #[command(flatten)]
+    only: common::Only,
     /// Only recordings of this corpus: `lessons`, `runtimes`, `services`, or `own` for what no scenario made.
     #[arg(long, value_name = "NAME")]
     corpus: Vec<Kind>,
@@ -167,21 +163,15 @@ impl Suite {
         keep: impl Fn(&str, &str) -> bool + Sync,
     ) -> anyhow::Result<Corpus> {
         let mut corpus = Corpus::default();
-        let chosen =
-            |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
         if !self.no_shipped {
             corpus.add_shipped(&|setup, scenario| {
-                chosen(&self.setup, setup)
-                    && chosen(&self.scenario, scenario)
-                    && keep(setup, scenario)
+                self.only.fits(setup, scenario) && keep(setup, scenario)
             });
         }
         for path in &self.recordings {
             corpus.add_path(path)?;
         }
-        corpus.retain(|setup, scenario| {
-            chosen(&self.setup, setup) && chosen(&self.scenario, scenario)
-        });
+        corpus.retain(|setup, scenario| self.only.fits(setup, scenario));
         if !self.corpus.is_empty() {
             corpus.cases.retain(|case| self.corpus.contains(&case.kind));
         }
@@ -227,9 +217,6 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let threads = args
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    // Should a detector kill its own supervisor, its orphans come to us.
-    let subreaper = nix::sys::prctl::set_child_subreaper(true);
-    log::debug!("child subreaper: {subreaper:?}");
     let pace = Pace::default();
     let manner = Manner {
         scraping: &scraping,
@@ -237,8 +224,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         keep_going: args.keep_going,
         progress: &|progress| tell(&pace, progress),
     };
-    let card = panel::judge_so(&candidates, &corpus, &manner);
-    let _ = crate::descendants::end_all(Duration::from_secs(5));
+    let card = common::adopting(|| panel::judge_so(&candidates, &corpus, &manner));
     let card = card.map_err(environment)?;
     for note in card.detectors.iter().flat_map(|detector| &detector.notes) {
         log::warn!("{note}");
@@ -310,26 +296,6 @@ fn candidates(args: &Args) -> anyhow::Result<Vec<Candidate>> {
 }
 
 impl Args {
-    /// How to print.
-    pub fn format(&self) -> Format {
-        self.format
-    }
-
-    /// What is judged by the need.
-    pub fn size(&self) -> &SizeArgs {
-        &self.size
-    }
-
-    /// How recordings are shown.
-    pub fn scraping(&self) -> anyhow::Result<Scraping> {
-        self.scrape.scraping()
-    }
-
-    /// Those of them whose need was measured.
-    pub fn measured(&self, scraping: &Scraping) -> anyhow::Result<Corpus> {
-        self.suite.measured(scraping)
-    }
-
     /// A lone word that is no program is a built-in's name written wrong: better said before it fails
     /// on every recording.
     pub fn known_command<'a>(

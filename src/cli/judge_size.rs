@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -45,11 +44,11 @@ impl SizeArgs {
 
 /// Judges and prints. Ends with 1 where a sizer's own program went wrong.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    if args.format() == Format::Junit {
+    if args.format == Format::Junit {
         bail!("--format junit is for detectors: numbers to size by have no test cases");
     }
-    let scraping = args.scraping()?;
-    let corpus = args.measured(&scraping)?;
+    let scraping = args.scrape.scraping()?;
+    let corpus = args.suite.measured(&scraping)?;
     let (known, without) = size::known(&corpus);
     if known.is_empty() {
         bail!(
@@ -57,17 +56,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
              FOLDER` measures it and puts it beside a recording"
         );
     }
-    let scores = match args.size().formulas {
+    let scores = match args.size.formulas {
         true => formulas::score(&known),
         false => Vec::new(),
     };
-    // Should a sizer kill its own supervisor, its orphans come to us.
-    let subreaper = nix::sys::prctl::set_child_subreaper(true);
-    log::debug!("child subreaper: {subreaper:?}");
-    let cards = cards(args, &known, &scraping);
-    let _ = crate::descendants::end_all(Duration::from_secs(5));
-    let cards = cards?;
-    print(args.format(), &scores, &cards, &known, &without)?;
+    let cards = common::adopting(|| cards(args, &known, &scraping))?;
+    print(args.format, &scores, &cards, &known, &without)?;
     let wrong = cards.iter().flat_map(|card| &card.rows);
     let wrong = wrong.filter(|row| row.error.is_some()).count();
     Ok(if wrong == 0 {
@@ -79,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn cards(args: &Args, known: &[Known<'_>], scraping: &Scraping) -> anyhow::Result<Vec<SizerCard>> {
     let mut candidates = Vec::new();
-    for name in &args.size().sizer {
+    for name in &args.size.sizer {
         match SIZERS.iter().find(|sizer| sizer.name == name) {
             Some(sizer) => candidates.push(Candidate::BuiltIn(sizer)),
             None if name == "all" => candidates.extend(SIZERS.iter().map(Candidate::BuiltIn)),
@@ -90,10 +84,10 @@ fn cards(args: &Args, known: &[Known<'_>], scraping: &Scraping) -> anyhow::Resul
             }
         }
     }
-    let mut runner = match args.size().run_again {
+    let mut runner = match args.size.run_again {
         true => Some(Runner {
-            environment: args.size().placed.environment()?,
-            folder: scratch::folder(&args.size().placed.workdir())?,
+            environment: args.size.placed.environment()?,
+            folder: scratch::folder(&args.size.placed.workdir())?,
             baseline: BTreeMap::new(),
         }),
         false => None,
@@ -152,7 +146,7 @@ impl Runner {
             sink: Sink::File(file.clone()),
         };
         let finished = self.environment.run(&scenario, &options, &mut Nobody);
-        let finished = finished.map_err(|e| Failure::environment(e.to_string()))?;
+        let finished = finished.map_err(Failure::environment)?;
         if finished.interrupted {
             bail!("interrupted");
         }

@@ -21,8 +21,7 @@ impl Listen {
             return Ok(None);
         };
         let board = Shared::default();
-        let endpoint = Endpoint::start(address, board.clone())
-            .map_err(|error| Failure::environment(error.to_string()))?;
+        let endpoint = Endpoint::start(address, board.clone()).map_err(Failure::environment)?;
         let url = format!("http://{}/metrics", endpoint.address());
         writeln!(std::io::stderr(), "metrics: {url}")?;
         Ok(Some(Publisher::new(board)))

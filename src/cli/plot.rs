@@ -31,7 +31,7 @@ mod with_figures {
     use anyhow::{Context, bail};
 
     use super::super::Exit;
-    use super::super::common::load_recording;
+    use super::super::common::{load_recording, write_file};
     use super::Args;
     use crate::plot::Figure;
     use crate::scenario;
@@ -76,8 +76,7 @@ mod with_figures {
             "svg" => figure.to_svg()?.into_bytes(),
             _ => figure.to_png()?,
         };
-        std::fs::write(&args.output, bytes)
-            .with_context(|| format!("failed to write {}", args.output.display()))?;
+        write_file(&args.output, bytes)?;
         Ok(Exit::Ok)
     }
 }

@@ -257,11 +257,7 @@ fn explain(error: HarnessError, program: &str) -> anyhow::Error {
         let message = format!("can't run {program:?}: {hint} ({source})");
         return Failure { exit, message }.into();
     }
-    if error.is_environment() {
-        Failure::environment(error.to_string())
-    } else {
-        anyhow::anyhow!(error.to_string())
-    }
+    Failure::of_harness(&error, error.to_string())
 }
 
 fn is_there(program: &str) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, common};
 use crate::compare;
 use crate::shipped::{self, Shipped};
 
@@ -63,20 +63,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn chosen(args: &Args) -> anyhow::Result<Vec<&'static Shipped>> {
-    let setups = shipped::setups();
-    if let Some(unknown) = args.setup.iter().find(|s| !setups.contains(&s.as_str())) {
-        anyhow::bail!(
-            "no recordings of a set-up called `{unknown}`; there are: {}",
-            setups.join(", ")
-        );
-    }
+    common::known_setups(&args.setup)?;
     for name in &args.scenario {
         anyhow::ensure!(
             shipped::of_scenario(name).next().is_some(),
             "no recordings of a scenario called `{name}`; `memtide recordings` lists them"
         );
     }
-    let wanted = |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
+    let wanted = common::chosen;
     Ok(shipped::all()
         .filter(|s| wanted(&args.setup, s.setup) && wanted(&args.scenario, s.scenario))
         .collect())
@@ -89,8 +83,7 @@ fn export(chosen: &[&Shipped], dir: &Path) -> anyhow::Result<()> {
             std::fs::create_dir_all(parent)
                 .with_context(|| format!("failed to create {}", parent.display()))?;
         }
-        std::fs::write(&path, shipped.packed)
-            .with_context(|| format!("failed to write {}", path.display()))?;
+        common::write_file(&path, shipped.packed)?;
     }
     Ok(())
 }
@@ -108,11 +101,7 @@ fn human(chosen: &[&Shipped]) -> anyhow::Result<Exit> {
         let Some(first) = of_setup.first() else {
             continue;
         };
-        let host = first
-            .read()
-            .with_context(|| format!("failed to read {}", first.path()))?
-            .header
-            .host;
+        let host = common::read_shipped(first)?.header.host;
         let size: usize = of_setup.iter().map(|s| s.packed.len()).sum();
         writeln!(
             out,
@@ -140,9 +129,7 @@ fn human(chosen: &[&Shipped]) -> anyhow::Result<Exit> {
 fn json(chosen: &[&Shipped]) -> anyhow::Result<Exit> {
     let mut list = Vec::new();
     for shipped in chosen {
-        let recording = shipped
-            .read()
-            .with_context(|| format!("failed to read {}", shipped.path()))?;
+        let recording = common::read_shipped(shipped)?;
         list.push(serde_json::json!({
             "setup": shipped.setup,
             "scenario": shipped.scenario,

@@ -40,7 +40,7 @@ mod with_charts {
     use anyhow::{Context, bail};
 
     use super::super::Exit;
-    use super::super::common::load_recording;
+    use super::super::common::{chosen, load_recording, write_file};
     use super::Args;
     use crate::recording::Recording;
     use crate::report::html::{self, Answer, Entry};
@@ -59,8 +59,7 @@ mod with_charts {
             Some(path) => answers(path)?,
         };
         let page = html::render(&entries, &answers)?;
-        std::fs::write(&args.output, page)
-            .with_context(|| format!("failed to write {}", args.output.display()))?;
+        write_file(&args.output, page)?;
         log::info!("{} recordings in {}", entries.len(), args.output.display());
         Ok(Exit::Ok)
     }
@@ -114,10 +113,8 @@ mod with_charts {
         if args.setup.is_empty() && args.scenario.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted =
-            |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
         let entries = shipped::all()
-            .filter(|s| wanted(&args.setup, s.setup) && wanted(&args.scenario, s.scenario))
+            .filter(|s| chosen(&args.setup, s.setup) && chosen(&args.scenario, s.scenario))
             .map(|s| Ok(entry(s.path(), s.read()?)))
             .collect::<anyhow::Result<Vec<_>>>()?;
         if entries.is_empty() {

@@ -11,7 +11,7 @@ use super::common::{self, Placed};
 use super::metrics::Listen;
 use super::progress::Progress;
 use super::{Exit, Failure, scratch};
-use crate::harness::{Both, Environment, HarnessError, Options, Sink};
+use crate::harness::{Both, Environment, Options, Sink};
 use crate::metrics::Publisher;
 use crate::model::{self, Card};
 use crate::recording;
@@ -247,7 +247,10 @@ fn one(
         None => environment.run(scenario, &options, &mut progress),
     };
     progress.end();
-    let finished = finished.map_err(|error| explain(error, &scenario.name))?;
+    let finished = finished.map_err(|error| {
+        let message = format!("{}: {error}", scenario.name);
+        Failure::of_harness(&error, message)
+    })?;
     let recording = recording::read_path(sink.path())?;
     let kept = match (&sink, out) {
         (Sink::File(path), OutDir::Kept(_)) => Some(path.display().to_string()),
@@ -286,16 +289,6 @@ fn predicted(card: &Card, scenarios: &[Scenario], out: &OutDir) -> anyhow::Resul
         results.push(report::analyze(scenario, &recording, kept));
     }
     Ok(results)
-}
-
-/// Gives a harness error its exit code and says which scenario it stopped.
-fn explain(error: HarnessError, scenario: &str) -> anyhow::Error {
-    let message = format!("{scenario}: {error}");
-    if error.is_environment() {
-        Failure::environment(message)
-    } else {
-        anyhow::anyhow!(message)
-    }
 }
 
 fn print_human(result: &RunResult, detail: Detail, to_stderr: bool) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::dist::Dist;
 use super::{Fault, FaultKind, Fleet, Service, setup, setups};
 use crate::model::Card;
-use crate::scenario::{Diagnostic, Diagnostics, Span, nearest};
+use crate::scenario::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::seed;
 use crate::units;
 
@@ -471,10 +471,8 @@ impl Reader {
 
     fn unknown(&mut self, span: Span, what: &str, name: &str, allowed: &[&str]) {
         let all = allowed.join("`, `");
-        let help = match nearest(name, allowed.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? there are `{all}`"),
-            None => format!("there are `{all}`"),
-        };
+        let hint = did_you_mean(name, allowed.iter().copied());
+        let help = format!("{hint}there are `{all}`");
         let message = format!("unknown {what} `{name}`");
         self.found.push(
             Diagnostic::at(span, message)

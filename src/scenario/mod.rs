@@ -27,4 +27,4 @@ pub use parse::{MAX_BYTES, Overrides, load, parse, parse_with};
 pub use schedule::Schedule;
 pub use schema::json_schema;
 pub use spec::*;
-pub use suggest::nearest;
+pub use suggest::{did_you_mean, nearest};

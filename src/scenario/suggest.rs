@@ -13,15 +13,19 @@ pub fn nearest<'a>(given: &str, allowed: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
+/// "did you mean `x`? " where one is near, to be put before what there is; else nothing.
+pub fn did_you_mean<'a>(given: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
+    let near = nearest(given, allowed);
+    near.map_or_else(String::new, |near| format!("did you mean `{near}`? "))
+}
+
 /// `did you mean `x`?`, or the names themselves where none is near; none where there is no name.
 pub fn help(given: &str, what: &str, allowed: &[&str]) -> Option<String> {
     if allowed.is_empty() {
         return None;
     }
-    Some(match nearest(given, allowed.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`? {what}: {}", list(allowed)),
-        None => format!("{what}: {}", list(allowed)),
-    })
+    let hint = did_you_mean(given, allowed.iter().copied());
+    Some(format!("{hint}{what}: {}", list(allowed)))
 }
 
 /// Names in a row: `a`, `b`, `c`.

@@ -90,8 +90,7 @@ fn write(drawn: &Drawn, found: &[Found]) -> anyhow::Result<()> {
 
 #[cfg(feature = "report")]
 mod with_figures {
-    use anyhow::Context;
-
+    use super::super::super::common::write_file;
     use super::super::{Found, print};
     use super::{Drawn, extension};
     use crate::need::{self, By, Measured, Verdict};
@@ -109,13 +108,11 @@ mod with_figures {
                 "svg" => curve.to_svg()?.into_bytes(),
                 _ => curve.to_png()?,
             };
-            std::fs::write(path, bytes)
-                .with_context(|| format!("failed to write {}", path.display()))?;
+            write_file(path, bytes)?;
         }
         if let Some(path) = &drawn.output {
             let parts = found.iter().map(part).collect::<anyhow::Result<Vec<_>>>()?;
-            std::fs::write(path, need_page(&parts))
-                .with_context(|| format!("failed to write {}", path.display()))?;
+            write_file(path, need_page(&parts))?;
         }
         Ok(())
     }

@@ -181,8 +181,7 @@ impl Walk<'_> {
 fn find(wanted: &str) -> anyhow::Result<PathBuf> {
     let path = match wanted.parse::<i32>() {
         Ok(pid) => {
-            let hierarchy =
-                Hierarchy::discover().map_err(|e| Failure::environment(e.to_string()))?;
+            let hierarchy = Hierarchy::discover().map_err(Failure::environment)?;
             if hierarchy.version == CgroupVersion::V1 {
                 return Err(Failure::environment(
                     "--live needs cgroup v2, and the memory controller here is on v1: run the command \

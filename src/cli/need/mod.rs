@@ -11,7 +11,6 @@ mod unread;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -231,7 +230,7 @@ fn recorded(
 fn write_sidecar(folder: &Path, name: &str, recorded: &Recorded) -> anyhow::Result<()> {
     let path = folder.join(format!("{name}.need.toml"));
     let text = recorded.to_toml(name)?;
-    std::fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
+    common::write_file(&path, text)
 }
 
 impl Args {

@@ -105,10 +105,7 @@ impl<'a> Trials<'a> {
             Err(error) if give_up.is_some() && is_start(&error) => {
                 return Ok(Trial::not_begun(error.to_string()));
             }
-            Err(error) if error.is_environment() => {
-                return Err(Failure::environment(error.to_string()));
-            }
-            Err(error) => return Err(anyhow::anyhow!(error.to_string())),
+            Err(error) => return Err(Failure::of_harness(&error, error.to_string())),
         };
         self.left_behind = self.left_behind.max(watcher.left_behind);
         self.not_given_back = self.not_given_back.take().or(watcher.not_given_back);
