@@ -33,12 +33,7 @@ impl Kubectl {
             command.arg(format!("--namespace={namespace}"));
         }
         command.args(arguments).stdin(Stdio::null());
-        process::Child {
-            join: None,
-            oom_score_adj: None,
-            die_with_parent: true,
-        }
-        .prepare(&mut command);
+        process::Child::OUTSIDE.prepare(&mut command);
         command
     }
 
@@ -128,7 +123,7 @@ impl Kubectl {
             .stdout(out.try_clone()?)
             .stderr(err.try_clone()?)
             .spawn()?;
-        let ended = end_of(&mut child)?;
+        let ended = process::end_within(&mut child, ANSWER)?;
         let (mut answer, mut said) = (Vec::new(), Vec::new());
         out.rewind()?;
         out.read_to_end(&mut answer)?;
@@ -138,7 +133,7 @@ impl Kubectl {
         if ended.is_none() {
             said = format!("no answer within {} s", ANSWER.as_secs());
         }
-        Ok((answer, said, ended == Some(true)))
+        Ok((answer, said, ended.is_some_and(|status| status.success())))
     }
 
     /// What kubectl refused, with what to do about it.
@@ -183,24 +178,6 @@ impl Kubectl {
             _ => format!("kubectl {}: {last}; {hint}", arguments.join(" ")),
         };
         Refusal { kind, message }
-    }
-}
-
-/// Whether it succeeded; none when it had to be ended.
-fn end_of(child: &mut Child) -> std::io::Result<Option<bool>> {
-    let start = Instant::now();
-    let mut nap = Duration::from_millis(2);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
-        }
-        if start.elapsed() > ANSWER {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(nap);
-        nap = (nap * 2).min(Duration::from_millis(50));
     }
 }
 

@@ -48,12 +48,7 @@ pub fn output(
         .stdout(Stdio::from(said.try_clone()?))
         .stderr(Stdio::from(said.try_clone()?))
         .process_group(0);
-    Child {
-        join: None,
-        oom_score_adj: None,
-        die_with_parent: true,
-    }
-    .prepare(&mut command);
+    Child::OUTSIDE.prepare(&mut command);
     let mut child = command.spawn()?;
     let status = loop {
         if let Some(status) = child.try_wait()? {

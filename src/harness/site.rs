@@ -90,16 +90,6 @@ impl Sites {
             .or(self.ambient.as_ref().map(|(path, _)| path.as_path()))
     }
 
-    /// Lets `command`'s child die with the harness, outside of all containers.
-    pub fn outside(&self, command: &mut Command) {
-        Child {
-            join: None,
-            oom_score_adj: None,
-            die_with_parent: true,
-        }
-        .prepare(command);
-    }
-
     /// Lets `command`'s child join container `index` before it runs, die with the harness, and be
     /// the OOM killer's first choice.
     pub fn enter(&self, index: usize, command: &mut Command) {

@@ -12,6 +12,7 @@ use super::site::Sites;
 use super::workdir::WorkDir;
 use crate::cgroup::churn;
 use crate::scenario::{Scenario, Step};
+use crate::sys::process;
 use crate::truth::Page;
 use crate::worker::protocol::{Plan, PlannedStep};
 use crate::workload::{CgroupChurn, Exec, Workload};
@@ -114,7 +115,7 @@ impl<'a> Stage<'a> {
                 worker::command(Path::new(worker::SELF), fd.as_fd()).map_err(failed)?;
             self.marks.tell(&mut command);
             if actor.outside {
-                self.sites.outside(&mut command);
+                process::Child::OUTSIDE.prepare(&mut command);
             } else {
                 self.sites.enter(c, &mut command);
             }
@@ -168,7 +169,7 @@ impl<'a> Stage<'a> {
                 &job.file.to_string(),
             ])
             .args([pod, self.workdir.path()]);
-        self.sites.outside(&mut command);
+        process::Child::OUTSIDE.prepare(&mut command);
         command.spawn().map_err(failed)
     }
 }

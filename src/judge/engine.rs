@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::io;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::rules_error::RulesError;
 use super::scratch;
+use crate::sys::process;
 
 /// One sample that promtool says it got.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,19 +137,8 @@ pub fn promtool(args: &[&OsStr], time: Duration) -> Result<(bool, String), Rules
                 source,
             },
         })?;
-    let deadline = Instant::now() + time;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(io("cannot wait for promtool"))? {
-            break status;
-        }
-        if Instant::now() > deadline {
-            // Either it is gone already or it goes now; both are waited for.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(RulesError::TimedOut(time));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let ended = process::end_within(&mut child, time).map_err(io("cannot wait for promtool"))?;
+    let status = ended.ok_or(RulesError::TimedOut(time))?;
     let text = scratch::read(&said).map_err(io("cannot read what promtool said"))?;
     Ok((status.success(), text))
 }

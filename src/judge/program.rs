@@ -47,40 +47,34 @@ fn forget(supervisor: u32) {
     known().remove(&(supervisor as i32));
 }
 
+/// What came of one feed.
+struct Ran<T> {
+    ended: io::Result<Ended>,
+    /// How many bytes of the feed it left.
+    unread: io::Result<u64>,
+    /// What was made of its stdout.
+    read: Option<T>,
+    /// The last of its stderr.
+    said: String,
+}
+
 /// How much of a detector's stderr is kept for messages, bytes.
 const STDERR_KEPT: usize = 4 << 10;
 
 impl Program {
     /// Runs the program over one feed. Whatever it does wrong is in the answer; an `Err` is ours.
     pub fn run(&self, feed: &[u8], end_s: f64) -> io::Result<Answer> {
-        let status = scratch::file()?;
-        let (feed_end, feed_start) = io::pipe()?;
-        let mut supervisor = self.start(&status, feed_end.try_clone()?)?;
-        // `start` asked for both pipes.
-        let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
         let output_max = self.limits.output;
-        let (ended, (answers, flooded), said, unread) = std::thread::scope(|scope| {
-            let writer = scope.spawn(move || write_feed(feed_start, feed));
-            let said = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
-            let answers = scope.spawn(move || {
-                stdout.map_or_else(Default::default, |out| read_answers(out, end_s, output_max))
-            });
-            let ended = self.wait(&mut supervisor, &status);
-            // We kept an end for reading: what the program left unread comes out here, and the
-            // writer can finish.
-            let unread = io::copy(&mut &feed_end, &mut io::sink());
-            let _ = writer.join();
-            let answers = answers.join().unwrap_or_default();
-            (ended, answers, said.join().unwrap_or_default(), unread)
-        });
+        let ran = self.over(feed, |stdout| read_answers(stdout, end_s, output_max))?;
+        let (answers, flooded) = ran.read.unwrap_or_default();
         let mut answer = answers.finish();
         if answer.error.is_none() {
-            let unread = unread?;
+            let unread = ran.unread?;
             let quit = answer.fired_at.is_none() && unread > 0;
             let unread = quit.then_some((unread, feed.len()));
-            let ended = ended?;
+            let ended = ran.ended?;
             answer.hung = ended == Ended::OutOfTime;
-            answer.error = self.complaint(&ended, flooded, unread, &said);
+            answer.error = self.complaint(&ended, flooded, unread, &ran.said);
         }
         Ok(answer)
     }
@@ -90,31 +84,51 @@ impl Program {
     /// # Errors
     /// As of starting a process and reading its pipes.
     pub fn say(&self, feed: &[u8]) -> io::Result<Result<String, String>> {
+        let output_max = self.limits.output;
+        let ran = self.over(feed, |stdout| {
+            let mut printed = Vec::new();
+            let read = stdout.take(output_max + 1).read_to_end(&mut printed);
+            read.map(|_| printed)
+        })?;
+        ran.unread?;
+        let printed = ran.read.transpose()?.unwrap_or_default();
+        let flooded = printed.len() as u64 > output_max;
+        // A sizer may have seen enough before the end.
+        Ok(
+            match self.complaint(&ran.ended?, flooded, None, &ran.said) {
+                Some(why) => Err(why),
+                None => Ok(String::from_utf8_lossy(&printed).into_owned()),
+            },
+        )
+    }
+
+    /// Starts the supervisor with the program, feeds it, and reads its stdout with `read` until it has ended.
+    fn over<T: Send>(
+        &self,
+        feed: &[u8],
+        read: impl FnOnce(ChildStdout) -> T + Send,
+    ) -> io::Result<Ran<T>> {
         let status = scratch::file()?;
         let (feed_end, feed_start) = io::pipe()?;
         let mut supervisor = self.start(&status, feed_end.try_clone()?)?;
+        // `start` asked for both pipes.
         let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
-        let output_max = self.limits.output;
-        std::thread::scope(|scope| {
+        Ok(std::thread::scope(|scope| {
             let writer = scope.spawn(move || write_feed(feed_start, feed));
             let said = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
-            let printed = scope.spawn(move || {
-                let mut printed = Vec::new();
-                let read = stdout.map(|out| out.take(output_max + 1).read_to_end(&mut printed));
-                read.transpose().map(|_| printed)
-            });
+            let reader = scope.spawn(move || stdout.map(read));
             let ended = self.wait(&mut supervisor, &status);
-            io::copy(&mut &feed_end, &mut io::sink())?;
+            // We kept an end for reading: what the program left unread comes out here, and the
+            // writer can finish.
+            let unread = io::copy(&mut &feed_end, &mut io::sink());
             let _ = writer.join();
-            let printed = printed.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-            let said = said.join().unwrap_or_default();
-            let flooded = printed.len() as u64 > output_max;
-            // A sizer may have seen enough before the end.
-            Ok(match self.complaint(&ended?, flooded, None, &said) {
-                Some(why) => Err(why),
-                None => Ok(String::from_utf8_lossy(&printed).into_owned()),
-            })
-        })
+            Ran {
+                ended,
+                unread,
+                read: reader.join().ok().flatten(),
+                said: said.join().unwrap_or_default(),
+            }
+        }))
     }
 
     /// Waits for the supervisor. One that was killed itself leaves no status, and may leave

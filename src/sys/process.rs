@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{self, Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -38,6 +39,13 @@ pub struct Child<'a> {
 }
 
 impl Child<'_> {
+    /// What runs outside of all containers: it dies with who started it, and no more.
+    pub const OUTSIDE: Child<'static> = Child {
+        join: None,
+        oom_score_adj: None,
+        die_with_parent: true,
+    };
+
     /// A worker of a container: joins it, dies with the harness, goes first at an OOM.
     pub fn worker(procs: &File) -> Child<'_> {
         Child {
@@ -95,6 +103,28 @@ pub fn drop_rights(command: &mut Command, uid: u32, gid: u32) {
             }
             die_with(parent)
         });
+    }
+}
+
+/// How the child ended; none where it had not within `time`, and was killed.
+///
+/// # Errors
+/// As waitpid(2).
+pub fn end_within(child: &mut process::Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + time;
+    let mut nap = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > deadline {
+            // Either it is gone already or it goes now; both are waited for.
+            let _ = child.kill();
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(Duration::from_millis(25));
     }
 }
 

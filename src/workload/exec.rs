@@ -77,12 +77,7 @@ impl Exec {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        process::Child {
-            join: None,
-            oom_score_adj: None,
-            die_with_parent: true,
-        }
-        .prepare(&mut command);
+        process::Child::OUTSIDE.prepare(&mut command);
         if let Some(user) = &self.user {
             let user = user::become_user(&mut command, user)?;
             user::give(&context.workdir, &user)?;
