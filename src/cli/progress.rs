@@ -32,12 +32,6 @@ pub struct Progress {
 impl Progress {
     /// Begins to tell about `scenario`, number `place.0` of `place.1`.
     pub fn start(scenario: &Scenario, place: (usize, usize)) -> Self {
-        let steps = scenario
-            .containers
-            .iter()
-            .flat_map(|c| &c.actors)
-            .map(|a| a.steps.len())
-            .sum();
         Progress {
             scenario: scenario.name.clone(),
             place,
@@ -45,7 +39,7 @@ impl Progress {
             started: Instant::now(),
             drawn: None,
             steps_done: 0,
-            steps,
+            steps: scenario.steps().count(),
             step: "starting".into(),
             main: 0,
             view: ViewIndex::default(),

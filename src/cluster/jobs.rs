@@ -91,9 +91,8 @@ fn all() -> Result<Vec<Scenario>, Diagnostics> {
     let mut scenarios = Vec::new();
     for entry in catalogue() {
         let scenario = entry.parse(Overrides::default())?;
-        let actors = scenario.containers.iter().flat_map(|c| &c.actors);
-        let mut steps = actors.flat_map(|a| &a.steps);
-        if !steps.any(|step| matches!(step.workload, Workload::Exec(_) | Workload::Serve(_))) {
+        let of_programs = |w: &Workload| matches!(w, Workload::Exec(_) | Workload::Serve(_));
+        if !scenario.steps().any(|step| of_programs(&step.workload)) {
             scenarios.push(scenario);
         }
     }

@@ -133,7 +133,7 @@ fn setups(comparisons: &[Comparison]) -> String {
             ]);
         }
     }
-    markdown_table(&rows)
+    markdown_table(rows)
 }
 
 /// The notes on the set-ups shown, a paragraph each.
@@ -214,7 +214,7 @@ fn scenario(out: &mut String, comparison: &Comparison) {
             continue;
         }
         let rows = grid(comparison, &differing_rows(sheet), markdown_mark);
-        let _ = write!(out, "\n{}", markdown_table(&rows));
+        let _ = write!(out, "\n{}", markdown_table(rows));
     }
     out.push('\n');
     for difference in differences() {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::words::outcome;
 use super::{Cell, Comparison, Reading, Sheet, WORK, sentences};
-use crate::units::{bytes, mib};
+use crate::markup::table;
+use crate::units::{bytes, signed_mib};
 
 /// Which of the values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub fn markdown(comparison: &Comparison, show: Show) -> String {
     for sheet in shown(comparison, show) {
         out.push('\n');
         let rows = grid(comparison, sheet, markdown_mark);
-        out.push_str(&markdown_table(&rows));
+        out.push_str(&markdown_table(rows));
     }
     out.push('\n');
     for line in remarks(comparison, show) {
@@ -106,16 +107,10 @@ pub(super) fn markdown_mark(text: &str, mark: Mark) -> String {
 }
 
 /// A Markdown table whose first row is its head; columns after the first are right-aligned.
-pub(super) fn markdown_table(rows: &[Vec<String>]) -> String {
-    let mut out = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row.iter().map(|c| c.replace('|', "\\|")).collect();
-        let _ = writeln!(out, "| {} |", cells.join(" | "));
-        if i == 0 {
-            let _ = writeln!(out, "|---|{}", "---:|".repeat(row.len().saturating_sub(1)));
-        }
-    }
-    out
+pub(super) fn markdown_table(rows: Vec<Vec<String>>) -> String {
+    let escaped = |row: Vec<String>| row.iter().map(|c| c.replace('|', "\\|")).collect();
+    let mut rows = rows.into_iter().map(escaped);
+    table(rows.next().unwrap_or_default(), rows, 1)
 }
 
 fn shown(comparison: &Comparison, show: Show) -> impl Iterator<Item = &Sheet> {
@@ -155,8 +150,7 @@ pub(super) fn grid(
 
 fn cell(cell: &Cell) -> String {
     match &cell.reading {
-        Reading::Bytes(n) if *n < 0 => format!("-{}", mib(n.unsigned_abs())),
-        Reading::Bytes(n) => mib(n.unsigned_abs()),
+        Reading::Bytes(n) => signed_mib(*n),
         Reading::Absent => "absent".into(),
         Reading::Skipped(_) => "skipped".into(),
         Reading::NotReached => "-".into(),

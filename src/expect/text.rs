@@ -103,8 +103,7 @@ fn size_in_words(value: &str, size: Size) -> String {
 /// The step's name; with its container and actor where several steps have it.
 fn step_name(scenario: &Scenario, at: StepRef) -> String {
     let [container, actor, name] = scenario.names(at);
-    let actors = scenario.containers.iter().flat_map(|c| &c.actors);
-    let namesakes = actors.flat_map(|a| &a.steps).filter(|s| s.name == name);
+    let namesakes = scenario.steps().filter(|step| step.name == name);
     match namesakes.count() {
         0 | 1 => format!("`{name}`"),
         _ => format!("`{container}/{actor}/{name}`"),

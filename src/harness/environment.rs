@@ -282,8 +282,7 @@ pub fn can_run(scenario: &Scenario, host: &HostFacts, chosen: &Chosen) -> Result
             return Err(format!("{} ({why})", requirement.reason));
         }
     }
-    let actors = scenario.containers.iter().flat_map(|c| &c.actors);
-    if let Some(last) = actors.filter_map(|actor| actor.cpu).max() {
+    if let Some(last) = scenario.actors().filter_map(|actor| actor.cpu).max() {
         let usable = crate::worker::cpus::usable().map_or(0, |cpus| cpus.len());
         if last >= usable {
             return Err(format!(

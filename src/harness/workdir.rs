@@ -107,9 +107,8 @@ fn check_room(base: &Path, needed: u64, reserve: u64) -> Result<(), HarnessError
 
 /// The most a scenario can have in files: all it writes, as if nothing were deleted.
 fn needs(scenario: &Scenario) -> Needs {
-    let actors = scenario.containers.iter().flat_map(|c| &c.actors);
-    actors
-        .flat_map(|a| &a.steps)
+    scenario
+        .steps()
         .map(|step| step.workload.work().needs())
         .fold(Needs::NOTHING, Needs::and)
 }

@@ -1,8 +1,7 @@
 //! The figures of a page: one value by step on every set-up, and all of them on one.
 
-use std::fmt::Write;
-
 use crate::expect::Source;
+use crate::markup::table;
 use crate::recording::Recording;
 use crate::scenario::{Scenario, StepRef};
 use crate::units;
@@ -29,18 +28,14 @@ struct Row {
 
 /// working_set after each step, a column for each set-up.
 pub fn across(scenario: &Scenario, runs: &[(&'static str, Recording)]) -> String {
-    let mut out =
-        String::from("working_set after each step, MiB, by kernel and cgroup version:\n\n");
-    let names: Vec<&str> = runs.iter().map(|(setup, _)| *setup).collect();
-    header(&mut out, &names);
+    let mut rows = Vec::new();
     for step in all_steps(scenario) {
-        let cells: Vec<String> = runs
+        let cells = runs
             .iter()
             .map(|(_, recording)| match row(scenario, recording, step) {
                 Some(row) => cell(scenario, recording, &row, "cadvisor_working_set"),
                 None => "-".into(),
-            })
-            .collect();
+            });
         let killed = |(_, r): &(&str, Recording)| {
             row(scenario, r, step).is_some_and(|row| row.label.ends_with(')'))
         };
@@ -49,47 +44,45 @@ pub fn across(scenario: &Scenario, runs: &[(&'static str, Recording)]) -> String
         } else {
             ""
         };
-        body(
-            &mut out,
-            &format!("{}{note}", label(scenario, step)),
-            &cells,
-        );
+        rows.push(line(format!("{}{note}", label(scenario, step)), cells));
     }
-    let outcomes: Vec<String> = runs
-        .iter()
-        .map(|(_, r)| {
-            r.footer
-                .as_ref()
-                .map_or("cut".into(), |f| f.outcome.to_string())
-        })
-        .collect();
-    body(&mut out, "outcome", &outcomes);
-    out.push('\n');
-    out
+    let outcomes = runs.iter().map(|(_, r)| {
+        let footer = r.footer.as_ref();
+        footer.map_or("cut".into(), |f| f.outcome.to_string())
+    });
+    rows.push(line("outcome".into(), outcomes));
+    let names = runs.iter().map(|(setup, _)| setup.to_string());
+    format!(
+        "working_set after each step, MiB, by kernel and cgroup version:\n\n{}\n",
+        table(line("after".into(), names), rows, 1)
+    )
 }
 
 /// Every column after each step of one run.
 pub fn in_full(scenario: &Scenario, setup: &str, recording: &Recording) -> String {
     let host = &recording.header.host;
-    let mut out = format!(
-        "On `{setup}` (kernel {}, cgroup {}, {}), MiB:\n\n",
+    let rows = all_steps(scenario)
+        .filter_map(|step| row(scenario, recording, step))
+        .map(|row| {
+            let cells = COLUMNS.map(|(_, value)| cell(scenario, recording, &row, value));
+            line(row.label, cells)
+        });
+    let headings = COLUMNS.map(|(heading, _)| heading.to_string());
+    format!(
+        "On `{setup}` (kernel {}, cgroup {}, {}), MiB:\n\n{}\n",
         host.kernel,
         host.cgroup,
         match host.lru {
             crate::host::Lru::Classic => "classic LRU",
             crate::host::Lru::Mglru => "MGLRU",
-        }
-    );
-    header(&mut out, &COLUMNS.map(|(heading, _)| heading));
-    for row in all_steps(scenario).filter_map(|step| row(scenario, recording, step)) {
-        let cells: Vec<String> = COLUMNS
-            .iter()
-            .map(|(_, value)| cell(scenario, recording, &row, value))
-            .collect();
-        body(&mut out, &row.label, &cells);
-    }
-    out.push('\n');
-    out
+        },
+        table(line("after".into(), headings), rows, 1)
+    )
+}
+
+/// What a line of a table is of, and its cells.
+fn line(label: String, cells: impl IntoIterator<Item = String>) -> Vec<String> {
+    std::iter::once(label).chain(cells).collect()
 }
 
 fn all_steps(scenario: &Scenario) -> impl Iterator<Item = StepRef> + '_ {
@@ -158,15 +151,4 @@ fn cell(scenario: &Scenario, recording: &Recording, row: &Row, value: &str) -> S
         Some(bytes) => units::mib(bytes.max(0).unsigned_abs()),
         None => "-".into(),
     }
-}
-
-fn header<S: AsRef<str>>(out: &mut String, headings: &[S]) {
-    let headings: Vec<&str> = headings.iter().map(AsRef::as_ref).collect();
-    // Writing to a string can't fail.
-    let _ = writeln!(out, "| after | {} |", headings.join(" | "));
-    let _ = writeln!(out, "|---|{}", "---:|".repeat(headings.len()));
-}
-
-fn body(out: &mut String, label: &str, cells: &[String]) {
-    let _ = writeln!(out, "| {label} | {} |", cells.join(" | "));
 }

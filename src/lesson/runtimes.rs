@@ -8,7 +8,7 @@ use super::{LessonError, line};
 use crate::formula;
 use crate::judge::corpus::{files, setup_of};
 use crate::recording::{EventKind, ReadError, Recording, StepEnd, read_path};
-use crate::scenario::{Actor, Overrides, Scenario, catalogue};
+use crate::scenario::{Overrides, Scenario, catalogue};
 
 /// Bytes a MiB.
 const MIB: i64 = 1 << 20;
@@ -138,8 +138,7 @@ struct Seen {
 impl Shown {
     /// None for a recording whose driver did nothing that could be seen.
     fn of(scenario: &Scenario, recording: &Recording) -> Option<Self> {
-        let actors = scenario.containers.iter().flat_map(|c| &c.actors);
-        let driver: &Actor = actors.into_iter().next_back()?;
+        let driver = scenario.actors().next_back()?;
         let ends = recording.events.iter().filter_map(|event| {
             let EventKind::StepEnd(end) = &event.kind else {
                 return None;

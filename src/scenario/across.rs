@@ -63,8 +63,7 @@ impl Scenario {
         // By file name: how long it is when the next step opens it, if that is known.
         let mut lengths: BTreeMap<&str, Option<u64>> = BTreeMap::new();
         let mut found = Vec::new();
-        let actors = self.containers.iter().flat_map(|c| &c.actors);
-        for step in actors.flat_map(|actor| &actor.steps) {
+        for step in self.steps() {
             match &step.workload {
                 Workload::LogWrite(log) => {
                     let length = lengths.entry(&log.file).or_insert(Some(0));

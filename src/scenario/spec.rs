@@ -84,6 +84,16 @@ pub struct Actor {
 }
 
 impl Scenario {
+    /// All actors, container by container.
+    pub fn actors(&self) -> impl DoubleEndedIterator<Item = &Actor> {
+        self.containers.iter().flat_map(|c| &c.actors)
+    }
+
+    /// All steps, actor by actor.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.actors().flat_map(|actor| &actor.steps)
+    }
+
     /// The names of a step's container, of its actor and its own.
     pub fn names(&self, at: StepRef) -> [&str; 3] {
         let container = &self.containers[at.container];

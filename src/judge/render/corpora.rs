@@ -1,11 +1,10 @@
 //! One line a detector, one column a corpus: what a detector is worth hangs on what it is shown.
 
-use std::fmt::Write;
-
 use crate::judge::bootstrap;
 use crate::judge::half::Half;
 use crate::judge::kind::Kind;
 use crate::judge::scorecard::{Row, Scorecard, Totals};
+use crate::markup::table;
 
 use super::human::scraped;
 
@@ -19,35 +18,28 @@ pub fn markdown_corpora(card: &Scorecard) -> String {
     };
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(has).collect();
     let halved = kinds.iter().any(|kind| is_halved(*kind));
-    let mut text = format!("{}\n| detector |", scraped(card));
-    // A String takes all that is written to it.
-    for kind in &kinds {
-        let _ = write!(text, " {kind} |");
-    }
-    text.push_str(" all |");
+    let mut head = vec!["detector".to_owned()];
+    head.extend(kinds.iter().map(Kind::to_string));
+    head.push("all".to_owned());
     if halved {
-        let _ = write!(text, " {} half | {} half |", Half::Tuning, Half::HeldOut);
+        head.extend(Half::ALL.map(|half| format!("{half} half")));
     }
-    let columns = kinds.len() + 1 + 2 * usize::from(halved);
-    let _ = write!(text, "\n|---|{}\n", "---:|".repeat(columns));
-    for detector in &card.detectors {
-        let _ = write!(text, "| {} |", super::cell(&detector.detector));
-        let mut column = |keep: &dyn Fn(&Row) -> bool| {
+    let rows = card.detectors.iter().map(|detector| {
+        let column = |keep: &dyn Fn(&Row) -> bool| {
             let rows: Vec<&Row> = detector.rows.iter().filter(|row| keep(row)).collect();
-            let _ = write!(text, " {} |", worth(&rows));
+            worth(&rows)
         };
-        for kind in &kinds {
-            column(&|row| row.corpus == *kind);
-        }
-        column(&|_| true);
+        let mut cells = vec![super::cell(&detector.detector)];
+        cells.extend(kinds.iter().map(|kind| column(&|row| row.corpus == *kind)));
+        cells.push(column(&|_| true));
         if halved {
-            for half in [Half::Tuning, Half::HeldOut] {
-                column(&|row| is_halved(row.corpus) && Half::of(&row.scenario) == half);
-            }
+            cells.extend(Half::ALL.map(|half| {
+                column(&|row| is_halved(row.corpus) && Half::of(&row.scenario) == half)
+            }));
         }
-        text.push('\n');
-    }
-    text
+        cells
+    });
+    format!("{}\n{}", scraped(card), table(head, rows, 1))
 }
 
 /// What numbers are tuned on one half of.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::judge::scorecard::{DetectorCard, Scorecard};
 use crate::judge::verdict::Judgement;
+use crate::markup::table;
 
 use super::human::scraped;
 use super::{cell, expected, got, maybe_seconds, percent};
@@ -85,24 +86,18 @@ pub fn markdown_summary(card: &Scorecard) -> String {
 /// F1 of every detector on every kernel set-up.
 fn by_setup(detectors: &[DetectorCard]) -> String {
     let setups: BTreeSet<&String> = detectors.iter().flat_map(|d| d.by_setup.keys()).collect();
-    let mut text = String::from("| F1 by set-up |");
-    for setup in &setups {
-        let _ = write!(text, " {} |", cell(setup));
-    }
-    let _ = write!(text, "\n|---|{}\n", "---:|".repeat(setups.len()));
-    for detector in detectors {
-        let _ = write!(text, "| {} |", cell(&detector.detector));
-        for setup in &setups {
-            let f1 = detector.by_setup.get(*setup).map(|t| t.f1);
-            let _ = write!(
-                text,
-                " {} |",
-                f1.map_or("-".to_owned(), |f| format!("{f:.2}"))
-            );
-        }
-        text.push('\n');
-    }
-    text
+    let mut head = vec!["F1 by set-up".to_owned()];
+    head.extend(setups.iter().map(|setup| cell(setup)));
+    let rows = detectors.iter().map(|detector| {
+        let f1 = setups.iter().map(|setup| {
+            let totals = detector.by_setup.get(*setup);
+            totals.map_or("-".to_owned(), |t| format!("{:.2}", t.f1))
+        });
+        std::iter::once(cell(&detector.detector))
+            .chain(f1)
+            .collect()
+    });
+    table(head, rows, 1)
 }
 
 /// For every scenario and detector, on how many set-ups it was right and how it was wrong.
@@ -112,19 +107,18 @@ fn by_scenario(detectors: &[DetectorCard]) -> String {
         let right = if row.expected.fire { "fire" } else { "quiet" };
         scenarios.insert(&row.scenario, right);
     }
-    let mut text = String::from("| scenario | right |");
-    for detector in detectors {
-        let _ = write!(text, " {} |", cell(&detector.detector));
-    }
-    let _ = write!(text, "\n|---|---|{}\n", "---|".repeat(detectors.len()));
-    for (scenario, right) in scenarios {
-        let _ = write!(text, "| {} | {right} |", cell(scenario));
-        for detector in detectors {
-            let _ = write!(text, " {} |", verdicts(detector, scenario));
-        }
-        text.push('\n');
-    }
-    text
+    let mut head = vec!["scenario".to_owned(), "right".to_owned()];
+    head.extend(detectors.iter().map(|detector| cell(&detector.detector)));
+    let rows = scenarios.into_iter().map(|(scenario, right)| {
+        let mut cells = vec![cell(scenario), right.to_owned()];
+        cells.extend(
+            detectors
+                .iter()
+                .map(|detector| verdicts(detector, scenario)),
+        );
+        cells
+    });
+    table(head, rows, usize::MAX)
 }
 
 /// `hit 6/7, miss 1`: how the verdicts on one scenario's recordings are spread.

@@ -1,40 +1,53 @@
 //! Scores as tables: in a terminal, and in Markdown.
 
-use std::fmt::Write as _;
-
 use super::sizers::SizerCard;
 use super::{Errors, Scored, Worst};
+use crate::markup::table;
 use crate::report::{Align, Table};
 use crate::units;
 
 /// One a line, all recordings together.
 pub fn human(scores: &[&Scored], what: &str) -> String {
-    let headings = [
-        (what, Align::Left),
-        ("right", Align::Right),
-        ("too much", Align::Right),
-        ("by", Align::Right),
-        ("too little", Align::Right),
-        ("by", Align::Right),
-        ("worst too much", Align::Left),
-        ("worst too little", Align::Left),
-    ];
-    let mut table = Table::new(headings);
+    let align = |heading: &str| match heading.starts_with("worst") {
+        true => Align::Left,
+        false => Align::Right,
+    };
+    let headings = HEADINGS.map(|heading| (heading, align(heading)));
+    let mut table = Table::new(std::iter::once((what, Align::Left)).chain(headings));
     for scored in scores {
-        let all = &scored.all;
-        let of = |n: usize| format!("{n} of {}", all.of);
-        table.plain(&[
-            scored.name.clone(),
-            of(all.right),
-            of(all.too_much),
-            percent(all.much_percent),
-            of(all.too_little),
-            percent(all.little_percent),
-            worst(all.worst_much.as_ref()),
-            worst(all.worst_little.as_ref()),
-        ]);
+        let wrong = |n| of(n, &scored.all);
+        table.plain(&cells(scored, scored.name.clone(), wrong));
     }
     table.render(0, false)
+}
+
+const HEADINGS: [&str; 7] = [
+    "right",
+    "too much",
+    "by",
+    "too little",
+    "by",
+    "worst too much",
+    "worst too little",
+];
+
+/// The name, and what stands below [`HEADINGS`]; `wrong` says how many were.
+fn cells(scored: &Scored, name: String, wrong: impl Fn(usize) -> String) -> [String; 8] {
+    let all = &scored.all;
+    [
+        name,
+        of(all.right, all),
+        wrong(all.too_much),
+        percent(all.much_percent),
+        wrong(all.too_little),
+        percent(all.little_percent),
+        worst(all.worst_much.as_ref()),
+        worst(all.worst_little.as_ref()),
+    ]
+}
+
+fn of(n: usize, all: &Errors) -> String {
+    format!("{n} of {}", all.of)
 }
 
 fn percent(percent: f64) -> String {
@@ -49,27 +62,12 @@ fn worst(worst: Option<&Worst>) -> String {
 
 /// The same in Markdown, and then by class and by set-up: `+` too much, `-` too little.
 pub fn markdown(scores: &[&Scored], what: &str) -> String {
-    let mut out = format!(
-        "| {what} | right | too much | by | too little | by | worst too much | worst too little |\n\
-         |---|---|---|---|---|---|---|---|\n"
-    );
-    for scored in scores {
-        let all = &scored.all;
-        // A String takes all that is written to it.
-        let _ = writeln!(
-            out,
-            "| `{}` | {} of {} | {} | {} | {} | {} | {} | {} |",
-            scored.name,
-            all.right,
-            all.of,
-            all.too_much,
-            percent(all.much_percent),
-            all.too_little,
-            percent(all.little_percent),
-            worst(all.worst_much.as_ref()),
-            worst(all.worst_little.as_ref()),
-        );
-    }
+    let head = std::iter::once(what).chain(HEADINGS).map(String::from);
+    let rows = scores.iter().map(|scored| {
+        let wrong = |n: usize| n.to_string();
+        cells(scored, format!("`{}`", scored.name), wrong).to_vec()
+    });
+    let mut out = table(head.collect(), rows, usize::MAX);
     out.push_str(&split(scores, what, "class", |scored| &scored.by_class));
     out.push_str(&split(scores, what, "set-up", |scored| &scored.by_setup));
     out
@@ -81,23 +79,22 @@ fn split(scores: &[&Scored], what: &str, by: &str, of: impl Fn(&Scored) -> &By) 
     let mut keys: Vec<&String> = scores.iter().flat_map(|s| of(s).keys()).collect();
     keys.sort();
     keys.dedup();
-    let mut out = format!("\n| {what}, by {by} |");
-    for key in &keys {
+    let mut head = vec![format!("{what}, by {by}")];
+    head.extend(keys.iter().map(|key| {
         let most = scores.iter().filter_map(|s| of(s).get(*key)).map(|e| e.of);
-        let _ = write!(out, " {key} ({}) |", most.max().unwrap_or(0));
-    }
-    let _ = write!(out, "\n|---|{}\n", "---|".repeat(keys.len()));
-    for scored in scores {
-        let _ = write!(out, "| `{}` |", scored.name);
-        for key in &keys {
-            let cell = of(scored).get(*key).map_or("-".into(), |errors| {
+        format!("{key} ({})", most.max().unwrap_or(0))
+    }));
+    let rows = scores.iter().map(|scored| {
+        let errors = keys.iter().map(|key| {
+            of(scored).get(*key).map_or("-".into(), |errors| {
                 format!("+{:.1} -{:.1}", errors.much_percent, errors.little_percent)
-            });
-            let _ = write!(out, " {cell} |");
-        }
-        out.push('\n');
-    }
-    out
+            })
+        });
+        std::iter::once(format!("`{}`", scored.name))
+            .chain(errors)
+            .collect()
+    });
+    format!("\n{}", table(head, rows, usize::MAX))
 }
 
 /// What each sizer said of each recording.
