@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::judge::{Args, Format};
 use super::{Exit, Failure, common, scratch};
-use crate::harness::{Environment, Nobody, Options, Sink};
+use crate::harness::{Environment, Nobody, Sink};
 use crate::judge::feed::Scraping;
 use crate::judge::size::sizers::{self, Candidate, SIZERS, SizerCard};
 use crate::judge::size::{self, Known, Scored, formulas, render};
@@ -142,10 +142,8 @@ impl Runner {
 
     fn trial(&self, scenario: Scenario) -> anyhow::Result<Trial> {
         let file = self.folder.path().join("again.jsonl");
-        let options = Options {
-            sink: Sink::File(file.clone()),
-        };
-        let finished = self.environment.run(&scenario, &options, &mut Nobody);
+        let sink = Sink::File(file.clone());
+        let finished = self.environment.run(&scenario, &sink, &mut Nobody);
         let finished = finished.map_err(Failure::environment)?;
         if finished.interrupted {
             bail!("interrupted");

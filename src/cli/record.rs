@@ -11,7 +11,7 @@ use super::common::{self, Placed};
 use super::record_service::ServiceArgs;
 use super::{Exit, Failure, profile};
 use crate::cgroup;
-use crate::harness::{self, Command, Environment, Finished, HarnessError, Observer, Options, Sink};
+use crate::harness::{self, Command, Environment, Finished, HarnessError, Observer, Sink};
 use crate::recording::{Event, EventKind, GroupKind, Header};
 use crate::scenario::{self, Outcome};
 use crate::units;
@@ -195,7 +195,7 @@ fn record(
         scenario.name.clone_from(name);
     }
     if args.service.is_service() {
-        return environment.run(&scenario, &Options { sink }, left);
+        return environment.run(&scenario, &sink, left);
     }
     let command = Command {
         words: &args.command,

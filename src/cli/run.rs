@@ -11,7 +11,7 @@ use super::common::{self, Placed};
 use super::metrics::Listen;
 use super::progress::Progress;
 use super::{Exit, Failure, scratch};
-use crate::harness::{Both, Environment, Options, Sink};
+use crate::harness::{Both, Environment, Sink};
 use crate::metrics::Publisher;
 use crate::model::{self, Card};
 use crate::recording;
@@ -236,15 +236,14 @@ fn one(
         ));
     }
     let sink = out.sink(&scenario.name);
-    let options = Options { sink: sink.clone() };
     let mut progress = Progress::start(scenario, place);
     let finished = match publisher {
         Some(publisher) => {
-            let finished = environment.run(scenario, &options, &mut Both(&mut progress, publisher));
+            let finished = environment.run(scenario, &sink, &mut Both(&mut progress, publisher));
             publisher.end();
             finished
         }
-        None => environment.run(scenario, &options, &mut progress),
+        None => environment.run(scenario, &sink, &mut progress),
     };
     progress.end();
     let finished = finished.map_err(|error| {

@@ -15,12 +15,8 @@ pub fn command(command: &[String], limit: u64, interval: Duration) -> Scenario {
         say: command.join(" "),
         after: Vec::new(),
         workload: Workload::Exec(Exec {
-            files: Vec::new(),
             command: command.to_vec(),
-            folder: None,
-            env: Vec::new(),
-            user: None,
-            duration_ms: None,
+            ..Exec::default()
         }),
         when: Condition::default(),
         serving: None,
@@ -71,12 +67,11 @@ pub const LOAD: &str = "load";
 /// A service in a container of its own, however long its load takes.
 pub fn service(service: Service, limit: u64, interval: Duration) -> Scenario {
     let exec = |command: Vec<String>, user| Exec {
-        files: Vec::new(),
         command,
         folder: Some(service.folder.clone()),
         env: service.env.clone(),
         user,
-        duration_ms: None,
+        ..Exec::default()
     };
     let name = service.command.join(" ");
     let load = Step {

@@ -43,13 +43,6 @@ impl Sink {
     }
 }
 
-/// What a single run may choose.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where its recording goes.
-    pub sink: Sink,
-}
-
 /// A command to record.
 #[derive(Debug, Clone, Copy)]
 pub struct Command<'a> {
@@ -111,14 +104,14 @@ impl Environment {
         can_run(scenario, &self.host, &self.chosen)
     }
 
-    /// Runs `scenario` and records it. The kernel's verdict, good or bad, is in the recording.
+    /// Runs `scenario` and records it to `sink`. The kernel's verdict, good or bad, is in the recording.
     ///
     /// # Errors
     /// When the run could not be made or recorded. Whatever was made is removed.
     pub fn run(
         &self,
         scenario: &Scenario,
-        options: &Options,
+        sink: &Sink,
         observer: &mut dyn Observer,
     ) -> Result<Finished, HarnessError> {
         site::check_limits(scenario, &self.host)?;
@@ -128,7 +121,7 @@ impl Environment {
         let marks = Marks::open(&id).map_err(doing("listening for marks"))?;
         let stage = Stage::new(scenario, sites, workdir, marks);
         let actors = stage.spawn_all()?;
-        self.live(scenario, stage, actors, &options.sink, observer)
+        self.live(scenario, stage, actors, sink, observer)
     }
 
     /// Runs one command in a container of its own, with the terminal it was given.

@@ -32,7 +32,7 @@ mod workdir;
 pub use ad_hoc::{LOAD, Service, command as command_scenario, service as service_scenario};
 pub use cold::{ColdFiles, Warm};
 pub use disk_waits::DiskWaits;
-pub use environment::{Command, Environment, Options, Sink, can_run, watch};
+pub use environment::{Command, Environment, Sink, can_run, watch};
 pub use error::{HarnessError, doing};
 pub use live::Finished;
 pub use marks::{MarkError, mark};

@@ -90,7 +90,7 @@ pub struct Sleep {
 }
 
 /// See [`Workload::Exec`](super::Workload::Exec).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exec {
     /// Program and arguments.
     pub command: Vec<String>,

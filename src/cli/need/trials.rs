@@ -9,7 +9,7 @@ use super::program::{Program, heard, to_file};
 use super::unread::Unread;
 use crate::cgroup;
 use crate::harness::{
-    self, ColdFiles, DiskWaits, Environment, Finished, HarnessError, Observer, Options, Sink, Warm,
+    self, ColdFiles, DiskWaits, Environment, Finished, HarnessError, Observer, Sink, Warm,
 };
 use crate::need::{Trial, Wanted};
 use crate::recording::{self, Event, EventKind, GroupKind, Header};
@@ -178,9 +178,6 @@ struct Ran<'a> {
 
 impl Ran<'_> {
     fn program(&self, program: &Program, watcher: &mut Watcher) -> Result<Finished, HarnessError> {
-        let options = Options {
-            sink: self.sink.clone(),
-        };
         match program {
             Program::Command(words, _) => {
                 let words = match (self.said, self.unread) {
@@ -197,12 +194,12 @@ impl Ran<'_> {
                     service.load = to_file(&service.load, file);
                 }
                 let scenario = harness::service_scenario(service, self.limit, INTERVAL);
-                self.environment.run(&scenario, &options, watcher)
+                self.environment.run(&scenario, &self.sink, watcher)
             }
             Program::Scenario(scenario) => {
                 let mut scenario = scenario.clone();
                 scenario.containers[0].limit = self.limit;
-                self.environment.run(&scenario, &options, watcher)
+                self.environment.run(&scenario, &self.sink, watcher)
             }
         }
     }
