@@ -20,38 +20,24 @@ struct Account {
     live: Size,
 }
 
-const fn account(
-    name: &'static str,
-    marks: &'static [&'static [&'static str]],
-    total: Size,
-    live: Size,
-) -> Account {
-    Account {
-        name,
-        marks,
-        total,
-        live,
-    }
-}
-
 /// One line a runtime; the first that fits is it.
 #[rustfmt::skip]
 const ACCOUNTS: &[Account] = &[
-    account("the JVM (OpenJ9)", &[&["MEMUSER"]], |t| count(t, "JRE: "), |t| count(t, "Memory Manager (GC): ")),
-    account("the JVM (MemoryMXBean)", &[&["init = "]], |t| sizes(t, "used = ").and(sum(t, "committed = ")), |t| sizes(t, "used = ")?.first().copied()),
-    account("the JVM (Native Memory Tracking)", &[&["Native Memory Tracking"], &["Java Heap (reserved="]], |t| after(behind(t, "Total:"), "committed="), |t| after(t.split_once("Java Heap")?.1, "committed=")),
-    account("the JVM (jstat)", &[&["S0C", "EC", "OC"]], |t| jstat(t, ["S0C", "S1C", "EC", "OC", "MC"]), |t| jstat(t, ["S0U", "S1U", "EU", "OU", ""])),
-    account("the JVM (jmap)", &[&["Heap Usage:", "capacity"]], |t| sum(t, "capacity"), |t| after(t, "used")),
-    account("Go", &[&["go_memstats_sys_bytes "]], |t| after(t, "go_memstats_sys_bytes "), |t| after(t, "go_memstats_heap_inuse_bytes ")),
-    account("Go", &[&["heap-in-use:", "sys:"]], |t| after(t, "\nsys:"), |t| after(t, "heap-in-use:")),
-    account("Go", &[&["HeapInuse"], &["HeapAlloc"], &["TotalAlloc"], &["NumGC"]], |t| first(t, &["\"Sys\"", "# Sys", " Sys", "\tSys", "\nSys", "MemStats.Sys"]), |t| first(t, &["HeapInuse", "HeapAlloc", "\"Alloc\"", "Alloc"])),
-    account("Node.js (V8)", &[&["heapTotal"]], |t| keyed(t, "heapTotal").map(|heap| heap.saturating_add(keyed(t, "external").unwrap_or(0))), |t| keyed(t, "heapUsed")),
-    account("Redis", &[&["used_memory:"], &["used_memory_human:"]], |t| first(t, &["used_memory:", "used_memory_human:"]), |t| after(t, "used_memory_dataset:")),
-    account("jemalloc", &[&["llocated:", "resident:"], &["allocated=", "resident="]], |t| first(t, &["resident:", "resident="]), |t| first(t, &["llocated:", "allocated="])),
-    account("glibc's malloc", &[&["system bytes", "in use bytes"]], |t| last(t, "system bytes"), |t| last(t, "in use bytes")),
-    account("tcmalloc", &[&["MALLOC:", "Actual memory used"]], |t| after(line(t, "Actual memory used")?, "="), |t| after(line(t, "Bytes in use by application")?, "MALLOC:")),
-    account("PostgreSQL's contexts", &[&["Grand total:", " blocks; "]], |t| after(t, "Grand total:"), |t| after(line(t, "Grand total:")?, "chunks);")),
-    account(".NET", &[&["GC Heap Size (MB)"]], |t| mb(t, "GC Committed Bytes (MB)").or_else(|| mb(t, "GC Heap Size (MB)")), |t| mb(t, "GC Heap Size (MB)")),
+    Account { name: "the JVM (OpenJ9)", marks: &[&["MEMUSER"]], total: |t| count(t, "JRE: "), live: |t| count(t, "Memory Manager (GC): ") },
+    Account { name: "the JVM (MemoryMXBean)", marks: &[&["init = "]], total: |t| sizes(t, "used = ").and(sum(t, "committed = ")), live: |t| sizes(t, "used = ")?.first().copied() },
+    Account { name: "the JVM (Native Memory Tracking)", marks: &[&["Native Memory Tracking"], &["Java Heap (reserved="]], total: |t| after(behind(t, "Total:"), "committed="), live: |t| after(t.split_once("Java Heap")?.1, "committed=") },
+    Account { name: "the JVM (jstat)", marks: &[&["S0C", "EC", "OC"]], total: |t| jstat(t, ["S0C", "S1C", "EC", "OC", "MC"]), live: |t| jstat(t, ["S0U", "S1U", "EU", "OU", ""]) },
+    Account { name: "the JVM (jmap)", marks: &[&["Heap Usage:", "capacity"]], total: |t| sum(t, "capacity"), live: |t| after(t, "used") },
+    Account { name: "Go", marks: &[&["go_memstats_sys_bytes "]], total: |t| after(t, "go_memstats_sys_bytes "), live: |t| after(t, "go_memstats_heap_inuse_bytes ") },
+    Account { name: "Go", marks: &[&["heap-in-use:", "sys:"]], total: |t| after(t, "\nsys:"), live: |t| after(t, "heap-in-use:") },
+    Account { name: "Go", marks: &[&["HeapInuse"], &["HeapAlloc"], &["TotalAlloc"], &["NumGC"]], total: |t| first(t, &["\"Sys\"", "# Sys", " Sys", "\tSys", "\nSys", "MemStats.Sys"]), live: |t| first(t, &["HeapInuse", "HeapAlloc", "\"Alloc\"", "Alloc"]) },
+    Account { name: "Node.js (V8)", marks: &[&["heapTotal"]], total: |t| keyed(t, "heapTotal").map(|heap| heap.saturating_add(keyed(t, "external").unwrap_or(0))), live: |t| keyed(t, "heapUsed") },
+    Account { name: "Redis", marks: &[&["used_memory:"], &["used_memory_human:"]], total: |t| first(t, &["used_memory:", "used_memory_human:"]), live: |t| after(t, "used_memory_dataset:") },
+    Account { name: "jemalloc", marks: &[&["llocated:", "resident:"], &["allocated=", "resident="]], total: |t| first(t, &["resident:", "resident="]), live: |t| first(t, &["llocated:", "allocated="]) },
+    Account { name: "glibc's malloc", marks: &[&["system bytes", "in use bytes"]], total: |t| last(t, "system bytes"), live: |t| last(t, "in use bytes") },
+    Account { name: "tcmalloc", marks: &[&["MALLOC:", "Actual memory used"]], total: |t| after(line(t, "Actual memory used")?, "="), live: |t| after(line(t, "Bytes in use by application")?, "MALLOC:") },
+    Account { name: "PostgreSQL's contexts", marks: &[&["Grand total:", " blocks; "]], total: |t| after(t, "Grand total:"), live: |t| after(line(t, "Grand total:")?, "chunks);") },
+    Account { name: ".NET", marks: &[&["GC Heap Size (MB)"]], total: |t| mb(t, "GC Committed Bytes (MB)").or_else(|| mb(t, "GC Heap Size (MB)")), live: |t| mb(t, "GC Heap Size (MB)") },
 ];
 
 /// Keys of what the operating system counts for the process.

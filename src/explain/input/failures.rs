@@ -11,9 +11,9 @@ use crate::explain::{Reading, What};
 /// What is known of a message: the words that tell it (all of one group), and what to say.
 struct Message {
     words: &'static [&'static [&'static str]],
-    known: Known,
     /// The size that the message names, bytes.
     size: fn(&str) -> Option<u64>,
+    known: Known,
 }
 
 const LIMIT: &str = "runtime_limit";
@@ -22,41 +22,24 @@ const NOT_HERE: &str = "neither the kernel nor a container's limit was involved"
 const COMMIT: &str = "ulimit -v; cat /proc/sys/vm/overcommit_memory /proc/sys/vm/max_map_count; grep -E 'CommitLimit|Committed_AS' /proc/meminfo";
 const THREADS: &str = "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids.current; ulimit -u; count the threads: ls /proc/PID/task | wc -l";
 
-const fn message(
-    words: &'static [&'static [&'static str]],
-    size: fn(&str) -> Option<u64>,
-    code: &'static str,
-    says: &'static str,
-    why: &'static str,
-    next: &'static str,
-) -> Message {
-    let known = Known {
-        code,
-        says,
-        why,
-        next,
-    };
-    Message { words, known, size }
-}
-
 /// One line a message; the first that fits is it.
 #[rustfmt::skip]
 const MESSAGES: &[Message] = &[
-    message(&[&["unable to create native thread"], &["unable to create new native thread"]], none, REFUSED, "The JVM could not start another thread", "a limit on threads (pids.max, ulimit -u), not the heap's maximum and no OOM kill", THREADS),
-    message(&[&["Native memory allocation", "failed"], &["insufficient memory for the Java Runtime Environment"]], |text| after(text, "failed to map ").or_else(|| after(text, "failed to allocate ")), REFUSED, "The kernel refused the JVM {@ of }memory outside its heap", "the machine's overcommit, ulimit -v or max_map_count; a container's limit kills and does not refuse", COMMIT),
-    message(&[&["OutOfMemoryError", "Metaspace"]], none, LIMIT, "The JVM's metaspace reached its own maximum (-XX:MaxMetaspaceSize)", NOT_HERE, "jcmd PID VM.metaspace; look for class loaders that stay, or raise -XX:MaxMetaspaceSize if memory.max leaves room"),
-    message(&[&["OutOfMemoryError", "irect buffer memory"], &["Cannot reserve", "direct buffer memory"]], |text| after(text, "Cannot reserve "), LIMIT, "The JVM's direct buffers reached their own maximum (-XX:MaxDirectMemorySize, else as much as -Xmx){, at @}", NOT_HERE, "find who allocates them (netty: -Dio.netty.leakDetection.level=paranoid), or raise -XX:MaxDirectMemorySize if memory.max leaves room"),
-    message(&[&["java.lang.OutOfMemoryError"], &["OutOfMemoryError: Java heap space"], &["GC overhead limit exceeded"]], none, LIMIT, "The JVM's heap reached its own maximum (-Xmx, or MaxRAMPercentage of the container's limit, a quarter by default)", NOT_HERE, "-XX:+HeapDumpOnOutOfMemoryError tells what holds it; java -XX:+PrintFlagsFinal -version | grep MaxHeapSize: raise it if memory.max leaves room"),
-    message(&[&["JavaScript heap out of memory"], &["Reached heap limit"], &["Ineffective mark-compacts"]], v8, LIMIT, "Node's heap reached its own maximum (--max-old-space-size){ with @ live}", NOT_HERE, "node --heapsnapshot-near-heap-limit=1 tells what holds it; NODE_OPTIONS=--max-old-space-size=MIB raises it, below memory.max"),
-    message(&[&["pthread_create failed"], &["out of memory in thread_start"], &["can't start new thread"]], none, REFUSED, "The program could not start another thread", "a limit on threads (pids.max, ulimit -u) or no room for its stack (ulimit -v), and no OOM kill", THREADS),
-    message(&[&["runtime: out of memory"], &["runtime: cannot allocate memory"]], |text| after(text, "cannot allocate "), REFUSED, "The kernel refused Go {@ of }address space (mmap)", "ulimit -v, the machine's overcommit, or a 32-bit program; a container's limit kills and does not refuse", COMMIT),
-    message(&[&["CUDA out of memory"], &["CUDA_ERROR_OUT_OF_MEMORY"]], |text| after(text, "Tried to allocate "), LIMIT, "The GPU's memory ran out{ for @}, not the machine's and no container's", "cgroups do not count it", "nvidia-smi shows who holds it; a smaller batch"),
-    message(&[&["Allowed memory size of", "exhausted"]], |text| after(text, "Allowed memory size of "), LIMIT, "PHP reached its own maximum (memory_limit){, @}", NOT_HERE, "find what the request holds (memory_get_peak_usage), or raise memory_limit; workers times memory_limit should fit into memory.max"),
-    message(&[&["OOM command not allowed when used memory"]], none, LIMIT, "Redis reached its own maximum (maxmemory) and may not evict", NOT_HERE, "redis-cli INFO memory; a maxmemory-policy that evicts, or a larger maxmemory below memory.max with room for the fork"),
-    message(&[&["System.OutOfMemoryException"], &["OutOfMemoryException:"]], none, LIMIT, "The .NET heap reached its own maximum (GCHeapHardLimit, 75 % of the container's limit by default)", NOT_HERE, "dotnet-dump collect, dumpheap -stat; DOTNET_GCHeapHardLimitPercent raises it if memory.max leaves room"),
-    message(&[&["MemoryError"], &["std::bad_alloc"], &["NoMemoryError"], &["eheap_alloc: Cannot allocate"], &["ERROR:  out of memory"], &["ENOMEM"], &["annot allocate memory"]], |text| { ["Unable to allocate ", "annot allocate ", "request of size "] .iter() .find_map(|word| after(text, word)) }, REFUSED, "The kernel refused the program {@ of }memory", "ulimit -v, the machine's overcommit or a full process table; a container's limit kills and does not refuse", COMMIT),
-    message(&[&["SLUB: Unable to allocate memory"]], |text| after(text, "buffer size:"), REFUSED, "The kernel could not allocate an object{ of @} of its own", "mostly a container at its limit on kernel memory (kmem, cgroup v1; its id stands behind the cache's name), else a machine that was short for a moment; nobody was killed for it", "cat memory.kmem.limit_in_bytes memory.kmem.failcnt of that container; docker without --kernel-memory; kernels before 4.0 never reclaim it"),
-    message(&[&["page allocation failure"]], |text| { let order = after(text, "order:")?; (order <= 20).then(|| 4096 << order) }, REFUSED, "The kernel found no free block{ of @} in one piece", "free memory was in pieces, or short for a moment; nobody was killed for it", "cat /proc/buddyinfo; echo 1 > /proc/sys/vm/compact_memory; a larger vm.min_free_kbytes where a driver asks again and again"),
+    Message { words: &[&["unable to create native thread"], &["unable to create new native thread"]], size: none, known: Known { code: REFUSED, says: "The JVM could not start another thread", why: "a limit on threads (pids.max, ulimit -u), not the heap's maximum and no OOM kill", next: THREADS } },
+    Message { words: &[&["Native memory allocation", "failed"], &["insufficient memory for the Java Runtime Environment"]], size: |text| after(text, "failed to map ").or_else(|| after(text, "failed to allocate ")), known: Known { code: REFUSED, says: "The kernel refused the JVM {@ of }memory outside its heap", why: "the machine's overcommit, ulimit -v or max_map_count; a container's limit kills and does not refuse", next: COMMIT } },
+    Message { words: &[&["OutOfMemoryError", "Metaspace"]], size: none, known: Known { code: LIMIT, says: "The JVM's metaspace reached its own maximum (-XX:MaxMetaspaceSize)", why: NOT_HERE, next: "jcmd PID VM.metaspace; look for class loaders that stay, or raise -XX:MaxMetaspaceSize if memory.max leaves room" } },
+    Message { words: &[&["OutOfMemoryError", "irect buffer memory"], &["Cannot reserve", "direct buffer memory"]], size: |text| after(text, "Cannot reserve "), known: Known { code: LIMIT, says: "The JVM's direct buffers reached their own maximum (-XX:MaxDirectMemorySize, else as much as -Xmx){, at @}", why: NOT_HERE, next: "find who allocates them (netty: -Dio.netty.leakDetection.level=paranoid), or raise -XX:MaxDirectMemorySize if memory.max leaves room" } },
+    Message { words: &[&["java.lang.OutOfMemoryError"], &["OutOfMemoryError: Java heap space"], &["GC overhead limit exceeded"]], size: none, known: Known { code: LIMIT, says: "The JVM's heap reached its own maximum (-Xmx, or MaxRAMPercentage of the container's limit, a quarter by default)", why: NOT_HERE, next: "-XX:+HeapDumpOnOutOfMemoryError tells what holds it; java -XX:+PrintFlagsFinal -version | grep MaxHeapSize: raise it if memory.max leaves room" } },
+    Message { words: &[&["JavaScript heap out of memory"], &["Reached heap limit"], &["Ineffective mark-compacts"]], size: v8, known: Known { code: LIMIT, says: "Node's heap reached its own maximum (--max-old-space-size){ with @ live}", why: NOT_HERE, next: "node --heapsnapshot-near-heap-limit=1 tells what holds it; NODE_OPTIONS=--max-old-space-size=MIB raises it, below memory.max" } },
+    Message { words: &[&["pthread_create failed"], &["out of memory in thread_start"], &["can't start new thread"]], size: none, known: Known { code: REFUSED, says: "The program could not start another thread", why: "a limit on threads (pids.max, ulimit -u) or no room for its stack (ulimit -v), and no OOM kill", next: THREADS } },
+    Message { words: &[&["runtime: out of memory"], &["runtime: cannot allocate memory"]], size: |text| after(text, "cannot allocate "), known: Known { code: REFUSED, says: "The kernel refused Go {@ of }address space (mmap)", why: "ulimit -v, the machine's overcommit, or a 32-bit program; a container's limit kills and does not refuse", next: COMMIT } },
+    Message { words: &[&["CUDA out of memory"], &["CUDA_ERROR_OUT_OF_MEMORY"]], size: |text| after(text, "Tried to allocate "), known: Known { code: LIMIT, says: "The GPU's memory ran out{ for @}, not the machine's and no container's", why: "cgroups do not count it", next: "nvidia-smi shows who holds it; a smaller batch" } },
+    Message { words: &[&["Allowed memory size of", "exhausted"]], size: |text| after(text, "Allowed memory size of "), known: Known { code: LIMIT, says: "PHP reached its own maximum (memory_limit){, @}", why: NOT_HERE, next: "find what the request holds (memory_get_peak_usage), or raise memory_limit; workers times memory_limit should fit into memory.max" } },
+    Message { words: &[&["OOM command not allowed when used memory"]], size: none, known: Known { code: LIMIT, says: "Redis reached its own maximum (maxmemory) and may not evict", why: NOT_HERE, next: "redis-cli INFO memory; a maxmemory-policy that evicts, or a larger maxmemory below memory.max with room for the fork" } },
+    Message { words: &[&["System.OutOfMemoryException"], &["OutOfMemoryException:"]], size: none, known: Known { code: LIMIT, says: "The .NET heap reached its own maximum (GCHeapHardLimit, 75 % of the container's limit by default)", why: NOT_HERE, next: "dotnet-dump collect, dumpheap -stat; DOTNET_GCHeapHardLimitPercent raises it if memory.max leaves room" } },
+    Message { words: &[&["MemoryError"], &["std::bad_alloc"], &["NoMemoryError"], &["eheap_alloc: Cannot allocate"], &["ERROR:  out of memory"], &["ENOMEM"], &["annot allocate memory"]], size: |text| { ["Unable to allocate ", "annot allocate ", "request of size "] .iter() .find_map(|word| after(text, word)) }, known: Known { code: REFUSED, says: "The kernel refused the program {@ of }memory", why: "ulimit -v, the machine's overcommit or a full process table; a container's limit kills and does not refuse", next: COMMIT } },
+    Message { words: &[&["SLUB: Unable to allocate memory"]], size: |text| after(text, "buffer size:"), known: Known { code: REFUSED, says: "The kernel could not allocate an object{ of @} of its own", why: "mostly a container at its limit on kernel memory (kmem, cgroup v1; its id stands behind the cache's name), else a machine that was short for a moment; nobody was killed for it", next: "cat memory.kmem.limit_in_bytes memory.kmem.failcnt of that container; docker without --kernel-memory; kernels before 4.0 never reclaim it" } },
+    Message { words: &[&["page allocation failure"]], size: |text| { let order = after(text, "order:")?; (order <= 20).then(|| 4096 << order) }, known: Known { code: REFUSED, says: "The kernel found no free block{ of @} in one piece", why: "free memory was in pieces, or short for a moment; nobody was killed for it", next: "cat /proc/buddyinfo; echo 1 > /proc/sys/vm/compact_memory; a larger vm.min_free_kbytes where a driver asks again and again" } },
 ];
 
 /// So much of a long log is searched, bytes.
