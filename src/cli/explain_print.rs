@@ -305,15 +305,13 @@ fn formulas(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         let name = evaluated.formula.name;
         let value = match (evaluated.value, evaluated.bounds) {
             (Some(value), _) => value.to_string(),
-            (None, _) => match evaluated.bounds {
-                Some((Some(least), Some(most))) => format!("{least} to {most}"),
-                Some((Some(least), None)) => format!("at least {least}"),
-                Some((None, Some(most))) => format!("at most {most}"),
-                _ => {
-                    missing.push(name);
-                    continue;
-                }
-            },
+            (None, Some((Some(least), Some(most)))) => format!("{least} to {most}"),
+            (None, Some((Some(least), None))) => format!("at least {least}"),
+            (None, Some((None, Some(most)))) => format!("at most {most}"),
+            _ => {
+                missing.push(name);
+                continue;
+            }
         };
         writeln!(
             out,

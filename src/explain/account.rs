@@ -6,53 +6,40 @@
 
 use super::{Reading, Scope};
 use crate::formula::Formula;
+use crate::named::named;
 use crate::rows::View;
 
 /// No upper bound: more than any machine has.
 pub const ANYTHING: u64 = 1 << 62;
 
-/// A quantity of an account, bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(usize)]
-pub enum Quantity {
-    /// Charged to the owner; in use on a machine.
-    Usage,
-    /// Usage without the inactive file pages, not below 0.
-    WorkingSet,
-    /// Anonymous memory.
-    Anon,
-    /// Page cache, tmpfs included.
-    File,
-    /// tmpfs and shared memory.
-    Shmem,
-    /// File pages on the inactive list.
-    InactiveFile,
-    /// File pages on the active list.
-    ActiveFile,
-    /// Kernel memory.
-    Kernel,
-    /// Kernel objects that can be dropped.
-    SlabReclaimable,
-    /// Socket buffers.
-    Sock,
-    /// The machine's memory.
-    Capacity,
+named! {
+    /// A quantity of an account, bytes; its word is API.
+    #[repr(usize)]
+    Quantity, name {
+        /// Charged to the owner; in use on a machine.
+        Usage = "usage",
+        /// Usage without the inactive file pages, not below 0.
+        WorkingSet = "working_set",
+        /// Anonymous memory.
+        Anon = "anon",
+        /// Page cache, tmpfs included.
+        File = "file",
+        /// tmpfs and shared memory.
+        Shmem = "shmem",
+        /// File pages on the inactive list.
+        InactiveFile = "inactive_file",
+        /// File pages on the active list.
+        ActiveFile = "active_file",
+        /// Kernel memory.
+        Kernel = "kernel",
+        /// Kernel objects that can be dropped.
+        SlabReclaimable = "slab_reclaimable",
+        /// Socket buffers.
+        Sock = "sock",
+        /// The machine's memory.
+        Capacity = "capacity",
+    }
 }
-
-/// All of them, in the order of their numbers.
-pub const QUANTITIES: [(Quantity, &str); 11] = [
-    (Quantity::Usage, "usage"),
-    (Quantity::WorkingSet, "working_set"),
-    (Quantity::Anon, "anon"),
-    (Quantity::File, "file"),
-    (Quantity::Shmem, "shmem"),
-    (Quantity::InactiveFile, "inactive_file"),
-    (Quantity::ActiveFile, "active_file"),
-    (Quantity::Kernel, "kernel"),
-    (Quantity::SlabReclaimable, "slab_reclaimable"),
-    (Quantity::Sock, "sock"),
-    (Quantity::Capacity, "capacity"),
-];
 
 /// How far a relation can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +130,7 @@ pub struct Clash {
 /// The account of one reading.
 #[derive(Debug, Clone)]
 pub struct Account {
-    bounds: [Bounds; QUANTITIES.len()],
+    bounds: [Bounds; Quantity::ALL.len()],
     /// What contradicts itself.
     pub clashes: Vec<Clash>,
 }
@@ -164,11 +151,11 @@ impl Account {
     pub fn by(reading: &Reading, relations: &[Relation]) -> Account {
         let mut view = reading.view();
         let mut account = Account {
-            bounds: [Bounds::OPEN; QUANTITIES.len()],
+            bounds: [Bounds::OPEN; Quantity::ALL.len()],
             clashes: Vec::new(),
         };
         let of_cgroup = reading.scope == Scope::Cgroup;
-        for (quantity, _) in QUANTITIES {
+        for quantity in Quantity::ALL {
             let value = match quantity {
                 WorkingSet => reading.working_set.filter(|_| of_cgroup),
                 // The machine's usage is of pages on lists: kernel memory comes beside it.
@@ -199,7 +186,7 @@ impl Account {
     /// Narrows until nothing moves. Bounds only shrink, and each pass that changes nothing ends it.
     fn narrow(&mut self, relations: &[Relation]) {
         // A chain through all quantities is the longest way a bound can travel.
-        for _ in 0..QUANTITIES.len() {
+        for _ in 0..Quantity::ALL.len() {
             let before = self.bounds;
             for relation in relations {
                 self.apply(relation);
@@ -258,11 +245,8 @@ impl Account {
             part,
             parts_bytes,
         };
-        if !self
-            .clashes
-            .iter()
-            .any(|known| (known.whole, known.part) == (clash.whole, clash.part))
-        {
+        let same = |known: &Clash| (known.whole, known.part) == (clash.whole, clash.part);
+        if !self.clashes.iter().any(same) {
             self.clashes.push(clash);
         }
     }
@@ -293,14 +277,11 @@ impl Account {
     pub fn formula(&self, formula: &Formula, view: &View) -> Option<(Option<i64>, Option<i64>)> {
         let mut least = i64::MAX;
         let mut most = i64::MIN;
-        let open: Vec<Quantity> = QUANTITIES
-            .iter()
-            .map(|(quantity, _)| *quantity)
-            .filter(|quantity| {
-                field(&mut view.clone(), *quantity).is_some_and(|given| given.is_none())
-                    && self.get(*quantity).is_known()
-            })
-            .collect();
+        let mut open = Quantity::ALL.to_vec();
+        open.retain(|quantity| {
+            field(&mut view.clone(), *quantity).is_some_and(|given| given.is_none())
+                && self.get(*quantity).is_known()
+        });
         let open = read_by(formula, view, open, self);
         let points: Vec<Vec<u64>> = open.iter().map(|quantity| self.points(*quantity)).collect();
         for corner in 0..points.iter().map(Vec::len).product() {
@@ -326,11 +307,9 @@ impl Account {
         if least > most {
             return None;
         }
-        let far = i64::try_from(ANYTHING / 2).unwrap_or(i64::MAX);
-        let bounded = (
-            Some(least).filter(|value| value.abs() < far),
-            Some(most).filter(|value| value.abs() < far),
-        );
+        let far = ANYTHING as i64 / 2;
+        let near = |value: i64| Some(value).filter(|value| value.abs() < far);
+        let bounded = (near(least), near(most));
         (bounded != (None, None)).then_some(bounded)
     }
 }
@@ -358,18 +337,12 @@ fn read_by(
 
 /// The field of a view behind a quantity.
 fn field(view: &mut View, quantity: Quantity) -> Option<&mut Option<u64>> {
-    match quantity {
-        Usage => Some(&mut view.usage),
-        Anon => Some(&mut view.rss),
-        File => Some(&mut view.cache),
-        Shmem => Some(&mut view.shmem),
-        InactiveFile => Some(&mut view.inactive_file),
-        ActiveFile => Some(&mut view.active_file),
-        Kernel => Some(&mut view.kernel),
-        SlabReclaimable => Some(&mut view.slab_reclaimable),
-        Sock => Some(&mut view.sock),
-        WorkingSet | Capacity => None,
-    }
+    view.counter_mut(match quantity {
+        Anon => "rss",
+        File => "cache",
+        // The working set and the capacity are no counters of a view under these names.
+        other => other.name(),
+    })
 }
 
 /// A view with another value of a quantity.

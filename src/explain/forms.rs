@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::account::{QUANTITIES, RELATIONS, Rule};
+use super::account::{RELATIONS, Rule};
 use super::answer;
 
 /// One form.
@@ -17,84 +17,76 @@ pub struct Form {
     pub example: &'static str,
 }
 
-const fn form(name: &'static str, source: &'static str, example: &'static str) -> Form {
-    Form {
-        name,
-        source,
-        example,
-    }
-}
-
 /// Every form. One line each.
 #[rustfmt::skip]
 pub const FORMS: &[Form] = &[
-    form("`free` in any language", "free", "gesamt benutzt frei gemns. Puffer/Cache verfügbar\nSpeicher: 15Gi 9,5Gi 793Mi 334Mi 5,4Gi 5,5Gi\nSwap: 2,0Gi 500Mi 1,5Gi"),
-    form("a tool's table several times, with or without times", "kubectl top", "2026-05-01T10:00:00Z web-1 5m 512Mi\n2026-05-01T11:00:00Z web-1 5m 530Mi"),
-    form("NUMA nodes: node*/meminfo, `numastat -m`, `numactl -H`", "NUMA nodes", "node 0 size: 64300 MB\nnode 0 free: 305 MB\nnode 1 size: 64505 MB\nnode 1 free: 44250 MB"),
-    form("a kill by systemd-oomd", "systemd-oomd", "systemd-oomd[840]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 51.07% > 50.00% for > 20s with reclaim activity"),
-    form("a kill by earlyoom", "earlyoom", "mem avail: 549 of 15933 MiB ( 3.45%), swap free: 100 of 2047 MiB ( 4.90%)\nsending SIGTERM to process 1234 uid 1000 \"chrome\": badness 900, VmRSS 3000 MiB"),
-    form("a status of `OOMKilled`: `kubectl describe`, `kubectl get pods`, a pod's YAML", "a pod's status", "web-1 0/1 OOMKilled 3 5m"),
-    form("the kubelet's log of evictions", "kubelet's message", "\"Eviction manager: must evict pod(s) to reclaim\" resourceName=\"memory\""),
-    form("`systemctl show`", "systemctl show", "MemoryCurrent=835407052\nMemoryMax=1073741824"),
-    form("files of a cgroup v2", "kernel files", "memory.current 1073741824\nanon 536870912\nfile 268435456"),
-    form("files of a cgroup v1", "kernel files", "memory.usage_in_bytes 1073741824\ntotal_rss 536870912\ntotal_inactive_file 4096"),
-    form("the same under `head`, `tail`, `cat` or `watch`", "kernel files", "==> memory.current <==\n1073741824\n==> memory.max <==\nmax"),
-    form("the same from `grep -r`", "kernel files", "a.scope/memory.current:1073741824\na.scope/memory.stat:anon 536870912"),
-    form("the same under a log's or tool's prefix", "kernel files", "2026-11-28T03:50:00Z anon 536870912\n2026-11-28T03:50:00Z file 4096"),
-    form("the same from `cat -n`", "kernel files", "1 anon 536870912\n2 file 4096"),
-    form("a diff of them", "kernel files", "-anon 536870912\n+anon 1073741824\n file 4096"),
-    form("a table of before and after", "kernel files", "| row | before | after |\n|---|---|---|\n| anon | 5242880 | 10485760 |"),
-    form("`memory.events`, `memory.pressure`", "kernel files", "low 0\nhigh 3\nmax 7\noom 1\noom_kill 1"),
-    form("`ctr metrics`", "kernel files", "memory.usage_in_bytes 10190848\nmemory.stat.cache 4096"),
-    form("`/proc/meminfo`", "kernel files", "MemTotal: 16393244 kB\nMemFree: 1024 kB"),
-    form("`/proc/vmstat`", "/proc/vmstat", "nr_free_pages 5000\nnr_inactive_file 7000\nnr_active_anon 9000"),
-    form("`smaps_rollup`, `/proc/PID/status`, of one or several processes", "kernel files", "Rss: 70652 kB\nPss: 35558 kB"),
-    form("a report of the OOM killer, whole or cut", "OOM report", "app invoked oom-killer: gfp_mask=0xcc0\nmemory: usage 131072kB, limit 131072kB, failcnt 66"),
-    form("only its last lines", "OOM report", "oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a,task=app,pid=9,uid=0"),
-    form("a list of kills", "OOM report", "Memory cgroup out of memory: Killed process 9 (app) total-vm:1kB, anon-rss:1024kB"),
-    form("a machine's report, its zones, its end", "OOM report", "Mem-Info:\nactive_anon:57988 inactive_anon:147\nactive_file:578569 inactive_file:1353156"),
-    form("a kubelet's or cAdvisor's metrics page", "metrics page", "container_memory_usage_bytes{pod=\"web\"} 1.5e+09"),
-    form("an answer of Prometheus, instant or range", "metrics page", "{\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"container_memory_rss\",\"pod\":\"p\"},\"values\":[[1700000000,\"5000000\"],[1700003600,\"6000000\"]]}]}}"),
-    form("a kubelet summary", "kubelet summary", "{\"usageBytes\": 1073741824, \"workingSetBytes\": 536870912}"),
-    form("the metrics API", "metrics API", "{\"usage\":{\"cpu\":\"3m\",\"memory\":\"251728Ki\"}}"),
-    form("docker's API, runc's and the CRI's stats", "container stats", "{\"memory_stats\":{\"usage\":822935552,\"stats\":{\"cache\":477356032,\"rss\":345579520}}}"),
-    form("nomad's API", "nomad", "{\"MemoryStats\":{\"RSS\":0,\"Cache\":0,\"Usage\":314494976,\"Measured\":[\"RSS\"]}}"),
-    form("`docker inspect`", "docker inspect", "{\"State\":{\"OOMKilled\":true},\"HostConfig\":{\"Memory\":536870912}}"),
-    form("a map of memory.stat in a log line", "a map of memory.stat", "stats {\"active_anon\": 28228526080, \"cache\": 2578046976}"),
-    form("`docker stats` of every age", "docker stats", "CONTAINER CPU % MEM USAGE/LIMIT MEM %\nweb 0.5% 41.16 MiB/994 MiB 4.14%"),
-    form("`podman stats`", "podman stats", "ID NAME CPU % MEM USAGE / LIMIT MEM %\n5db6 web 2.21% 2.87GB / 3.843GB 74.68%"),
-    form("`crictl stats`", "crictl stats", "CONTAINER NAME CPU % MEM DISK INODES\n0123 app 0.10 635.4MB 12.3MB 45"),
-    form("`kubectl top`", "kubectl top", "NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi"),
-    form("`systemctl status`", "systemctl status", "Memory: 900.0M (max: 1.0G swap max: 2.0G available: 124.0M)"),
-    form("`systemd-cgtop`", "systemd-cgtop", "Control Group Tasks %CPU Memory Input/s Output/s\nweb.service 12 5.0 796.7M - -"),
-    form("`free`, old, new, human, in any unit, `free -L`", "free", "total used free shared buff/cache available\nMem: 7.4G 409M 1.1G 363M 5.9G 6.3G"),
-    form("the head of `top`", "top", "MiB Mem : 1970.9 total, 1660.9 free, 71.5 used, 238.5 buff/cache\nMiB Swap: 0.0 total, 0.0 free, 0.0 used. 1876.4 avail Mem"),
-    form("`smem`", "smem", "PID User Command Swap USS PSS RSS\n12 root python3 0 5000 6000 7000"),
-    form("`pmap -x`", "pmap", "12: java -jar a\nAddress Kbytes RSS Dirty Mode Mapping\ntotal kB 12345 2345 1234"),
-    form("`slabtop`, `/proc/slabinfo`", "slabtop", "OBJS ACTIVE USE OBJ SIZE SLABS OBJ/SLAB CACHE SIZE NAME\n734506 734506 100% 0.06K 11476 64 45906K dentry"),
-    form("the kubelet's eviction message", "kubelet's message", "The node was low on resource: memory. Container web was using 48458972Ki, which exceeds its request of 0."),
-    form("a platform's message: Cloud Run, Lambda, Heroku, YARN", "Cloud Run", "Memory limit of 512 MiB exceeded with 516 MiB used."),
-    form("an event of Kubernetes, text or JSON", "Kubernetes event", "System OOM encountered, victim process: java, pid: 12345"),
-    form("a runtime's account: NMT, Go, V8, Redis", "runtime's account", "used_memory:1000000\nused_memory_rss:2000000"),
-    form("a runtime's collections: GODEBUG=gctrace=1", "runtime's account", "gc 9 @3.1s 0%: 0.1+9+0.3 ms clock, 3+3/4/1+6 ms cpu, 719->721->633 MB, 738 MB goal, 4 P"),
-    form("a runtime's or the kernel's own error: the JVM, Node, Go, Python, PHP, .NET, SLUB, ...", "an error message", "java.lang.OutOfMemoryError: Java heap space"),
-    form("`vmstat`, `vmstat -s`", "vmstat", "r b swpd free buff cache si so\n1 0 0 2448924 384428 734696 0 0"),
-    form("nomad's metrics, Prometheus' or statsd's", "nomad", "nomad_client_allocs_memory_usage{task=\"web\"} 1.5e+09"),
-    form("a kill by Talos' OOM controller", "Talos", "Sending SIGKILL to cgroup {\"controller\": \"runtime.OOMController\", \"cgroup\": \"/sys/fs/cgroup/a\"}"),
-    form("a table of time and value", "a table of times", "10:00 500 MiB\n10:30 510 MiB\n11:00 520 MiB"),
-    form("Heroku's samples of a dyno", "heroku", "source=web.1 sample#memory_total=512.12MB sample#memory_rss=498.21MB sample#memory_quota=512.00MB"),
-    form("`lxc info`, `lxc-info`", "lxc info", "Name: web\nMemory use:     92.70 MiB\nKMem use:       14.72 MiB"),
-    form("`docker stats` in a format of one's own", "docker stats", "web: 412.3MiB / 512MiB (80.53%)"),
-    form("`ps_mem`", "ps_mem", "Private  +   Shared  =  RAM used Program\n512.8 MiB +   8.2 MiB = 521.0 MiB java"),
-    form("psutil: a process, the machine", "psutil", "pfullmem(rss=1304870912, vms=2051538944, uss=1274175488, pss=1275800576, swap=0)"),
-    form("an allocator's account: jemalloc, glibc's malloc_stats", "runtime's account", "Allocated: 786298648, active: 788901888, resident: 867696640"),
-    form("a runtime's account again and again", "runtime's account", "heap=9MB, rss=148MB\nheap=9MB, rss=151MB\nheap=9MB, rss=155MB"),
-    form("the JVM's log of collections", "runtime's account", "GC(120) Pause Young 812M->402M(1024M) 12.1ms\nGC(121) Pause Young 860M->455M(1024M) 12.8ms"),
-    form("earlyoom's and oomctl's state, htop's head, `sar -r`, `smem -w`, psutil, node_exporter", "earlyoom", "mem avail:  9156 of 15881 MiB (57.65%), swap free: 2555 of 4095 MiB (62.38%)"),
-    form("the kubelet's observations in its log", "the kubelet's log", "signal=memory.available, available: 60687100Ki, capacity: 65973468Ki"),
-    form("`/proc/buddyinfo`", "/proc/buddyinfo", "Node 0, zone   Normal 426212 143208 42644 13656 1167 0 0 0 0 0 0"),
-    form("a status of SIGKILL: exit code 137, systemd's oom-kill", "a pod's status", "app.service: Failed with result 'oom-kill'."),
-    form("a table with a column of time and columns of sizes", "a table of times", "Hours MB\n0 12\n24 58\n48 103\n72 151"),
+    Form { name: "`free` in any language", source: "free", example: "gesamt benutzt frei gemns. Puffer/Cache verfügbar\nSpeicher: 15Gi 9,5Gi 793Mi 334Mi 5,4Gi 5,5Gi\nSwap: 2,0Gi 500Mi 1,5Gi" },
+    Form { name: "a tool's table several times, with or without times", source: "kubectl top", example: "2026-05-01T10:00:00Z web-1 5m 512Mi\n2026-05-01T11:00:00Z web-1 5m 530Mi" },
+    Form { name: "NUMA nodes: node*/meminfo, `numastat -m`, `numactl -H`", source: "NUMA nodes", example: "node 0 size: 64300 MB\nnode 0 free: 305 MB\nnode 1 size: 64505 MB\nnode 1 free: 44250 MB" },
+    Form { name: "a kill by systemd-oomd", source: "systemd-oomd", example: "systemd-oomd[840]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 51.07% > 50.00% for > 20s with reclaim activity" },
+    Form { name: "a kill by earlyoom", source: "earlyoom", example: "mem avail: 549 of 15933 MiB ( 3.45%), swap free: 100 of 2047 MiB ( 4.90%)\nsending SIGTERM to process 1234 uid 1000 \"chrome\": badness 900, VmRSS 3000 MiB" },
+    Form { name: "a status of `OOMKilled`: `kubectl describe`, `kubectl get pods`, a pod's YAML", source: "a pod's status", example: "web-1 0/1 OOMKilled 3 5m" },
+    Form { name: "the kubelet's log of evictions", source: "kubelet's message", example: "\"Eviction manager: must evict pod(s) to reclaim\" resourceName=\"memory\"" },
+    Form { name: "`systemctl show`", source: "systemctl show", example: "MemoryCurrent=835407052\nMemoryMax=1073741824" },
+    Form { name: "files of a cgroup v2", source: "kernel files", example: "memory.current 1073741824\nanon 536870912\nfile 268435456" },
+    Form { name: "files of a cgroup v1", source: "kernel files", example: "memory.usage_in_bytes 1073741824\ntotal_rss 536870912\ntotal_inactive_file 4096" },
+    Form { name: "the same under `head`, `tail`, `cat` or `watch`", source: "kernel files", example: "==> memory.current <==\n1073741824\n==> memory.max <==\nmax" },
+    Form { name: "the same from `grep -r`", source: "kernel files", example: "a.scope/memory.current:1073741824\na.scope/memory.stat:anon 536870912" },
+    Form { name: "the same under a log's or tool's prefix", source: "kernel files", example: "2026-11-28T03:50:00Z anon 536870912\n2026-11-28T03:50:00Z file 4096" },
+    Form { name: "the same from `cat -n`", source: "kernel files", example: "1 anon 536870912\n2 file 4096" },
+    Form { name: "a diff of them", source: "kernel files", example: "-anon 536870912\n+anon 1073741824\n file 4096" },
+    Form { name: "a table of before and after", source: "kernel files", example: "| row | before | after |\n|---|---|---|\n| anon | 5242880 | 10485760 |" },
+    Form { name: "`memory.events`, `memory.pressure`", source: "kernel files", example: "low 0\nhigh 3\nmax 7\noom 1\noom_kill 1" },
+    Form { name: "`ctr metrics`", source: "kernel files", example: "memory.usage_in_bytes 10190848\nmemory.stat.cache 4096" },
+    Form { name: "`/proc/meminfo`", source: "kernel files", example: "MemTotal: 16393244 kB\nMemFree: 1024 kB" },
+    Form { name: "`/proc/vmstat`", source: "/proc/vmstat", example: "nr_free_pages 5000\nnr_inactive_file 7000\nnr_active_anon 9000" },
+    Form { name: "`smaps_rollup`, `/proc/PID/status`, of one or several processes", source: "kernel files", example: "Rss: 70652 kB\nPss: 35558 kB" },
+    Form { name: "a report of the OOM killer, whole or cut", source: "OOM report", example: "app invoked oom-killer: gfp_mask=0xcc0\nmemory: usage 131072kB, limit 131072kB, failcnt 66" },
+    Form { name: "only its last lines", source: "OOM report", example: "oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a,task=app,pid=9,uid=0" },
+    Form { name: "a list of kills", source: "OOM report", example: "Memory cgroup out of memory: Killed process 9 (app) total-vm:1kB, anon-rss:1024kB" },
+    Form { name: "a machine's report, its zones, its end", source: "OOM report", example: "Mem-Info:\nactive_anon:57988 inactive_anon:147\nactive_file:578569 inactive_file:1353156" },
+    Form { name: "a kubelet's or cAdvisor's metrics page", source: "metrics page", example: "container_memory_usage_bytes{pod=\"web\"} 1.5e+09" },
+    Form { name: "an answer of Prometheus, instant or range", source: "metrics page", example: "{\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"container_memory_rss\",\"pod\":\"p\"},\"values\":[[1700000000,\"5000000\"],[1700003600,\"6000000\"]]}]}}" },
+    Form { name: "a kubelet summary", source: "kubelet summary", example: "{\"usageBytes\": 1073741824, \"workingSetBytes\": 536870912}" },
+    Form { name: "the metrics API", source: "metrics API", example: "{\"usage\":{\"cpu\":\"3m\",\"memory\":\"251728Ki\"}}" },
+    Form { name: "docker's API, runc's and the CRI's stats", source: "container stats", example: "{\"memory_stats\":{\"usage\":822935552,\"stats\":{\"cache\":477356032,\"rss\":345579520}}}" },
+    Form { name: "nomad's API", source: "nomad", example: "{\"MemoryStats\":{\"RSS\":0,\"Cache\":0,\"Usage\":314494976,\"Measured\":[\"RSS\"]}}" },
+    Form { name: "`docker inspect`", source: "docker inspect", example: "{\"State\":{\"OOMKilled\":true},\"HostConfig\":{\"Memory\":536870912}}" },
+    Form { name: "a map of memory.stat in a log line", source: "a map of memory.stat", example: "stats {\"active_anon\": 28228526080, \"cache\": 2578046976}" },
+    Form { name: "`docker stats` of every age", source: "docker stats", example: "CONTAINER CPU % MEM USAGE/LIMIT MEM %\nweb 0.5% 41.16 MiB/994 MiB 4.14%" },
+    Form { name: "`podman stats`", source: "podman stats", example: "ID NAME CPU % MEM USAGE / LIMIT MEM %\n5db6 web 2.21% 2.87GB / 3.843GB 74.68%" },
+    Form { name: "`crictl stats`", source: "crictl stats", example: "CONTAINER NAME CPU % MEM DISK INODES\n0123 app 0.10 635.4MB 12.3MB 45" },
+    Form { name: "`kubectl top`", source: "kubectl top", example: "NAME CPU(cores) MEMORY(bytes)\nweb-1 3m 245Mi" },
+    Form { name: "`systemctl status`", source: "systemctl status", example: "Memory: 900.0M (max: 1.0G swap max: 2.0G available: 124.0M)" },
+    Form { name: "`systemd-cgtop`", source: "systemd-cgtop", example: "Control Group Tasks %CPU Memory Input/s Output/s\nweb.service 12 5.0 796.7M - -" },
+    Form { name: "`free`, old, new, human, in any unit, `free -L`", source: "free", example: "total used free shared buff/cache available\nMem: 7.4G 409M 1.1G 363M 5.9G 6.3G" },
+    Form { name: "the head of `top`", source: "top", example: "MiB Mem : 1970.9 total, 1660.9 free, 71.5 used, 238.5 buff/cache\nMiB Swap: 0.0 total, 0.0 free, 0.0 used. 1876.4 avail Mem" },
+    Form { name: "`smem`", source: "smem", example: "PID User Command Swap USS PSS RSS\n12 root python3 0 5000 6000 7000" },
+    Form { name: "`pmap -x`", source: "pmap", example: "12: java -jar a\nAddress Kbytes RSS Dirty Mode Mapping\ntotal kB 12345 2345 1234" },
+    Form { name: "`slabtop`, `/proc/slabinfo`", source: "slabtop", example: "OBJS ACTIVE USE OBJ SIZE SLABS OBJ/SLAB CACHE SIZE NAME\n734506 734506 100% 0.06K 11476 64 45906K dentry" },
+    Form { name: "the kubelet's eviction message", source: "kubelet's message", example: "The node was low on resource: memory. Container web was using 48458972Ki, which exceeds its request of 0." },
+    Form { name: "a platform's message: Cloud Run, Lambda, Heroku, YARN", source: "Cloud Run", example: "Memory limit of 512 MiB exceeded with 516 MiB used." },
+    Form { name: "an event of Kubernetes, text or JSON", source: "Kubernetes event", example: "System OOM encountered, victim process: java, pid: 12345" },
+    Form { name: "a runtime's account: NMT, Go, V8, Redis", source: "runtime's account", example: "used_memory:1000000\nused_memory_rss:2000000" },
+    Form { name: "a runtime's collections: GODEBUG=gctrace=1", source: "runtime's account", example: "gc 9 @3.1s 0%: 0.1+9+0.3 ms clock, 3+3/4/1+6 ms cpu, 719->721->633 MB, 738 MB goal, 4 P" },
+    Form { name: "a runtime's or the kernel's own error: the JVM, Node, Go, Python, PHP, .NET, SLUB, ...", source: "an error message", example: "java.lang.OutOfMemoryError: Java heap space" },
+    Form { name: "`vmstat`, `vmstat -s`", source: "vmstat", example: "r b swpd free buff cache si so\n1 0 0 2448924 384428 734696 0 0" },
+    Form { name: "nomad's metrics, Prometheus' or statsd's", source: "nomad", example: "nomad_client_allocs_memory_usage{task=\"web\"} 1.5e+09" },
+    Form { name: "a kill by Talos' OOM controller", source: "Talos", example: "Sending SIGKILL to cgroup {\"controller\": \"runtime.OOMController\", \"cgroup\": \"/sys/fs/cgroup/a\"}" },
+    Form { name: "a table of time and value", source: "a table of times", example: "10:00 500 MiB\n10:30 510 MiB\n11:00 520 MiB" },
+    Form { name: "Heroku's samples of a dyno", source: "heroku", example: "source=web.1 sample#memory_total=512.12MB sample#memory_rss=498.21MB sample#memory_quota=512.00MB" },
+    Form { name: "`lxc info`, `lxc-info`", source: "lxc info", example: "Name: web\nMemory use:     92.70 MiB\nKMem use:       14.72 MiB" },
+    Form { name: "`docker stats` in a format of one's own", source: "docker stats", example: "web: 412.3MiB / 512MiB (80.53%)" },
+    Form { name: "`ps_mem`", source: "ps_mem", example: "Private  +   Shared  =  RAM used Program\n512.8 MiB +   8.2 MiB = 521.0 MiB java" },
+    Form { name: "psutil: a process, the machine", source: "psutil", example: "pfullmem(rss=1304870912, vms=2051538944, uss=1274175488, pss=1275800576, swap=0)" },
+    Form { name: "an allocator's account: jemalloc, glibc's malloc_stats", source: "runtime's account", example: "Allocated: 786298648, active: 788901888, resident: 867696640" },
+    Form { name: "a runtime's account again and again", source: "runtime's account", example: "heap=9MB, rss=148MB\nheap=9MB, rss=151MB\nheap=9MB, rss=155MB" },
+    Form { name: "the JVM's log of collections", source: "runtime's account", example: "GC(120) Pause Young 812M->402M(1024M) 12.1ms\nGC(121) Pause Young 860M->455M(1024M) 12.8ms" },
+    Form { name: "earlyoom's and oomctl's state, htop's head, `sar -r`, `smem -w`, psutil, node_exporter", source: "earlyoom", example: "mem avail:  9156 of 15881 MiB (57.65%), swap free: 2555 of 4095 MiB (62.38%)" },
+    Form { name: "the kubelet's observations in its log", source: "the kubelet's log", example: "signal=memory.available, available: 60687100Ki, capacity: 65973468Ki" },
+    Form { name: "`/proc/buddyinfo`", source: "/proc/buddyinfo", example: "Node 0, zone   Normal 426212 143208 42644 13656 1167 0 0 0 0 0 0" },
+    Form { name: "a status of SIGKILL: exit code 137, systemd's oom-kill", source: "a pod's status", example: "app.service: Failed with result 'oom-kill'." },
+    Form { name: "a table with a column of time and columns of sizes", source: "a table of times", example: "Hours MB\n0 12\n24 58\n48 103\n72 151" },
 ];
 
 /// docs/explain.md.
@@ -127,12 +119,7 @@ pub fn page() -> String {
     page += "\n## Identities\n\nWhat must hold of one owner's numbers. Bounds are narrowed by these until nothing moves; beyond what the\n\
              per-CPU batches hide (64 pages a CPU), numbers that break one are a contradiction.\n\n| | source |\n|---|---|\n";
     for relation in RELATIONS {
-        let name = |at: usize| QUANTITIES.get(at).map_or("", |(_, name)| name);
-        let parts: Vec<&str> = relation
-            .parts
-            .iter()
-            .map(|part| name(*part as usize))
-            .collect();
+        let parts: Vec<&str> = relation.parts.iter().map(|part| part.name()).collect();
         let usually = if relation.rule == Rule::Usually {
             ", as a rule"
         } else {
@@ -141,7 +128,7 @@ pub fn page() -> String {
         let _ = writeln!(
             page,
             "| {} >= {}{usually} | {} |",
-            name(relation.whole as usize),
+            relation.whole,
             parts.join(" + "),
             relation.source
         );

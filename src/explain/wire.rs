@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::{ANYTHING, QUANTITIES};
+use super::account::{ANYTHING, Quantity};
 use super::answer::Answer;
 use super::consistency::Contradiction;
 use super::findings::Finding;
@@ -162,13 +162,13 @@ fn bounds(explanation: &Explanation) -> BTreeMap<&'static str, Range> {
         let (least, most) = f.bounds?;
         Some((f.formula.name, Range { least, most }))
     });
-    let quantities = QUANTITIES.iter().filter_map(|(quantity, name)| {
+    let quantities = Quantity::ALL.iter().filter_map(|quantity| {
         let bounds = explanation.account.get(*quantity);
         let range = Range {
             least: finite(bounds.least),
             most: finite(bounds.most),
         };
-        bounds.is_known().then_some((*name, range))
+        bounds.is_known().then_some((quantity.name(), range))
     });
     formulas.chain(quantities).collect()
 }
