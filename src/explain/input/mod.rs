@@ -230,9 +230,7 @@ fn of_kernel_or_api(
         return vec![killed];
     }
     if metrics::is_page(text) {
-        let page = prometheus::page(text);
-        let mut readings = metrics::read(page.as_deref().unwrap_or(text));
-        prometheus::series(text, &mut readings);
+        let readings = prometheus::read(text).unwrap_or_else(|| metrics::read(text));
         if !readings.is_empty() {
             return readings;
         }

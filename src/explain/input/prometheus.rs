@@ -1,95 +1,105 @@
 //! The answer of Prometheus' HTTP API, rewritten as the metrics page it was scraped from.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Deserializer, Map, Value};
 
 use super::metrics;
-use crate::explain::kinds::Series;
-use crate::explain::{Reading, What};
+use crate::explain::{Reading, What, kinds};
 
-/// The page's lines for all series of the answer; none if the text is no such answer.
-pub fn page(text: &str) -> Option<String> {
-    let start = text.find('{')?;
-    let mut documents = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
-    let document = documents.next()?.ok()?;
-    let result = document.get("data")?.get("result")?.as_array()?;
-    let lines: Vec<String> = result.iter().filter_map(line).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
+#[derive(Deserialize)]
+struct Answer {
+    data: Data,
 }
 
-/// Gives the readings of a range query's answer the values they had over time.
-pub fn series(text: &str, readings: &mut [Reading]) {
-    let Some(start) = text.find('{').filter(|_| text.contains("\"matrix\"")) else {
-        return;
-    };
-    let mut documents = serde_json::Deserializer::from_str(&text[start..]).into_iter::<Value>();
-    let Some(Ok(document)) = documents.next() else {
-        return;
-    };
-    let all = document
-        .get("data")
-        .and_then(|data| data.get("result")?.as_array());
-    for one in all.into_iter().flatten() {
-        let Some((label, points)) = line(one).zip(points(one)) else {
-            continue;
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    #[serde(default)]
+    result_type: String,
+    /// Each is read by itself: one that is cut or odd spoils no other.
+    result: Vec<Value>,
+}
+
+/// One series: an instant query gives its value, a range query its values, the newest last.
+#[derive(Deserialize)]
+struct Series {
+    metric: Map<String, Value>,
+    value: Option<(f64, String)>,
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+}
+
+/// The readings of such an answer, each with the values it had over time; none if the text is none.
+pub fn read(text: &str) -> Option<Vec<Reading>> {
+    let data = data(text)?;
+    let series = data.series();
+    let lines: Vec<&str> = series.iter().map(|(line, _)| line.as_str()).collect();
+    let mut readings = metrics::read(&lines.join(
+        "
+",
+    ));
+    let ranges = series.iter().filter(|_| data.result_type == "matrix");
+    for (line, series) in ranges {
+        series.over_time(line, &mut readings);
+    }
+    (!lines.is_empty()).then_some(readings)
+}
+
+fn data(text: &str) -> Option<Data> {
+    let start = text.find('{')?;
+    let mut documents = Deserializer::from_str(&text[start..]).into_iter::<Answer>();
+    Some(documents.next()?.ok()?.data)
+}
+
+impl Data {
+    /// All series, each with its line of the page.
+    fn series(&self) -> Vec<(String, Series)> {
+        let all = self.result.iter();
+        let all = all.filter_map(|one| Series::deserialize(one).ok());
+        all.filter_map(|one| Some((one.line()?, one))).collect()
+    }
+}
+
+impl Series {
+    fn name(&self) -> Option<&str> {
+        self.metric.get("__name__")?.as_str()
+    }
+
+    /// The page's line for its newest value.
+    fn line(&self) -> Option<String> {
+        let (seconds, value) = self.value.as_ref().or(self.values.last())?;
+        let is_label = |label: &(&String, &Value)| label.0 != "__name__" && label.1.is_string();
+        let labels = self.metric.iter().filter(is_label);
+        // A JSON string's escapes are those of a label's value.
+        let labels: Vec<String> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let (name, labels) = (self.name()?, labels.join(","));
+        Some(format!("{name}{{{labels}}} {value} @[{seconds}]"))
+    }
+
+    /// Gives the reading that it is of its values over time.
+    fn over_time(&self, line: &str, readings: &mut [Reading]) {
+        let point = |(time, value): &(f64, String)| {
+            let value: f64 = value.parse().ok()?;
+            let fits = (0.0..1.8e19).contains(&value);
+            fits.then_some((*time, value as u64))
         };
+        let points: Vec<(f64, u64)> = self.values.iter().filter_map(point).collect();
         // The reader of the page names what the series is of.
-        let of_line = metrics::read(&label).into_iter().next();
-        let Some(row) = one.get("metric").and_then(|m| m.get("__name__")?.as_str()) else {
-            continue;
-        };
-        let found = of_line.and_then(|of| {
-            readings
-                .iter_mut()
-                .find(|reading| reading.label == of.label)
-        });
-        if let Some(reading) = found
+        let (of_line, row) = (metrics::read(line), self.name().unwrap_or(""));
+        let same =
+            |reading: &&mut Reading| of_line.first().is_some_and(|of| of.label == reading.label);
+        if let Some(reading) = readings.iter_mut().find(same)
+            && points.len() > 1
             && (reading.what == What::Memory || row.ends_with("working_set_bytes"))
         {
             let row = row
                 .trim_start_matches("container_memory_")
                 .trim_end_matches("_bytes");
-            reading.what = What::Series(Series {
-                row: row.into(),
-                points,
-                ..Series::default()
-            });
+            reading.what = What::Series(kinds::Series::of(row, points));
         }
     }
-}
-
-fn points(series: &Value) -> Option<Vec<(f64, u64)>> {
-    let values = series.get("values")?.as_array()?;
-    let point = |pair: &Value| {
-        let value: f64 = pair.get(1)?.as_str()?.parse().ok()?;
-        let time = pair.get(0)?.as_f64()?;
-        (0.0..1.8e19)
-            .contains(&value)
-            .then_some((time, value as u64))
-    };
-    let points: Vec<(f64, u64)> = values.iter().filter_map(point).collect();
-    (points.len() > 1).then_some(points)
-}
-
-fn line(series: &Value) -> Option<String> {
-    let metric = series.get("metric")?.as_object()?;
-    let name = metric.get("__name__")?.as_str()?;
-    // A range query gives several values: the last is the newest.
-    let pair = series
-        .get("value")
-        .or_else(|| series.get("values")?.as_array()?.last())?
-        .as_array()?;
-    let seconds = pair.first()?.as_f64()?;
-    let value = pair.get(1)?.as_str()?;
-    Some(format!("{name}{{{}}} {value} @[{seconds}]", labels(metric)))
-}
-
-fn labels(metric: &Map<String, Value>) -> String {
-    let labels = metric
-        .iter()
-        .filter(|(key, value)| *key != "__name__" && value.is_string());
-    // A JSON string's escapes are those of a label's value.
-    let written = labels.map(|(key, value)| format!("{key}={value}"));
-    written.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -97,22 +107,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn page(text: &str) -> String {
+        let series = data(text).map_or(Vec::new(), |data| data.series());
+        let lines: Vec<String> = series.into_iter().map(|(line, _)| line).collect();
+        lines.join("\n")
+    }
+
     #[test]
     fn instant_and_range_queries() {
         let text = r#"{"status":"success","data":{"resultType":"vector","result":[
             {"metric":{"__name__":"container_memory_rss","pod":"a\"b"},"value":[1626540112.26,"5"]},
             {"metric":{"__name__":"container_memory_cache","pod":"a"},"values":[[1,"5"],[2,"7"]]}]}}"#;
         assert_eq!(
-            page(text).unwrap(),
+            page(text),
             "container_memory_rss{pod=\"a\\\"b\"} 5 @[1626540112.26]\ncontainer_memory_cache{pod=\"a\"} 7 @[2]"
         );
-        assert_eq!(page("{\"data\": 5}"), None);
+        assert_eq!(page("{\"data\": 5}"), "");
     }
 
     proptest! {
         #[test]
         fn nothing_panics(text in ".{0,80}") {
-            page(&text);
+            read(&text);
         }
     }
 }
