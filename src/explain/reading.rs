@@ -109,6 +109,12 @@ impl Reading {
         (apart && number::reaches(usage, limit, 99)).then_some((usage, limit))
     }
 
+    /// The number that it is about: what is used, or what a tool showed for that.
+    pub fn value(&self) -> Option<u64> {
+        let shown = self.rows.get("shown");
+        self.view().usage.or(self.working_set).or(shown)
+    }
+
     /// The processes that it lists.
     pub fn processes(&self) -> Option<&[Process]> {
         match &self.what {

@@ -22,33 +22,24 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     let working_set = kubelet.working_set?;
     let taken = total.checked_sub(available)?;
     let name = kubelet.container.as_deref().unwrap_or("the node");
-    let used = get("node:Used").said(&format!(
-        "; programs use about @ ({}'s used)",
-        kernel.source
-    ));
+    let source = kernel.source;
+    let used = get("node:Used").said(&format!("; programs use about @ ({source}'s used)"));
     // What the kubelet calls available is of the machine's memory.
-    let kubelet_free = kubelet
-        .rows
-        .get("node:MemTotal")
-        .unwrap_or(total)
-        .saturating_sub(working_set);
-    let tools = format!(
-        "{} says {}, {} that {} of {} can't be had",
-        tool(kubelet),
-        bytes(working_set),
-        kernel.source,
-        bytes(taken),
-        bytes(total)
-    );
+    let capacity = kubelet.rows.get("node:MemTotal").unwrap_or(total);
+    let kubelet_free = bytes(capacity.saturating_sub(working_set));
+    let tool = match kubelet.source {
+        "kubelet summary" => "the kubelet's working set",
+        source => source,
+    };
+    let between = working_set.abs_diff(taken);
+    let [says, not_free, whole] = [working_set, taken, total].map(bytes);
+    let tools = format!("{tool} says {says}, {source} that {not_free} of {whole} can't be had");
+    let [apart, available] = [between, available].map(bytes);
     // Less than two percent is between two moments.
-    let apart = working_set.abs_diff(taken);
-    if apart < total / 50 {
+    if between < total / 50 {
         return Answer::new(
             "tools_agree",
-            format!(
-                "The tools agree on {name}: {tools}; the {} between them is two moments.",
-                bytes(apart)
-            ),
+            format!("The tools agree on {name}: {tools}; the {apart} between them is two moments."),
             "nothing to do",
         );
     }
@@ -56,9 +47,7 @@ pub fn nodes(case: &Case) -> Option<Answer> {
         return Answer::new(
             "memory_uncounted",
             format!(
-                "Danger: {tools}: {} on {name} is counted by no cgroup (huge pages, unreclaimable slab, drivers); the kubelet believes {} is free and will not evict before the machine runs out.",
-                bytes(apart),
-                bytes(kubelet_free)
+                "Danger: {tools}: {apart} on {name} is counted by no cgroup (huge pages, unreclaimable slab, drivers); the kubelet believes {kubelet_free} is free and will not evict before the machine runs out."
             ),
             "grep -E 'HugePages_Total|Hugetlb|SUnreclaim' /proc/meminfo; slabtop -o -s c | head -20 on that node",
         );
@@ -66,20 +55,10 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     Answer::new(
         "tools_differ",
         format!(
-            "No leak: {tools}; the {} between them on {name} is page cache on the active list and reclaimable slab, which working_set counts and the kernel can take back (the kubelet sees {} available, the kernel {}){used}.",
-            bytes(apart),
-            bytes(kubelet_free),
-            bytes(available)
+            "No leak: {tools}; the {apart} between them on {name} is page cache on the active list and reclaimable slab, which working_set counts and the kernel can take back (the kubelet sees {kubelet_free} available, the kernel {available}){used}."
         ),
         "trust `available` for what is needed, the working set for when the kubelet evicts; grep -E 'Active.file|SReclaimable' /proc/meminfo shows the rows",
     )
-}
-
-fn tool(reading: &Reading) -> &'static str {
-    match reading.source {
-        "kubelet summary" => "the kubelet's working set",
-        source => source,
-    }
 }
 
 /// The kubelet's reading of the machine that `kernel` is of: by name, else by its share of the
@@ -129,11 +108,11 @@ fn same_node<'a>(all: &'a [Reading], kernel: &Reading, total: u64) -> Option<&'a
 pub fn processes(case: &Case) -> Option<Answer> {
     let all = case.others();
     let charged = all.iter().find(|r| {
-        r.scope == Scope::Cgroup && matches!(r.what, What::Memory) && value(r).is_some()
+        r.scope == Scope::Cgroup && matches!(r.what, What::Memory) && r.value().is_some()
     })?;
     let (list, source) = all.iter().find_map(|r| Some((r.processes()?, r.source)))?;
     let resident = resident(list)?;
-    let value = value(charged)?;
+    let value = charged.value()?;
     let counted = match counts(charged) {
         // The longer clause says nothing here: no process has page cache that it has not mapped.
         Counts::Docker => Counts::WorkingSet.phrase(),
@@ -148,16 +127,14 @@ pub fn processes(case: &Case) -> Option<Answer> {
         "kernel files" => String::new(),
         _ => format!(" for {}", charged.label),
     };
+    let (tool, apart) = (called(charged), bytes(value.abs_diff(resident)));
+    let [says, held] = [value, resident].map(bytes);
     if counts(charged) == Counts::Podman && value < resident - resident / 4 {
         return Answer::new(
             "tools_differ",
             format!(
-                "{} says {}{about}, {many} {} by {source}: this podman counts only anonymous memory ({PODMAN_COUNTS}), so files that are mapped \
-                 ({} here at most) and all page cache are missing from it, though the limit counts them.",
-                called(charged),
-                bytes(value),
-                bytes(resident),
-                bytes(resident - value)
+                "{tool} says {says}{about}, {many} {held} by {source}: this podman counts only anonymous memory ({PODMAN_COUNTS}), so files that are mapped \
+                 ({apart} here at most) and all page cache are missing from it, though the limit counts them."
             ),
             "cat /sys/fs/cgroup/memory.current in the container is what the limit is compared with; podman 5.6 prints it without inactive cache",
         );
@@ -166,10 +143,7 @@ pub fn processes(case: &Case) -> Option<Answer> {
         return Answer::new(
             "tools_agree",
             format!(
-                "{} says {} ({counted}); {many} {}, shared pages in each: there is little beside the processes.",
-                called(charged),
-                bytes(value),
-                bytes(resident)
+                "{tool} says {says} ({counted}); {many} {held}, shared pages in each: there is little beside the processes."
             ),
             "find what grows in the largest process",
         );
@@ -177,11 +151,7 @@ pub fn processes(case: &Case) -> Option<Answer> {
     Answer::new(
         "outside_processes",
         format!(
-            "{} says {}{about} ({counted}), {many} {} by {source}: at least {} are no process's, but page cache, tmpfs (/dev/shm) or kernel memory.",
-            called(charged),
-            bytes(value),
-            bytes(resident),
-            bytes(value - resident)
+            "{tool} says {says}{about} ({counted}), {many} {held} by {source}: at least {apart} are no process's, but page cache, tmpfs (/dev/shm) or kernel memory."
         ),
         "which of the three: in the container `grep -E 'inactive_file|active_file|shmem|kernel|slab' /sys/fs/cgroup/memory.stat; df -h /dev/shm`",
     )
@@ -196,12 +166,6 @@ fn resident(list: &[Process]) -> Option<u64> {
 fn machine(all: &[Reading]) -> Option<&Reading> {
     all.iter()
         .find(|r| r.scope == Scope::Node && r.rows.get("node:MemFree").is_some())
-}
-
-/// The number a reading of a container is about.
-pub fn value(reading: &Reading) -> Option<u64> {
-    let shown = reading.rows.get("shown");
-    reading.view().usage.or(reading.working_set).or(shown)
 }
 
 /// What a tool's number counts.
@@ -254,7 +218,7 @@ fn pair<'a>(case: &'a Case) -> Option<(&'a Reading, &'a Reading)> {
     let of: Vec<&Reading> = case
         .others()
         .iter()
-        .filter(|r| r.scope == Scope::Cgroup && r.what == What::Memory && value(r).is_some())
+        .filter(|r| r.scope == Scope::Cgroup && r.what == What::Memory && r.value().is_some())
         .collect();
     let mut sources: Vec<&str> = of.iter().map(|r| r.source).collect();
     sources.dedup();
@@ -288,7 +252,7 @@ fn pair<'a>(case: &'a Case) -> Option<(&'a Reading, &'a Reading)> {
         .iter()
         .take(200)
         .flat_map(|a| second.iter().take(200).map(move |b| (*a, *b)));
-    let scored = pairs.map(|(a, b)| (alike(a, b), value(a).max(value(b)), a, b));
+    let scored = pairs.map(|(a, b)| (alike(a, b), a.value().max(b.value()), a, b));
     let best = scored
         .filter(|(score, ..)| *score > 0)
         .max_by_key(|(score, size, ..)| (*score, *size))?;
@@ -298,7 +262,7 @@ fn pair<'a>(case: &'a Case) -> Option<(&'a Reading, &'a Reading)> {
 /// Two tools about one container.
 pub fn containers(case: &Case) -> Option<Answer> {
     let (one, two) = pair(case)?;
-    let (a, b) = (value(one)?, value(two)?);
+    let (a, b) = (one.value()?, two.value()?);
     let (high, low) = if a >= b { (one, two) } else { (two, one) };
     let (most, least) = (a.max(b), a.min(b));
     let apart = most - least;
@@ -312,15 +276,13 @@ pub fn containers(case: &Case) -> Option<Answer> {
     let about = label.map_or(String::new(), |name| {
         format!(" for {}", name.chars().take(60).collect::<String>())
     });
+    let (one, other) = (called(high), called(low));
+    let [says, less, more] = [most, least, apart].map(bytes);
     if apart <= most / 50 {
         return Answer::new(
             "tools_agree",
             format!(
-                "{} ({}) and {} ({}) agree{about} within rounding and two moments.",
-                called(high),
-                bytes(most),
-                called(low),
-                bytes(least)
+                "{one} ({says}) and {other} ({less}) agree{about} within rounding and two moments."
             ),
             super::NEXT_FILES,
         );
@@ -328,14 +290,7 @@ pub fn containers(case: &Case) -> Option<Answer> {
     let (lies, next) = between(high, low, apart).unwrap_or_else(|| unexplained(high, low));
     Answer::new(
         "tools_differ",
-        format!(
-            "{} says {}{about}, {} {}: {} more; {lies}.",
-            called(high),
-            bytes(most),
-            called(low),
-            bytes(least),
-            bytes(apart)
-        ),
+        format!("{one} says {says}{about}, {other} {less}: {more} more; {lies}."),
         next,
     )
 }
@@ -356,37 +311,27 @@ fn between(high: &Reading, low: &Reading, apart: u64) -> Option<(String, &'stati
     } else {
         high
     });
-    Some(match () {
-        () if near(inactive) => (
+    let active = cache.saturating_sub(inactive);
+    let [list, all, rest] = [inactive, cache, active].map(bytes);
+    let is = if near(inactive) {
+        format!(
+            "inactive_file ({list}), which {who} leaves out: the page cache that the kernel takes back first"
+        )
+    } else if near(cache) {
+        format!(
+            "the page cache ({all}), all of which {who} leaves out; tmpfs in it can't be taken back"
+        )
+    } else if near(active) {
+        format!("the active list and tmpfs ({rest}), which only one of them leaves out")
+    } else {
+        return Some((
             format!(
-                "that is inactive_file ({}), which {who} leaves out: the page cache that the kernel takes back first",
-                bytes(inactive)
-            ),
-            SAME,
-        ),
-        () if near(cache) => (
-            format!(
-                "that is the page cache ({}), all of which {who} leaves out; tmpfs in it can't be taken back",
-                bytes(cache)
-            ),
-            SAME,
-        ),
-        () if near(cache.saturating_sub(inactive)) => (
-            format!(
-                "that is the active list and tmpfs ({}), which only one of them leaves out",
-                bytes(cache - inactive)
-            ),
-            SAME,
-        ),
-        () => (
-            format!(
-                "inactive_file is {}, all page cache {}: neither alone explains it, so two moments or two cgroups (a pod against one of its containers)",
-                bytes(inactive),
-                bytes(cache)
+                "inactive_file is {list}, all page cache {all}: neither alone explains it, so two moments or two cgroups (a pod against one of its containers)"
             ),
             "read both at one moment: docker stats --no-stream and memory.current, memory.stat of that container's cgroup",
-        ),
-    })
+        ));
+    };
+    Some((format!("that is {is}"), SAME))
 }
 
 /// What can lie between two formulas, where no rows are given.
@@ -460,7 +405,7 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
         .iter()
         .filter(|r| r.source == first.source && r.scope == Scope::Cgroup)
         .collect();
-    let sum = sum(listed.iter().filter_map(|r| value(r)));
+    let sum = sum(listed.iter().filter_map(|r| r.value()));
     let who = match &listed[..] {
         [one] => one
             .container
@@ -469,21 +414,17 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
             .unwrap_or_else(|| "the container".into()),
         many => format!("{} containers", many.len()),
     };
+    let (counted, apart) = (counts(first).phrase(), bytes(sum.abs_diff(taken)));
+    let [says, not_free, whole] = [sum, taken, total].map(bytes);
     let head = format!(
-        "{} counts {} for {who} ({}); by {} {} of the machine's {} can't be had",
-        first.source,
-        bytes(sum),
-        counts(first).phrase(),
-        machine.source,
-        bytes(taken),
-        bytes(total)
+        "{} counts {says} for {who} ({counted}); by {} {not_free} of the machine's {whole} can't be had",
+        first.source, machine.source
     );
     if sum > taken {
         return Answer::new(
             "tools_differ",
             format!(
-                "No contradiction: {head}, so at least {} of it is page cache, which the kernel takes back before anything is killed.",
-                bytes(sum - taken)
+                "No contradiction: {head}, so at least {apart} of it is page cache, which the kernel takes back before anything is killed."
             ),
             "for what can't be taken back: usage - inactive_file - active_file from the container's memory.stat",
         );
@@ -491,8 +432,7 @@ pub fn machine_and_containers(case: &Case) -> Option<Answer> {
     Answer::new(
         "tools_differ",
         format!(
-            "{head}: at least {} of that is in none of them: other processes, kernel memory, tmpfs or huge pages.",
-            bytes(taken - sum)
+            "{head}: at least {apart} of that is in none of them: other processes, kernel memory, tmpfs or huge pages."
         ),
         "ps aux --sort -rss | head; systemd-cgtop -m; grep -E 'Shmem|SUnreclaim|Huge' /proc/meminfo",
     )
@@ -515,16 +455,12 @@ pub fn machine_and_processes(case: &Case) -> Option<Answer> {
     }
     let tmpfs = machine.rows.get("node:Shmem").filter(|b| *b > 0);
     let tmpfs = tmpfs.said(" (tmpfs is @)");
+    let (tool, count) = (machine.source, list.len());
+    let [not_free, whole, held, rest] = [taken, total, resident, rest].map(bytes);
     Answer::new(
         "outside_processes",
         format!(
-            "By {} {} of the machine's {} can't be had, and the {} processes listed add up to at most {} by {source}: at least {} are in none of them: processes not listed, tmpfs{tmpfs}, kernel memory or huge pages.",
-            machine.source,
-            bytes(taken),
-            bytes(total),
-            list.len(),
-            bytes(resident),
-            bytes(rest)
+            "By {tool} {not_free} of the machine's {whole} can't be had, and the {count} processes listed add up to at most {held} by {source}: at least {rest} are in none of them: processes not listed, tmpfs{tmpfs}, kernel memory or huge pages."
         ),
         "all processes first (ps aux --sort -rss); then grep -E 'Shmem|SUnreclaim|PageTables|Percpu|Huge' /proc/meminfo; slabtop -o -s c | head -20",
     )

@@ -63,7 +63,7 @@ pub fn beside(case: &Case) -> Option<Answer> {
     let charged = all
         .iter()
         .filter(|reading| reading.scope == Scope::Cgroup && matches!(reading.what, What::Memory))
-        .find_map(|reading| Some((reading, compare::value(reading)?)));
+        .find_map(|reading| Some((reading, reading.value()?)));
     if rss == runtime.rss && charged.is_none() {
         return None;
     }

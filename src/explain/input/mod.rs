@@ -365,16 +365,7 @@ fn depth(reading: &Reading) -> usize {
 
 /// Of several, the one that most likely is meant. Never a sum: nested cgroups contain each other.
 fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
-    let size = |index: &usize| {
-        let reading = &all[*index];
-        let shown = reading.rows.get("shown");
-        reading
-            .view()
-            .usage
-            .or(reading.working_set)
-            .or(shown)
-            .unwrap_or(0)
-    };
+    let size = |index: &usize| all[*index].value().unwrap_or(0);
     let depth = |index: &usize| depth(&all[*index]);
     if let Some(first) = told_first(all, left) {
         return first;
