@@ -61,6 +61,19 @@ pub struct Oom {
     pub told: bool,
 }
 
+impl Oom {
+    /// What the allocation asked for in one piece, bytes, where that was more than a page.
+    pub fn piece(&self) -> Option<u64> {
+        (1..=20).contains(&self.order).then(|| 4096 << self.order)
+    }
+
+    /// The victim's cgroup, where that is not the one whose limit it was.
+    pub fn below_limit(&self) -> Option<&str> {
+        let task = self.task_in.as_deref();
+        task.filter(|task| self.limit_of.as_deref() != Some(task))
+    }
+}
+
 /// The kubelet's message about a pod it threw out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Eviction {

@@ -12,6 +12,14 @@ pub fn reaches(part: u64, whole: u64, percent: u64) -> bool {
     u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
 }
 
+/// A part's share of a whole in percent; 0 of nothing.
+pub fn percent(part: u64, whole: u64) -> f64 {
+    match whole {
+        0 => 0.0,
+        whole => part as f64 / whole as f64 * 100.0,
+    }
+}
+
 /// Percent of the limit from which on it is near.
 pub const NEAR_PERCENT: u64 = 90;
 

@@ -115,6 +115,17 @@ impl Reading {
         self.view().usage.or(self.working_set).or(shown)
     }
 
+    /// Whether it is of what is charged to a cgroup, in rows.
+    pub fn is_charged(&self) -> bool {
+        self.scope == Scope::Cgroup && self.what == What::Memory
+    }
+
+    /// The percent of what a node's pods may have, where it is above that.
+    pub fn above_allocatable(&self) -> Option<u64> {
+        let percent = self.rows.get("shown_percent");
+        percent.filter(|percent| *percent > 100)
+    }
+
     /// The processes that it lists.
     pub fn processes(&self) -> Option<&[Process]> {
         match &self.what {

@@ -3,7 +3,7 @@
 use super::{Answer, Case, Said, special};
 use crate::explain::kinds::Process;
 use crate::explain::number::sum;
-use crate::explain::{Reading, Scope, What};
+use crate::explain::{Reading, Scope};
 use crate::formula::plain::PODMAN_COUNTS;
 use crate::units::bytes;
 
@@ -107,9 +107,7 @@ fn same_node<'a>(all: &'a [Reading], kernel: &Reading, total: u64) -> Option<&'a
 /// What is charged against what processes have.
 pub fn processes(case: &Case) -> Option<Answer> {
     let all = case.others();
-    let charged = all.iter().find(|r| {
-        r.scope == Scope::Cgroup && matches!(r.what, What::Memory) && r.value().is_some()
-    })?;
+    let charged = all.iter().find(|r| r.is_charged() && r.value().is_some())?;
     let (list, source) = all.iter().find_map(|r| Some((r.processes()?, r.source)))?;
     let resident = resident(list)?;
     let value = charged.value()?;
@@ -218,7 +216,7 @@ fn pair<'a>(case: &'a Case) -> Option<(&'a Reading, &'a Reading)> {
     let of: Vec<&Reading> = case
         .others()
         .iter()
-        .filter(|r| r.scope == Scope::Cgroup && r.what == What::Memory && r.value().is_some())
+        .filter(|r| r.is_charged() && r.value().is_some())
         .collect();
     let mut sources: Vec<&str> = of.iter().map(|r| r.source).collect();
     sources.dedup();

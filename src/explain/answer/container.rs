@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::account::Quantity;
-use crate::explain::number::{NEAR_PERCENT, reaches};
+use crate::explain::number::{NEAR_PERCENT, percent, reaches};
 use crate::formula::display::is_unlimited;
 use crate::units::bytes;
 
@@ -29,24 +29,18 @@ pub fn working_set_and_rss(case: &Case) -> Option<Answer> {
         return None;
     }
     let usage = case.account().get(Quantity::Usage);
+    let least = bytes(usage.least);
     let of = match usage.exact() {
-        Some(usage) => format!(
-            "{:.0} % of its usage of {}",
-            rest as f64 / usage.max(1) as f64 * 100.0,
-            bytes(usage)
-        ),
-        None => format!("of at least {} in use", bytes(usage.least)),
+        Some(usage) => format!("{:.0} % of its usage of {least}", percent(rest, usage)),
+        None => format!("of at least {least} in use"),
     };
-    let most = rss as f64 / usage.least.max(1) as f64 * 100.0;
+    let (name, most) = (named(reading), percent(rss, usage.least));
+    let [rest, working_set, rss] = [rest, working_set, rss].map(bytes);
     Answer::new(
         "not_heap",
         format!(
-            "{}: {} of the working set of {} ({of}) is not the programs' own memory but active page cache, tmpfs or kernel memory, most of it \
-             usually reclaimable; heap is {}, at most {most:.1} %.",
-            named(reading),
-            bytes(rest),
-            bytes(working_set),
-            bytes(rss)
+            "{name}: {rest} of the working set of {working_set} ({of}) is not the programs' own memory but active page cache, tmpfs or kernel memory, most of it \
+             usually reclaimable; heap is {rss}, at most {most:.1} %."
         ),
         "which of the three: grep -E 'active_file|shmem|slab|kernel' memory.stat of that cgroup",
     )
@@ -69,23 +63,14 @@ fn held(case: &Case) -> Option<(u64, u64)> {
 
 /// Room to the limit, and once the cache is gone.
 fn headroom(case: &Case) -> String {
-    let Some((limit, usage)) = case
-        .facts
-        .limit
-        .zip(case.account().get(Quantity::Usage).exact())
-    else {
+    let usage = case.account().get(Quantity::Usage).exact();
+    let Some((limit, usage)) = case.facts.limit.zip(usage) else {
         return String::new();
     };
     let room = limit.saturating_sub(usage);
-    let without = match held(case) {
-        Some((least, most)) if least.abs_diff(most) <= 1 << 20 => {
-            format!(
-                ", {} once the cache is gone",
-                bytes(limit.saturating_sub(most))
-            )
-        }
-        _ => String::new(),
-    };
+    let known = held(case).filter(|(least, most)| least.abs_diff(*most) <= 1 << 20);
+    let without = known.map(|(_, most)| limit.saturating_sub(most));
+    let without = without.said(", @ once the cache is gone");
     format!("; {} below the limit ({room} B){without}", bytes(room))
 }
 
@@ -98,41 +83,34 @@ pub fn near_limit(case: &Case) -> Option<Answer> {
         return None;
     }
     let (least, most) = held(case)?;
-    let head = format!(
-        "{}: {} of its limit of {} is in use",
-        named(case.reading()),
-        share(usage, limit),
-        bytes(limit)
-    );
+    let (name, used, whole) = (named(case.reading()), share(usage, limit), bytes(limit));
+    let head = format!("{name}: {used} of its limit of {whole} is in use");
     if near(least) {
+        let (room, made) = (bytes(limit.saturating_sub(least)), biggest(case));
+        let held = bytes(least);
         return Answer::new(
             "near_limit",
             format!(
-                "{head}, and {} of it can't be taken back: {} more and the kernel kills ({}).",
-                bytes(least),
-                bytes(limit.saturating_sub(least)),
-                biggest(case)
+                "{head}, and {held} of it can't be taken back: {room} more and the kernel kills ({made})."
             ),
             "raise the limit, or make smaller what holds it (heap: the runtime's maximum; tmpfs: its files)",
         );
     }
     if !near(most) {
+        let [back, room] = [usage - most, limit.saturating_sub(most)].map(bytes);
         return Answer::new(
             "near_limit_cache",
             format!(
-                "{head}, but {} of it is page cache or slab, which the kernel takes back before it kills: {} are left once it is gone.",
-                bytes(usage - most),
-                bytes(limit.saturating_sub(most))
+                "{head}, but {back} of it is page cache or slab, which the kernel takes back before it kills: {room} are left once it is gone."
             ),
             "alert on what can't be taken back (usage - inactive_file - active_file), not on usage; memory.pressure tells whether it hurts",
         );
     }
+    let [least, most] = [least, most].map(bytes);
     Answer::new(
         "near_limit_unknown",
         format!(
-            "{head}; how much of it is page cache that the kernel takes back first is not among these numbers ({} to {} is held).",
-            bytes(least),
-            bytes(most)
+            "{head}; how much of it is page cache that the kernel takes back first is not among these numbers ({least} to {most} is held)."
         ),
         NEXT_FILES,
     )
@@ -180,26 +158,18 @@ pub fn made_of(case: &Case) -> Option<Answer> {
     let back = Some(cache).filter(|cache| code != "cache" && *cache >= parts.total / 20);
     let back = back.said("; @ is page cache that can be taken back");
     if size.saturating_mul(2) < parts.total {
+        let [anon, cache, shmem, kernel] = [anon, cache, shmem, kernel].map(bytes);
         return Answer::new(
             "mixed",
             format!(
-                "{head}: {} heap, {} page cache, {} tmpfs, {} kernel memory or in no row{swap}{room}.",
-                bytes(anon),
-                bytes(cache),
-                bytes(shmem),
-                bytes(kernel)
+                "{head}: {anon} heap, {cache} page cache, {shmem} tmpfs, {kernel} kernel memory or in no row{swap}{room}."
             ),
             "memtide watch CGROUP, to see which of them grows",
         );
     }
-    Answer::new(
-        code,
-        format!(
-            "{head}: {} is {what}{either}{back}{swap}{room}.",
-            share(size, parts.total)
-        ),
-        next,
-    )
+    let size = share(size, parts.total);
+    let sentence = format!("{head}: {size} is {what}{either}{back}{swap}{room}.");
+    Answer::new(code, sentence, next)
 }
 
 /// What most of it can be: its code, what that is, the next step.
@@ -216,13 +186,9 @@ const PARTS: [(&str, &str, &str); 5] = [
 fn head(case: &Case) -> String {
     let parts = &case.facts.parts;
     let of = if parts.at_least { "at least " } else { "" };
-    let limit = case.facts.limit;
-    let limit = limit.said(" of a limit of @");
-    format!(
-        "{} holds {of}{}{limit}",
-        named(case.reading()),
-        bytes(parts.total)
-    )
+    let limit = case.facts.limit.said(" of a limit of @");
+    let (name, total) = (named(case.reading()), bytes(parts.total));
+    format!("{name} holds {of}{total}{limit}")
 }
 
 fn in_swap(case: &Case) -> String {
@@ -237,77 +203,50 @@ fn in_swap(case: &Case) -> String {
 /// One number, or next to nothing.
 pub fn single(case: &Case) -> Option<Answer> {
     let reading = case.reading();
-    let name = named(reading);
-    let limit = case.facts.limit;
-    let of = |value: u64| {
-        limit
-            .filter(|limit| *limit > 0)
-            .map_or(String::new(), |limit| {
-                format!(
-                    " of {} ({:.1} %)",
-                    bytes(limit),
-                    value as f64 / limit as f64 * 100.0
-                )
-            })
+    let (name, limit) = (named(reading), case.facts.limit);
+    let of_limit = |value: u64| {
+        let limit = limit.filter(|limit| *limit > 0);
+        limit.map_or(String::new(), |limit| {
+            format!(" of {} ({:.1} %)", bytes(limit), percent(value, limit))
+        })
     };
-    if let Some(usage) = case.facts.view.usage {
-        return only_usage(case, usage, &of(usage));
-    }
-    if let Some(working_set) = reading.working_set {
-        return Answer::new(
-            "only_working_set",
-            format!(
-                "{name}: working set {}{}, active page cache included; nothing else is known from this.",
-                bytes(working_set),
-                of(working_set)
-            ),
-            NEXT_FILES,
+    let shown = reading.rows.get("shown");
+    let (code, sentence) = if let Some(usage) = case.facts.view.usage {
+        return only_usage(case, usage, &of_limit(usage));
+    } else if let Some(value) = reading.working_set {
+        let (size, of) = (bytes(value), of_limit(value));
+        let sentence = format!(
+            "{name}: working set {size}{of}, active page cache included; nothing else is known from this."
         );
-    }
-    if let Some(shown) = reading.rows.get("shown") {
-        return Answer::new(
-            "only_usage",
-            format!(
-                "{name}: {} {}{}, with or without inactive cache; what it is made of is not known from this.",
-                reading.source,
-                bytes(shown),
-                of(shown)
-            ),
-            NEXT_FILES,
+        ("only_working_set", sentence)
+    } else if let Some(value) = shown {
+        let (tool, size, of) = (reading.source, bytes(value), of_limit(value));
+        let sentence = format!(
+            "{name}: {tool} {size}{of}, with or without inactive cache; what it is made of is not known from this."
         );
-    }
-    if let Some(limit) = limit {
-        return Answer::new(
-            "limit_only",
-            format!(
-                "{name}: a limit of {}, and nothing of what is in use.",
-                bytes(limit)
-            ),
-            NEXT_FILES,
+        ("only_usage", sentence)
+    } else if let Some(limit) = limit.map(bytes) {
+        let sentence = format!("{name}: a limit of {limit}, and nothing of what is in use.");
+        ("limit_only", sentence)
+    } else {
+        let least = bytes(case.account().get(Quantity::Usage).least);
+        let sentence = format!(
+            "{name}: at least {least} is in use; neither usage nor limit are among these numbers."
         );
-    }
-    let least = case.account().get(Quantity::Usage).least;
-    Answer::new(
-        "only_usage",
-        format!(
-            "{name}: at least {} is in use; neither usage nor limit are among these numbers.",
-            bytes(least)
-        ),
-        NEXT_FILES,
-    )
+        ("only_usage", sentence)
+    };
+    Answer::new(code, sentence, NEXT_FILES)
 }
 
 /// A usage, its limits and its peak.
 fn only_usage(case: &Case, usage: u64, of: &str) -> Option<Answer> {
     let reading = case.reading();
-    let name = named(reading);
-    let limit = case.facts.limit;
+    let (name, size) = (named(reading), bytes(usage));
     if usage < 1 << 20 {
         return Answer::new(
             "empty",
             format!(
-                "{name} holds {}: what an empty cgroup reads, no sign of health or of trouble.",
-                bytes(usage)
+                "{name} holds {size}: what an empty cgroup reads, no sign of health or of trouble."
             ),
             "check that the processes run in it: cat cgroup.procs",
         );
@@ -324,19 +263,15 @@ fn only_usage(case: &Case, usage: u64, of: &str) -> Option<Answer> {
         value.said(&format!(", {what} @"))
     });
     let more = more.collect::<String>().replacen(',', ";", 1);
-    let limit_told = if limit.is_none() {
-        ", no limit among the numbers"
-    } else {
-        ""
+    let limit = match case.facts.limit {
+        None => ", no limit among the numbers",
+        Some(_) => "",
     };
-    let ws = reading.working_set.said(", working set @");
+    let (ws, room) = (reading.working_set.said(", working set @"), headroom(case));
     Answer::new(
         "only_usage",
         format!(
-            "{name}: usage {}{}{ws}{limit_told}{more}{}; what it is made of is not known from this.",
-            bytes(usage),
-            of,
-            headroom(case)
+            "{name}: usage {size}{of}{ws}{limit}{more}{room}; what it is made of is not known from this."
         ),
         NEXT_FILES,
     )

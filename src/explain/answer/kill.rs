@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, Said, largest, share};
 use crate::explain::kinds::{Killed, Oom};
-use crate::explain::number::reaches;
+use crate::explain::number::{percent, reaches};
 use crate::explain::owner::{self, Owner};
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, Scope};
@@ -16,10 +16,7 @@ pub fn one(case: &Case) -> Option<Answer> {
     let reading = case.reading();
     let oom = reading.oom()?;
     if reading.killed.is_none() && reading.rows.is_empty() {
-        let piece = match oom.order {
-            order @ 1..=20 => format!(" for {} in one piece", bytes(4096 << order)),
-            _ => String::new(),
-        };
+        let piece = oom.piece().said(" for @ in one piece");
         let (code, whose) = match oom.constraint.as_deref() {
             Some("CONSTRAINT_NONE") => (
                 "oom_machine",
@@ -47,13 +44,11 @@ pub fn one(case: &Case) -> Option<Answer> {
     let (code, whose) = whose_limit(reading, oom);
     let victim = victim(reading, oom);
     let (holder, next) = holder(case, oom);
-    let swap = (code == "oom_swap_limit").then(|| swap_is_full(reading));
-    let swap = swap.unwrap_or_default();
     let back = taken_back(reading, parts);
     let times = times(reading) + &account(case);
     Answer::new(
         code,
-        format!("{victim} was killed by {whose}{swap}: {holder}{back}{times}."),
+        format!("{victim} was killed by {whose}: {holder}{back}{times}."),
         next,
     )
 }
@@ -69,13 +64,8 @@ fn account(case: &Case) -> String {
 /// `envoy (pid 4242)`.
 fn victim(reading: &Reading, oom: &Oom) -> String {
     let Some(killed) = &reading.killed else {
-        let of = oom
-            .task_in
-            .as_ref()
-            .filter(|task| oom.limit_of.as_ref() != Some(task));
-        return of.map_or("A process".into(), |path| {
-            format!("A process of {}", short(path))
-        });
+        let of = oom.below_limit().map(short);
+        return of.map_or("A process".into(), |path| format!("A process of {path}"));
     };
     let more = match oom.group.len() {
         0 => String::new(),
@@ -111,9 +101,10 @@ fn short(path: &str) -> String {
 /// The code, and whose limit it was.
 fn whose_limit(reading: &Reading, oom: &Oom) -> (&'static str, String) {
     if let Some((_, limit)) = reading.swap_limit_reached() {
+        let (limit, full) = (bytes(limit), swap_is_full(reading));
         return (
             "oom_swap_limit",
-            format!("the limit of memory and swap together, {}", bytes(limit)),
+            format!("the limit of memory and swap together, {limit}{full}"),
         );
     }
     let limit = reading.limit().said(" of @");
@@ -138,15 +129,12 @@ fn whose_limit(reading: &Reading, oom: &Oom) -> (&'static str, String) {
 }
 
 fn swap_is_full(reading: &Reading) -> String {
-    let get = |name: &str| reading.rows.get(name);
-    let swapped = get("memory.memsw.usage_in_bytes").zip(reading.view().usage);
-    swapped.map_or(String::new(), |(both, usage)| {
-        format!(
-            " (memory {} and swap {} are both full)",
-            bytes(usage),
-            bytes(both.saturating_sub(usage))
-        )
-    })
+    let both = reading.rows.get("memory.memsw.usage_in_bytes");
+    let full = both.zip(reading.view().usage).map(|(both, usage)| {
+        let [usage, swap] = [usage, both.saturating_sub(usage)].map(bytes);
+        format!(" (memory {usage} and swap {swap} are both full)")
+    });
+    full.unwrap_or_default()
 }
 
 /// What the victim held by its own line.
@@ -156,7 +144,7 @@ fn held(killed: &Killed) -> Option<u64> {
 }
 
 /// Who or what holds the memory, and the next step.
-fn holder(case: &Case, oom: &Oom) -> (String, String) {
+fn holder(case: &Case, oom: &Oom) -> (String, &'static str) {
     let (reading, parts) = (case.reading(), &case.facts.parts);
     let owner = oom
         .limit_of
@@ -177,11 +165,14 @@ fn holder(case: &Case, oom: &Oom) -> (String, String) {
         let who = largest.map_or(String::new(), |(name, rss)| {
             format!(" (the largest is {name}, {})", bytes(*rss))
         });
+        let percent = percent(own, heap);
+        let [own, heap] = [own, heap].map(bytes);
         return (
-            format!("it held only {} of {} anonymous memory ({:.0} %), {others} hold the rest{who}", bytes(own), bytes(heap), own as f64 / heap as f64 * 100.0),
+            format!(
+                "it held only {own} of {heap} anonymous memory ({percent:.0} %), {others} hold the rest{who}"
+            ),
             "see who holds it: the report's table of processes (rss in pages), or `memtide explain` on each cgroup below; the kernel \
-             takes the highest oom_score, not the largest"
-                .into(),
+             takes the highest oom_score, not the largest",
         );
     }
     if reading.view().usage.is_none() && heap.is_none() {
@@ -190,54 +181,32 @@ fn holder(case: &Case, oom: &Oom) -> (String, String) {
     biggest(parts)
 }
 
+/// What a part of what is charged is, and the next step where it is the largest.
+#[rustfmt::skip]
+const PARTS: [(&str, &str); 4] = [
+    ("is anonymous memory (heap, stacks)", "raise the limit, or make the heap smaller (the runtime's maximum, fewer workers)"),
+    ("is tmpfs or shared memory", "df -t tmpfs; delete files there, bound emptyDir with sizeLimit: a larger heap limit helps nothing"),
+    ("is kernel memory or in no row", "grep -E 'slab|pagetables|sock|percpu' memory.stat while it runs; slabtop -o -s c"),
+    ("is page cache that could not be taken back in time", "look at dirty and writeback: a slow disk keeps the cache from being written"),
+];
+
 /// The largest part of what is charged, and the next step for it.
-fn biggest(parts: &Parts) -> (String, String) {
-    let candidates = [
-        (
-            parts.anon.unwrap_or(0),
-            (
-                "is anonymous memory (heap, stacks)",
-                "raise the limit, or make the heap smaller (the runtime's maximum, fewer workers)",
-            ),
-        ),
-        (
-            parts.shmem.unwrap_or(0),
-            (
-                "is tmpfs or shared memory",
-                "df -t tmpfs; delete files there, bound emptyDir with sizeLimit: a larger heap limit helps nothing",
-            ),
-        ),
-        (
-            parts.kernel_or_in_no_row(),
-            (
-                "is kernel memory or in no row",
-                "grep -E 'slab|pagetables|sock|percpu' memory.stat while it runs; slabtop -o -s c",
-            ),
-        ),
-        (
-            parts.file_cache(),
-            (
-                "is page cache that could not be taken back in time",
-                "look at dirty and writeback: a slow disk keeps the cache from being written",
-            ),
-        ),
-    ];
+fn biggest(parts: &Parts) -> (String, &'static str) {
+    let (anon, shmem) = (parts.anon.unwrap_or(0), parts.shmem.unwrap_or(0));
+    let sizes = [anon, shmem, parts.kernel_or_in_no_row(), parts.file_cache()];
     let total = bytes(parts.total);
-    let mut much = largest(candidates, parts.total);
+    let mut much = largest(sizes.into_iter().zip(PARTS), parts.total);
     let Some((size, (what, next))) = much.next() else {
         return (
             format!("the usage was {total}, and what it was made of is not in the paste"),
-            "dmesg | grep -A 60 'Memory cgroup stats' on that machine".into(),
+            "dmesg | grep -A 60 'Memory cgroup stats' on that machine",
         );
     };
-    let beside = much
-        .next()
-        .map(|(size, (what, _))| format!(", {} {what}", bytes(size)));
     let of = share(size, parts.total);
-    (
-        format!("{of} of {total} {what}{}", beside.unwrap_or_default()),
-        next.into(),
-    )
+    let beside = much.next();
+    let beside = beside.map(|(size, (what, _))| format!(", {} {what}", bytes(size)));
+    let beside = beside.unwrap_or_default();
+    (format!("{of} of {total} {what}{beside}"), next)
 }
 
 fn kill_line_only(
@@ -245,7 +214,7 @@ fn kill_line_only(
     oom: &Oom,
     owner: Owner,
     own: Option<u64>,
-) -> (String, String) {
+) -> (String, &'static str) {
     let own = own.said("it held @ of anonymous and shared memory");
     let file = reading.killed.as_ref().and_then(|killed| killed.file_rss);
     let file = file.filter(|file| *file > 0).said(" and @ of files");
@@ -255,17 +224,13 @@ fn kill_line_only(
         Some(..=-997) => "; its oom_score_adj is that of a guaranteed pod or a system service",
         _ => "",
     };
-    let inside = oom
-        .task_in
-        .as_ref()
-        .zip(oom.limit_of.as_ref())
-        .filter(|(task, limit)| task != limit);
-    let rest = inside.map_or(String::new(), |(task, _)| match owner {
-        Owner::Pod => format!(
-            "; it ran in {}, and other containers of the pod may hold the rest",
-            short(task)
-        ),
-        _ => format!("; it ran in {}, so others in it hold the rest", short(task)),
+    let others = match owner {
+        Owner::Pod => "and other containers of the pod may hold the rest",
+        _ => "so others in it hold the rest",
+    };
+    let inside = oom.limit_of.as_ref().and(oom.below_limit()).map(short);
+    let rest = inside.map_or(String::new(), |task| {
+        format!("; it ran in {task}, {others}")
     });
     let next = match owner {
         Owner::Slice | Owner::Service | Owner::Pods => {
@@ -280,17 +245,14 @@ fn kill_line_only(
     } else {
         own + &file
     };
-    (told + class + &rest, next.into())
+    (told + class + &rest, next)
 }
 
 /// What the kernel could have taken instead.
 fn taken_back(reading: &Reading, parts: &Parts) -> String {
     let view = reading.view();
-    if parts.total == 0 || view.usage.is_none() && view.cache.is_none() {
-        return String::new();
-    }
-    let known = parts.cache_inactive.is_some() || view.cache.is_some();
-    if !known {
+    let known = view.cache.is_some() || parts.cache_inactive.is_some() && view.usage.is_some();
+    if parts.total == 0 || !known {
         return String::new();
     }
     let files = view.cache.unwrap_or(0);
@@ -304,10 +266,8 @@ fn taken_back(reading: &Reading, parts: &Parts) -> String {
         let all = bytes(all.max(cache));
         return format!("; nothing was left to take back (page cache {all})");
     }
-    format!(
-        "; {} of page cache and slab could be taken back",
-        bytes(back)
-    )
+    let back = bytes(back);
+    format!("; {back} of page cache and slab could be taken back")
 }
 
 fn times(reading: &Reading) -> String {
@@ -337,26 +297,17 @@ pub fn several(case: &Case) -> Option<Answer> {
         n if n == all.len() => "by the machine running out of memory (or a failed page fault), not by a container's limit".into(),
         n => format!("{n} of them by the machine, the others by limits of cgroups"),
     };
-    let span = all
-        .iter()
-        .map(|r| r.at)
-        .collect::<Option<Vec<f64>>>()
-        .map_or(String::new(), |times| {
-            let (first, last) = times
-                .iter()
-                .fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(*t), b.max(*t)));
-            let seconds = last - first;
-            match () {
-                () if !(0.0..1e9).contains(&seconds) => String::new(),
-                () if seconds < 2.0 => format!(" within {:.0} ms", seconds * 1e3),
-                () => format!(" within {seconds:.0} s"),
-            }
-        });
+    let times: Option<Vec<f64>> = all.iter().map(|r| r.at).collect();
+    let times = times.unwrap_or_default().into_iter();
+    let (first, last) = times.fold((f64::MAX, f64::MIN), |(a, b), t| (a.min(t), b.max(t)));
+    let span = match last - first {
+        0.0..2.0 => format!(" within {:.0} ms", (last - first) * 1e3),
+        seconds @ 2.0..1e9 => format!(" within {seconds:.0} s"),
+        _ => String::new(),
+    };
     let held_by = |r: &&Reading| r.killed.as_ref().and_then(held);
-    let small = if all
-        .iter()
-        .all(|r| held_by(r).is_some_and(|held| held < 64 << 20))
-    {
+    let little = |r: &&Reading| held_by(r).is_some_and(|held| held < 64 << 20);
+    let small = if all.iter().all(little) {
         ": so little that the victims are not the cause"
     } else {
         ""
@@ -384,16 +335,13 @@ fn whose(all: &[&Reading]) -> String {
         .iter()
         .filter_map(|r| Some(owner::of_path(r.oom()?.limit_of.as_ref()?)))
         .collect();
-    match owners.first() {
-        Some(Owner::Container)
-            if owners.len() == all.len() && owners.iter().all(|o| *o == Owner::Container) =>
-        {
-            format!("by containers' own limits{limit}")
-        }
-        Some(Owner::Pod) if owners.iter().all(|o| *o == Owner::Pod) => {
-            format!("by pods' limits{limit}")
-        }
-        _ => format!("by limits of cgroups{limit}, not by the machine"),
+    let all_of = |owner| !owners.is_empty() && owners.iter().all(|one| *one == owner);
+    if all_of(Owner::Container) && owners.len() == all.len() {
+        format!("by containers' own limits{limit}")
+    } else if all_of(Owner::Pod) {
+        format!("by pods' limits{limit}")
+    } else {
+        format!("by limits of cgroups{limit}, not by the machine")
     }
 }
 
@@ -408,12 +356,10 @@ fn victims(all: &[&Reading]) -> String {
                 (path.map_or("one".into(), |path| short(&path)), None)
             }
         };
-        let rss = reading.view().rss;
-        let size = size.unwrap_or_else(|| match rss {
-            Some(rss) => format!(
-                "{} of anonymous memory",
-                share(rss, reading.view().usage.unwrap_or(0))
-            ),
+        let view = reading.view();
+        let of_usage = |rss| share(rss, view.usage.unwrap_or(0));
+        let size = size.unwrap_or_else(|| match view.rss {
+            Some(rss) => format!("{} of anonymous memory", of_usage(rss)),
             None => "its size cut off".into(),
         });
         match told.iter_mut().find(|(n, s, _)| *n == name && *s == size) {

@@ -2,7 +2,9 @@
 
 use super::{Answer, Case, Said, largest, listed, share, zones};
 use crate::explain::Reading;
-use crate::explain::kinds::{Oom, Zone};
+use crate::explain::kinds::{Killed, Oom, Zone};
+use crate::explain::number::sum;
+use crate::formula::kubelet;
 use crate::units::bytes;
 
 /// A machine's account. Bytes; 0 where a row is missing, but for the whole.
@@ -23,41 +25,31 @@ impl Machine {
     fn of(reading: &Reading) -> Machine {
         let get = |row: &str| reading.node(row);
         let or = |row: &str| get(row).unwrap_or(0);
-        let lists = or("Active(file)").saturating_add(or("Inactive(file)"));
+        let both = |a: &str, b: &str| or(a).saturating_add(or(b));
         let shmem = or("Shmem");
-        let cached = or("BuffCache").max(or("Cached").saturating_add(or("Buffers")));
+        let cached = or("BuffCache").max(both("Cached", "Buffers"));
         Machine {
             total: get("MemTotal"),
             free: get("MemFree"),
-            anon: or("Active(anon)")
-                .saturating_add(or("Inactive(anon)"))
-                .max(or("AnonPages")),
-            cache: if lists > 0 {
-                lists
-            } else {
-                cached.saturating_sub(shmem)
+            anon: both("Active(anon)", "Inactive(anon)").max(or("AnonPages")),
+            cache: match both("Active(file)", "Inactive(file)") {
+                0 => cached.saturating_sub(shmem),
+                lists => lists,
             },
             shmem,
             slab_reclaimable: or("SReclaimable"),
             unevictable: or("Unevictable"),
-            slab: or("SReclaimable")
-                .saturating_add(or("SUnreclaim"))
-                .max(or("Slab")),
+            slab: both("SReclaimable", "SUnreclaim").max(or("Slab")),
             swap_free: get("SwapFree"),
         }
     }
 
     /// What is known to be in use.
     fn used(&self) -> u64 {
-        let listed = self
-            .anon
-            .saturating_add(self.cache)
-            .saturating_add(self.slab);
-        let by_free = self
-            .total
-            .zip(self.free)
-            .map(|(total, free)| total.saturating_sub(free));
-        by_free.unwrap_or(listed)
+        match self.total.zip(self.free) {
+            Some((total, free)) => total.saturating_sub(free),
+            None => sum([self.anon, self.cache, self.slab]),
+        }
     }
 
     fn unreclaimable(&self) -> u64 {
@@ -91,13 +83,10 @@ impl Machine {
             + &some(self.cache).said(", @ is page cache")
             + &objects(self, used);
         some(used)?;
+        let [used, back] = [used, back].map(bytes);
         Answer::new(
             code,
-            format!(
-                "The machine: at least {} in use{parts}; {} of it can be taken back.",
-                bytes(used),
-                bytes(back)
-            ),
+            format!("The machine: at least {used} in use{parts}; {back} of it can be taken back."),
             "cat /proc/meminfo tells the total and what is available",
         )
     }
@@ -138,20 +127,17 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
     }
     // A tenth that can be taken back is more than the kernel kills over.
     if back > used / 10 && !below_min(oom) {
-        let whole = if machine.total.is_some() {
-            ""
-        } else {
-            "at least "
+        let whole = match machine.total {
+            Some(_) => "",
+            None => "at least ",
         };
         let why = why(oom);
+        let sizes = [back, used, machine.cache, machine.slab_reclaimable];
+        let [back, used, cache, slab] = sizes.map(bytes);
         return Answer::new(
             "oom_machine_not_short",
             format!(
-                "The machine was not short: {} of {whole}{} in use could be taken back (page cache {}, reclaimable slab {}); {why}{who}.",
-                bytes(back),
-                bytes(used),
-                bytes(machine.cache),
-                bytes(machine.slab_reclaimable)
+                "The machine was not short: {back} of {whole}{used} in use could be taken back (page cache {cache}, reclaimable slab {slab}); {why}{who}."
             ),
             "look for a container with a kmem limit (docker --kernel-memory, memory.kmem.limit_in_bytes) and for `Memory cgroup` lines around it",
         );
@@ -163,12 +149,11 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
         _ => "",
     };
     let free = machine.free.said(", free @");
+    let (cache, low) = (bytes(machine.cache), low_zone(oom));
     Answer::new(
         "oom_machine",
         format!(
-            "The machine itself ran out, no container's limit: {biggest}, page cache {}{free}{swap}{}{who}.",
-            bytes(machine.cache),
-            low_zone(oom)
+            "The machine itself ran out, no container's limit: {biggest}, page cache {cache}{free}{swap}{low}{who}."
         ),
         "see which processes hold it (the report's table, rss in pages; ps aux --sort -rss); set limits on them or add memory",
     )
@@ -176,22 +161,16 @@ pub fn killed(case: &Case, oom: &Oom) -> Option<Answer> {
 
 /// Much is free, but not in the zone where kernel memory must lie.
 fn elsewhere(oom: &Oom, machine: &Machine, who: &str) -> Option<Answer> {
-    let plenty = machine
-        .total
-        .zip(machine.free)
-        .filter(|(total, free)| *free > total / 10 && below_min(oom));
-    let (total, free) = plenty?;
-    let piece = match oom.order {
-        order @ 1..=20 => format!(" (it asked for {} in one piece)", bytes(4096 << order)),
-        _ => String::new(),
-    };
+    let (total, free) = machine.total.zip(machine.free)?;
+    if free <= total / 10 || !below_min(oom) {
+        return None;
+    }
+    let ([free, total], low) = ([free, total].map(bytes), low_zone(oom));
+    let piece = oom.piece().said(" (it asked for @ in one piece)");
     Answer::new(
         "oom_machine_not_short",
         format!(
-            "The machine was not short: {} of {} were free, but not where kernel memory must lie{piece}{}{who}.",
-            bytes(free),
-            bytes(total),
-            low_zone(oom)
+            "The machine was not short: {free} of {total} were free, but not where kernel memory must lie{piece}{low}{who}."
         ),
         "a 64-bit kernel has no such zone; else lower vm.min_free_kbytes or cma=, and dirty pages (vm.dirty_bytes): see the zones' free, min and free_cma",
     )
@@ -199,13 +178,17 @@ fn elsewhere(oom: &Oom, machine: &Machine, who: &str) -> Option<Answer> {
 
 /// Who was killed, as a clause.
 fn who(reading: &Reading) -> String {
-    let told = reading.killed.as_ref().map(|killed| {
-        let held = killed.anon_rss.said(", @ anonymous");
-        format!(
-            "; {} (pid {}{held}) was killed for it",
-            killed.name, killed.pid
-        )
-    });
+    let told = reading.killed.as_ref().map(
+        |Killed {
+             name,
+             pid,
+             anon_rss,
+             ..
+         }| {
+            let held = anon_rss.said(", @ anonymous");
+            format!("; {name} (pid {pid}{held}) was killed for it")
+        },
+    );
     told.unwrap_or_default()
 }
 
@@ -239,33 +222,20 @@ fn is_low(zone: &Zone) -> bool {
 
 /// The zone that was too low, and why the others did not help.
 fn low_zone(oom: &Oom) -> String {
-    let Some(low) = oom
-        .zones
-        .iter()
-        .filter(|zone| is_low(zone))
-        .max_by_key(|zone| zone.managed)
-    else {
+    let low = oom.zones.iter().filter(|zone| is_low(zone));
+    let Some(low) = low.max_by_key(|zone| zone.managed) else {
         return String::new();
     };
-    let other = oom
-        .zones
-        .iter()
-        .filter(|zone| zone.name != low.name)
-        .max_by_key(|zone| zone.free);
-    let other = other.map_or(String::new(), |zone| {
-        format!(
-            " (the {} free in {} are held back, lowmem_reserve)",
-            bytes(zone.free),
-            zone.name
-        )
+    let others = oom.zones.iter().filter(|zone| zone.name != low.name);
+    let other = others.max_by_key(|zone| zone.free);
+    let other = other.map_or(String::new(), |Zone { name, free, .. }| {
+        let free = bytes(*free);
+        format!(" (the {free} free in {name} are held back, lowmem_reserve)")
     });
     let outside = if low.cma > 0 { " outside CMA" } else { "" };
-    format!(
-        "; {} has {} free{outside}, below its min of {}{other}",
-        low.name,
-        bytes(low.free.saturating_sub(low.cma)),
-        bytes(low.min)
-    )
+    let [free, min] = [low.free.saturating_sub(low.cma), low.min].map(bytes);
+    let name = &low.name;
+    format!("; {name} has {free} free{outside}, below its min of {min}{other}")
 }
 
 /// Any other report of a machine.
@@ -298,23 +268,17 @@ pub fn machine(case: &Case) -> Option<Answer> {
     if cache.iter().all(|row| get(row).is_none()) {
         return of_used(total, machine.used());
     }
-    let available = get("MemAvailable")
-        .or_else(|| {
-            machine
-                .free
-                .map(|free| free.saturating_add(machine.reclaimable()))
-        })?
-        .min(total);
+    let with_back = |free: u64| free.saturating_add(machine.reclaimable());
+    let available = get("MemAvailable").or(machine.free.map(with_back))?;
+    let available = available.min(total);
     let used = get("Used").said(", @ is used");
     let tmpfs = some(machine.shmem).said(", @ is tmpfs");
     let cached = get("BuffCache").or(some(machine.cache));
     let cached = cached.said(", @ is buffers and cache");
     let back = machine.free.map(|free| available.saturating_sub(free));
     let back = back.said("; the kernel could take back @");
-    let (objects, swap) = (
-        objects(&machine, total),
-        swap(reading) + &process(case, total),
-    );
+    let objects = objects(&machine, total);
+    let swap = swap(reading) + &process(case, total);
     let (code, verdict) = if available < total / 10 {
         ("machine_short", "The machine is short")
     } else {
@@ -327,12 +291,11 @@ pub fn machine(case: &Case) -> Option<Answer> {
     } else {
         "nothing to do for the machine; for a container read its own memory.stat and memory.current"
     };
+    let [left, whole] = [available, total].map(bytes);
     Answer::new(
         code,
         format!(
-            "{verdict}: {} of {} can still be had{used}{cached}{tmpfs}{objects}{back}{swap}.",
-            bytes(available),
-            bytes(total)
+            "{verdict}: {left} of {whole} can still be had{used}{cached}{tmpfs}{objects}{back}{swap}."
         ),
         next,
     )
@@ -366,32 +329,24 @@ fn swap(reading: &Reading) -> String {
         return String::new();
     };
     let used = get("SwapUsed").or_else(|| get("SwapFree").map(|free| total.saturating_sub(free)));
-    match used.map(|used| used.min(total)) {
-        Some(used) if used > total - total / 20 => {
-            format!("; its swap is full ({})", bytes(total))
-        }
-        Some(used) if used > total / 4 => {
-            format!("; {} of {} swap is used", bytes(used), bytes(total))
-        }
-        _ => String::new(),
+    let used = used.unwrap_or(0).min(total);
+    let [is, whole] = [used, total].map(bytes);
+    if used > total - total / 20 {
+        format!("; its swap is full ({whole})")
+    } else if used > total / 4 {
+        format!("; {is} of {whole} swap is used")
+    } else {
+        String::new()
     }
 }
 
 /// Kernel objects, where they are much of the machine.
 fn objects(machine: &Machine, total: u64) -> String {
-    let parts = [
-        (
-            machine.slab_reclaimable.min(machine.used()),
-            "reclaimable slab (dentries, inodes)",
-        ),
-        (
-            machine.unreclaimable(),
-            "kernel objects that can't be dropped: mostly a kernel leak",
-        ),
-    ];
-    let much = parts.iter().filter(|(size, _)| *size > total / 10);
-    much.map(|(size, what)| format!(", {} is {what}", bytes(*size)))
-        .collect()
+    let much = |size: u64| Some(size).filter(|size| *size > total / 10);
+    much(machine.slab_reclaimable.min(machine.used()))
+        .said(", @ is reclaimable slab (dentries, inodes)")
+        + &much(machine.unreclaimable())
+            .said(", @ is kernel objects that can't be dropped: mostly a kernel leak")
 }
 
 /// What vmstat says of swapping.
@@ -401,12 +356,10 @@ fn swaps(reading: &Reading, machine: &Machine) -> Option<Answer> {
         found.map(|(_, bytes)| *bytes as u64)
     };
     let (into, out) = (rate("swap.si")?, rate("swap.so")?);
-    let swapped = reading.rows.get("node:SwapUsed").unwrap_or(0);
+    let swapped = reading.node("SwapUsed").unwrap_or(0);
+    let [free, cache, swapped] = [machine.free.unwrap_or(0), machine.cache, swapped].map(bytes);
     let held = format!(
-        "{} free, {} buffers and cache, {} in swap; the total is not in vmstat",
-        bytes(machine.free.unwrap_or(0)),
-        bytes(machine.cache),
-        bytes(swapped)
+        "{free} free, {cache} buffers and cache, {swapped} in swap; the total is not in vmstat"
     );
     // Below a page each ten milliseconds nobody waits.
     if into.saturating_add(out) < 400 << 10 {
@@ -416,12 +369,11 @@ fn swaps(reading: &Reading, machine: &Machine) -> Option<Answer> {
             "cat /proc/meminfo tells the total and MemAvailable; for a container read its own memory.stat and memory.current",
         );
     }
+    let [into, out] = [into, out].map(bytes);
     Answer::new(
         "machine_short",
         format!(
-            "The machine is short and swaps: {} a second come in from swap and {} go out; {held}.",
-            bytes(into),
-            bytes(out)
+            "The machine is short and swaps: {into} a second come in from swap and {out} go out; {held}."
         ),
         "ps aux --sort -rss | head; cat /proc/pressure/memory; of containers, memory.swap.current tells whose it is",
     )
@@ -430,17 +382,13 @@ fn swaps(reading: &Reading, machine: &Machine) -> Option<Answer> {
 /// The kubelet's number of a node alone.
 fn only_working_set(reading: &Reading, total: Option<u64>, working_set: u64) -> Option<Answer> {
     let total = total.said(" of @");
-    let percent = reading
-        .rows
-        .get("shown_percent")
-        .filter(|percent| *percent > 100);
+    let percent = reading.above_allocatable();
     let over = percent.map_or(String::new(), |percent| format!(" ({percent} % of what pods may have, the allocatable memory, not of the machine: the rest is reserved for the system)"));
+    let (name, working_set) = (&reading.label, bytes(working_set));
     Answer::new(
         "only_working_set",
         format!(
-            "{}: its working set is {}{total}{over}, active page cache included; what of it is cache is not known from this.",
-            reading.label,
-            bytes(working_set)
+            "{name}: its working set is {working_set}{total}{over}, active page cache included; what of it is cache is not known from this."
         ),
         "free -m or cat /proc/meminfo on that node: MemAvailable is what can still be had",
     )
@@ -456,40 +404,25 @@ fn huge_pages(case: &Case) -> Option<Answer> {
     if reserved == 0 || total.is_some_and(too_few) {
         return None;
     }
-    let free = get("HugePages_Free")
-        .unwrap_or(0)
-        .saturating_mul(size)
-        .min(reserved);
-    let kubelet = crate::formula::by_name("kubelet_memory_available")
-        .and_then(|f| (f.eval)(&case.facts.view));
+    let free = get("HugePages_Free").unwrap_or(0).saturating_mul(size);
+    let kubelet = (kubelet::MEMORY_AVAILABLE.eval)(&case.facts.view);
     let kubelet = kubelet.and_then(|bytes| u64::try_from(bytes).ok());
-    let blind = kubelet
-        .zip(get("MemAvailable"))
-        .filter(|(kubelet, kernel)| kubelet > kernel);
+    let both = kubelet.zip(get("MemAvailable"));
+    let blind = both.filter(|(kubelet, kernel)| kubelet > kernel);
     let blind = blind.map_or(String::new(), |(kubelet, kernel)| {
+        let [missing, kubelet, kernel] = [kubelet - kernel, kubelet, kernel].map(bytes);
         format!(
-            "; the kubelet's memory.available is {}, the kernel's {}: {} of it do not exist, so eviction comes too late",
-            bytes(kubelet),
-            bytes(kernel),
-            bytes(kubelet - kernel)
+            "; the kubelet's memory.available is {kubelet}, the kernel's {kernel}: {missing} of it do not exist, so eviction comes too late"
         )
     });
-    let (of, programs) = match total {
-        Some(total) => (
-            format!(" of the machine's {}", bytes(total)),
-            format!(
-                "; programs hold {}",
-                share(Machine::of(case.reading()).anon, total)
-            ),
-        ),
-        None => (" of the machine's memory".into(), String::new()),
-    };
+    let programs = total.map(|total| share(Machine::of(case.reading()).anon, total));
+    let programs = programs.map_or(String::new(), |held| format!("; programs hold {held}"));
+    let of = total.map_or("memory".into(), bytes);
+    let [reserved, free] = [reserved, free.min(reserved)].map(bytes);
     Answer::new(
         "huge_pages_reserved",
         format!(
-            "{}{of} are reserved as huge pages, {} of them unused and lost to everybody else{programs}{blind}.",
-            bytes(reserved),
-            bytes(free),
+            "{reserved} of the machine's {of} are reserved as huge pages, {free} of them unused and lost to everybody else{programs}{blind}."
         ),
         "lower vm.nr_hugepages to what is used (sysctl vm.nr_hugepages=N), or let pods request hugepages-2Mi",
     )

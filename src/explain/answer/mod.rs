@@ -229,10 +229,11 @@ fn named(reading: &Reading) -> String {
 
 /// Parts with their sizes, the largest first: that one where it is anything, and of the others what is more than a
 /// fifth of the whole, which is worth a word.
-fn largest<T, const N: usize>(
-    mut parts: [(u64, T); N],
+fn largest<T>(
+    parts: impl IntoIterator<Item = (u64, T)>,
     whole: u64,
 ) -> impl Iterator<Item = (u64, T)> {
+    let mut parts: Vec<(u64, T)> = parts.into_iter().collect();
     parts.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let much = parts.into_iter().enumerate();
     let much = much.filter(move |(at, (size, _))| *size > whole / 5 || *at == 0 && *size > 0);

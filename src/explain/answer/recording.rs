@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{Answer, Said, listed};
+use crate::explain::number::sum;
 use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::formula::display;
 use crate::outcome;
 use crate::recording::{Footer, Recording};
-use crate::rows::{CgroupVersion, Row};
+use crate::rows::{CgroupVersion, Row, Rows};
 use crate::scenario::Outcome;
 use crate::units::{self, bytes};
 
@@ -27,36 +28,30 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let parts = Parts::of(&reading);
     let view = reading.view();
     let back = parts.reclaimable(&reading);
-    let could = back
-        .at_once
-        .saturating_add(back.after_writing)
-        .saturating_add(back.slab);
+    let could = bytes(sum([back.at_once, back.after_writing, back.slab]));
     let limit = facts.limit.filter(|limit| !display::is_unlimited(*limit));
     let of_limit = limit.said(" of @");
     let dashboard = derive::working_set(&view).and_then(|ws| u64::try_from(ws).ok());
     let dashboard = dashboard.said("; a dashboard would have shown @ (working_set)");
     let kernel = parts.kernel_or_in_no_row().saturating_add(parts.thp_hidden);
-    let made: Vec<String> = [
+    let made = [
         (parts.anon.unwrap_or(0), "heap"),
         (parts.lazy_free, "lazily freed"),
         (parts.file_cache(), "page cache"),
         (parts.shmem.unwrap_or(0), "tmpfs"),
         (kernel, "kernel or in no row"),
-    ]
-    .into_iter()
-    .filter(|(size, _)| *size >= 1 << 20)
-    .map(|(size, what)| format!("{} {what}", bytes(size)))
-    .collect();
-    let made = listed(&made, "next to nothing");
+    ];
+    let made = made.iter().filter(|(size, _)| *size >= 1 << 20);
+    let made = made.map(|(size, what)| format!("{} {what}", bytes(*size)));
+    let made = listed(&made.collect::<Vec<_>>(), "next to nothing");
     let unseen = unseen_peak(recording, group, parts.total);
     let held = unseen.unwrap_or_else(|| parts.unreclaimable(&reading));
     let (short, next) = shortage(recording, group, limit, held);
     let at = units::duration(Duration::from_nanos(table.t[peak]));
+    let name = &facts.name;
     let sentence = |held: String| {
         format!(
-            "{} {held} (at {at}): {made}; the kernel could have taken {}{dashboard}; {short}.",
-            facts.name,
-            bytes(could)
+            "{name} {held} (at {at}): {made}; the kernel could have taken {could}{dashboard}; {short}."
         )
     };
     let total = bytes(parts.total);
@@ -64,10 +59,10 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
         let held = format!("held at most {total}{of_limit}");
         return Answer::new("recording", sentence(held), next);
     };
+    let most = bytes(most);
     let held = format!(
-        "used up to {}{of_limit} between two samples, so that none says what it was made of; the most they saw \
-         was {total}",
-        bytes(most)
+        "used up to {most}{of_limit} between two samples, so that none says what it was made of; the most they saw \
+         was {total}"
     );
     let every = units::duration(Duration::from_nanos(recording.header.interval_ns));
     let sooner = format!(
@@ -116,12 +111,8 @@ fn shortage(
     held: u64,
 ) -> (String, &'static str) {
     let table = &recording.tables[group];
-    let last = table.len().saturating_sub(1);
-    let rows = if table.is_empty() {
-        crate::rows::Rows::default()
-    } else {
-        table.rows(last)
-    };
+    let last = table.len().checked_sub(1);
+    let rows = last.map_or(Rows::default(), |last| table.rows(last));
     let count = |names: [&str; 2]| names.iter().filter_map(|name| rows.get(name)).max();
     let kills = count(["memory.events:oom_kill", "memory.oom_control:oom_kill"]);
     let hits = count(["memory.failcnt", "memory.events:max"]).unwrap_or(0);
@@ -156,11 +147,8 @@ fn shortage(
             },
         );
     }
-    let room = limit.saturating_sub(held);
-    let never = format!(
-        "the limit was never short: {} more than was held",
-        bytes(room)
-    );
+    let room = bytes(limit.saturating_sub(held));
+    let never = format!("the limit was never short: {room} more than was held");
     let interrupted = |footer: &Footer| footer.reason == outcome::INTERRUPTED;
     let failed = footer.filter(|f| f.outcome == Outcome::Failed && !interrupted(f));
     if failed.is_some() {

@@ -1,37 +1,33 @@
 //! A runtime's own account, alone and beside what others count.
 
 use super::{Answer, Case, Said, compare, share};
+use crate::explain::Reading;
 use crate::explain::kinds::{Process, Runtime};
 use crate::explain::number::sum;
-use crate::explain::{Reading, Scope, What};
 use crate::units::bytes;
 
 /// `By its own account the JVM took 1.2 GiB from the kernel, 800 MiB of it heap in use`.
 fn account(runtime: &Runtime) -> String {
     let live = runtime.live.said(", @ of it heap in use");
-    format!(
-        "By its own account {} took {} from the kernel{live}",
-        runtime.name,
-        bytes(runtime.total)
-    )
+    let (name, total) = (runtime.name, bytes(runtime.total));
+    format!("By its own account {name} took {total} from the kernel{live}")
 }
 
 /// What of rss lies outside the account, and the next step.
 fn outside(runtime: &Runtime, rss: u64) -> (String, &'static str) {
+    let all = bytes(rss);
     if rss > runtime.total {
+        let rest = share(rss - runtime.total, rss);
         return (
             format!(
-                "; of rss {} the other {} lie outside its account (allocator, stacks, libraries, mapped files)",
-                bytes(rss),
-                share(rss - runtime.total, rss)
+                "; of rss {all} the other {rest} lie outside its account (allocator, stacks, libraries, mapped files)"
             ),
             "cat /proc/PID/smaps_rollup tells what the rest is; a native profiler (jemalloc, heaptrack) who took it",
         );
     }
     (
         format!(
-            "; rss is {}, so part of what it took was never touched, was given back or is swapped out",
-            bytes(rss)
+            "; rss is {all}, so part of what it took was never touched, was given back or is swapped out"
         ),
         "compare rss, not the account, with the limit; grep VmSwap /proc/PID/status",
     )
@@ -60,10 +56,9 @@ pub fn beside(case: &Case) -> Option<Answer> {
     let runtime = all.iter().find_map(Reading::runtime)?;
     let listed = |reading: &Reading| Some(process(runtime, reading.processes()?)?.rss);
     let rss = runtime.rss.or_else(|| all.iter().find_map(listed));
-    let charged = all
-        .iter()
-        .filter(|reading| reading.scope == Scope::Cgroup && matches!(reading.what, What::Memory))
-        .find_map(|reading| Some((reading, reading.value()?)));
+    let charged = all.iter().filter(|reading| reading.is_charged());
+    let mut charged = charged.filter_map(|reading| Some((reading, reading.value()?)));
+    let charged = charged.next();
     if rss == runtime.rss && charged.is_none() {
         return None;
     }
@@ -90,46 +85,31 @@ fn charge(
     runtime: &Runtime,
     rss: Option<u64>,
 ) -> (String, Option<&'static str>) {
-    let says = format!(
-        "; {} says {} ({})",
-        compare::called(reading),
-        bytes(value),
-        compare::counts(reading).phrase()
-    );
+    let (tool, counts) = (compare::called(reading), compare::counts(reading).phrase());
+    let says = format!("; {tool} says {} ({counts})", bytes(value));
     // Known rows beat what the difference of two tools leaves open.
     let anon = reading.view().rss.filter(|_| reading.version.is_some());
     if let Some(anon) = anon {
         let over = anon.saturating_sub(runtime.total);
-        let beyond = if over > anon / 20 {
-            format!(
-                ", {} of it anonymous, so at least {} of heap-like memory lie outside the account",
-                bytes(anon),
-                bytes(over)
-            )
-        } else {
-            format!(
-                ", {} of it anonymous, which the account covers",
-                bytes(anon)
-            )
+        let covers = match over > anon / 20 {
+            true => Some(over).said("so at least @ of heap-like memory lie outside the account"),
+            false => "which the account covers".into(),
         };
-        return (says + &beyond, None);
+        let anon = bytes(anon);
+        return (format!("{says}, {anon} of it anonymous, {covers}"), None);
     }
     let known = rss.unwrap_or(runtime.total);
     let over = value.saturating_sub(known);
     if over <= value / 20 {
         return (says + ", which that covers", None);
     }
-    let of = if rss.is_some() {
-        "in no page of the process"
-    } else {
-        "outside its account"
+    let (of, or) = match rss {
+        Some(_) => ("in no page of the process", "or another process"),
+        None => ("outside its account", "native allocations"),
     };
+    let over = bytes(over);
     (
-        format!(
-            "{says}: another {} {of}: page cache, tmpfs, kernel memory{}",
-            bytes(over),
-            if rss.is_some() { ", or another process" } else { ", native allocations" }
-        ),
+        format!("{says}: another {over} {of}: page cache, tmpfs, kernel memory, {or}"),
         rss.is_none().then_some(
             "grep -E 'VmRSS|RssAnon|RssFile' /proc/PID/status, and memory.stat of the container: the first tells native memory from cache",
         ),

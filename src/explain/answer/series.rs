@@ -22,24 +22,21 @@ pub fn over_time(case: &Case) -> Option<Answer> {
     };
     let rate = per_hour.map(|rate| format!(", {} an hour", signed_bytes(rate as i128)));
     let rate = rate.unwrap_or_default();
-    let few = series.points.len() < 10 && !series.untimed;
-    let few = few.then(|| format!("; {} readings are few", series.points.len()));
-    let few = few.unwrap_or_default();
+    let few = match series.points.len() {
+        few @ ..10 if !series.untimed => format!("; {few} readings are few"),
+        _ => String::new(),
+    };
     let steadiness = steadiness(series);
     let limit = case.facts.limit.filter(|limit| *limit > last.1);
-    let time =
-        limit
-            .zip(per_hour.filter(|rate| *rate > 0.0))
-            .map_or(String::new(), |(limit, rate)| {
-                format!(
-                    "; at this rate the limit of {} is reached in {}",
-                    bytes(limit),
-                    span((limit - last.1) as f64 / rate * 3600.0)
-                )
-            });
+    let both = limit.zip(per_hour.filter(|rate| *rate > 0.0));
+    let time = both.map_or(String::new(), |(limit, rate)| {
+        let left = span((limit - last.1) as f64 / rate * 3600.0);
+        let limit = bytes(limit);
+        format!("; at this rate the limit of {limit} is reached in {left}")
+    });
     let heap = heap(series, change) + &full(case, last.1);
-    let label = &case.reading().label;
-    let of = if label.starts_with(&series.row) {
+    let (row, label) = (&series.row, &case.reading().label);
+    let of = if label.starts_with(row) {
         " over time".to_string()
     } else {
         format!(" of {label}")
@@ -49,47 +46,35 @@ pub fn over_time(case: &Case) -> Option<Answer> {
         () if change > 0 => "grows",
         () => "falls",
     };
-    let next = next_step(&series.row);
+    let [from, to] = [first.1, last.1].map(bytes);
     Answer::new(
         code,
-        format!(
-            "{}{of}: {} to {} in {}{rate}{steadiness}{heap}{time}{few}.",
-            series.row,
-            bytes(first.1),
-            bytes(last.1),
-            over
-        ),
-        next,
+        format!("{row}{of}: {from} to {to} in {over}{rate}{steadiness}{heap}{time}{few}."),
+        next_step(row),
     )
 }
 
-/// What to look at for a row that moves.
+/// What to look at for rows that move.
+#[rustfmt::skip]
+const NEXT: [(&[&str], &str); 4] = [
+    (&["rss", "anon", "VmRSS", "RssAnon"], "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"),
+    (&["The JVM's heap after a collection"], "what stays after a full collection is live: jcmd PID GC.class_histogram twice tells who grew; at its maximum raise -Xmx, below memory.max"),
+    (&["Go's live heap"], "go tool pprof -inuse_space on /debug/pprof/heap twice, with -base: who grew; GOMEMLIMIT below memory.max bounds the rest"),
+    (&["Used memory"], "ps aux --sort -rss | head at both times: who grew; if nobody did, slabtop and /dev/shm"),
+];
+
 fn next_step(row: &str) -> &'static str {
-    match row {
-        "rss" | "anon" | "VmRSS" | "RssAnon" => {
-            "the same over a day under the same load, then a heap profile (pprof, jcmd, jemalloc's)"
-        }
-        "The JVM's heap after a collection" => {
-            "what stays after a full collection is live: jcmd PID GC.class_histogram twice tells who grew; at its maximum raise -Xmx, below memory.max"
-        }
-        "Go's live heap" => {
-            "go tool pprof -inuse_space on /debug/pprof/heap twice, with -base: who grew; GOMEMLIMIT below memory.max bounds the rest"
-        }
-        "Used memory" => {
-            "ps aux --sort -rss | head at both times: who grew; if nobody did, slabtop and /dev/shm"
-        }
-        _ => {
-            "the same query for container_memory_rss: if that stays level, it is page cache and no leak"
-        }
-    }
+    let known = NEXT.iter().find(|(rows, _)| rows.contains(&row));
+    known.map_or(
+        "the same query for container_memory_rss: if that stays level, it is page cache and no leak",
+        |(_, next)| next,
+    )
 }
 
 /// Whether next to nothing is left below the limit.
 fn full(case: &Case, last: u64) -> String {
-    let limit = case
-        .facts
-        .limit
-        .filter(|limit| last <= *limit && last >= limit / 20 * 19);
+    let reached = |limit: &u64| (limit / 20 * 19..=*limit).contains(&last);
+    let limit = case.facts.limit.filter(reached);
     let full = limit.map(|limit| format!("; that is {}: full", share(last, limit)));
     full.unwrap_or_default()
 }
@@ -109,11 +94,8 @@ fn heap(series: &Series, change: i128) -> String {
     } else {
         ""
     };
-    format!(
-        "; its heap went from {} to {}{lies}",
-        bytes(first),
-        bytes(last)
-    )
+    let [from, to] = [first, last].map(bytes);
+    format!("; its heap went from {from} to {to}{lies}")
 }
 
 /// How many steps went up and down.
@@ -145,52 +127,32 @@ fn span(seconds: f64) -> String {
 /// Before and after, row by row: readings of kernel files with the same rows and no sign that they
 /// are of different cgroups.
 pub fn difference(case: &Case) -> Option<Answer> {
-    let all: Vec<&Reading> = case
-        .others()
-        .iter()
-        .filter(|r| r.source == "kernel files" && r.what == What::Memory)
-        .collect();
-    let (first, last) = (*all.first()?, *all.last()?);
-    let apart = all
-        .windows(2)
-        .any(|two| two[0].path != two[1].path || two[0].scope != two[1].scope);
-    if all.len() < 2 || apart || all.len() != case.others().len() {
+    let all = case.others();
+    let ([first, .., last], true) = (all, all.iter().all(|r| same(&all[0], r))) else {
         return None;
-    }
-    let rows = |r: &Reading| {
-        r.rows
-            .iter()
-            .map(|(name, _)| name.to_string())
-            .collect::<Vec<_>>()
     };
-    let (before, after) = (rows(first), rows(last));
-    let shared = before.iter().filter(|row| after.contains(row)).count();
-    if shared < 2 || shared * 2 < before.len().max(after.len()) {
+    let count = |r: &Reading| r.rows.iter().count();
+    let stayed = |(row, _): &(&str, u64)| last.rows.get(row).is_some();
+    let shared = first.rows.iter().filter(stayed).count();
+    if shared < 2 || shared * 2 < count(first).max(count(last)) {
         return None;
     }
-    let (a, b) = (first.view(), last.view());
     let changes = changes(first, last);
     let signed = |change: i128| {
-        format!(
-            "{}{}",
-            if change > 0 { "+" } else { "" },
-            signed_bytes(change)
-        )
+        let sign = if change > 0 { "+" } else { "" };
+        format!("{sign}{}", signed_bytes(change))
     };
-    let head = match a.usage.zip(b.usage) {
-        Some((a, b)) => format!(
-            "usage {} ({} to {})",
-            signed(i128::from(b) - i128::from(a)),
-            bytes(a),
-            bytes(b)
-        ),
+    let head = match first.view().usage.zip(last.view().usage) {
+        Some((from, to)) => {
+            let change = signed(i128::from(to) - i128::from(from));
+            let [from, to] = [from, to].map(bytes);
+            format!("usage {change} ({from} to {to})")
+        }
         None => "the usage is not given".into(),
     };
-    let told: Vec<String> = changes
-        .iter()
-        .map(|(name, change)| format!("{name} {}", signed(*change)))
-        .collect();
-    let told = listed(&told, "no row moved by more than 1 MiB");
+    let told = changes.iter();
+    let told = told.map(|(name, change)| format!("{name} {}", signed(*change)));
+    let told = listed(&told.collect::<Vec<_>>(), "no row moved by more than 1 MiB");
     let label = |r: &Reading, plain: &str| {
         if ["", "standard input", "a paste"].contains(&r.label.as_str()) {
             plain.to_string()
@@ -198,16 +160,18 @@ pub fn difference(case: &Case) -> Option<Answer> {
             r.label.chars().take(40).collect()
         }
     };
-    let next = next_of(&changes);
+    let (from, to) = (label(first, "the first"), label(last, "the last"));
     Answer::new(
         "difference",
-        format!(
-            "From \"{}\" to \"{}\": {head}: {told}.",
-            label(first, "the first"),
-            label(last, "the last")
-        ),
-        next,
+        format!("From \"{from}\" to \"{to}\": {head}: {told}."),
+        next_of(&changes),
     )
+}
+
+/// Whether both are of kernel files, and nothing says that they are of different cgroups.
+fn same(one: &Reading, other: &Reading) -> bool {
+    let files = |r: &Reading| r.source == "kernel files" && r.what == What::Memory;
+    files(one) && files(other) && one.path == other.path && one.scope == other.scope
 }
 
 /// What changed by more than per-CPU batches do by themselves, the largest first.

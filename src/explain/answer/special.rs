@@ -2,7 +2,8 @@
 
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::What;
-use crate::explain::kinds::{ByDaemon, Eviction, Failure, Process, Terminated};
+use crate::explain::kinds::{ByDaemon, Cache, Eviction, Failure, Process, Terminated};
+use crate::explain::number::percent;
 use crate::units::bytes;
 
 /// The kubelet's and a platform's messages.
@@ -22,13 +23,9 @@ fn failed(case: &Case, failure: &Failure) -> Option<Answer> {
     let known = failure.known;
     let (head, rest) = known.says.split_once('{').unwrap_or((known.says, ""));
     let (clause, tail) = rest.split_once('}').unwrap_or(("", rest));
-    let clause = failure.size.said(clause);
-    let beside = beside(case, None);
-    Answer::new(
-        known.code,
-        format!("{head}{clause}{tail}: {}{beside}.", known.why),
-        known.next,
-    )
+    let (clause, why, beside) = (failure.size.said(clause), known.why, beside(case, None));
+    let sentence = format!("{head}{clause}{tail}: {why}{beside}.");
+    Answer::new(known.code, sentence, known.next)
 }
 
 /// How far a container in the same paste was from its limit, as a clause.
@@ -36,12 +33,8 @@ fn beside(case: &Case, limit: Option<u64>) -> String {
     let told = case.others().iter().find_map(|reading| {
         let usage = reading.view().usage.or(reading.working_set)?;
         let limit = reading.limit().or(limit)?;
-        Some(format!(
-            "; {} was at {} of its limit of {}",
-            named(reading),
-            bytes(usage),
-            bytes(limit)
-        ))
+        let (name, [usage, limit]) = (named(reading), [usage, limit].map(bytes));
+        Some(format!("; {name} was at {usage} of its limit of {limit}"))
     });
     told.unwrap_or_default()
 }
@@ -97,25 +90,22 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
     let of_all = |pair: Option<(u64, u64)>, name: &str| {
         pair.map(|(used, all)| format!("{} of {} {name}", bytes(used), bytes(all)))
     };
-    let why: Vec<String> = killed
-        .pressure
-        .as_ref()
-        .map(|(is, limit, span)| {
-            let of = killed
-                .of
-                .as_deref()
-                .and_then(|of| of.rsplit('/').next())
-                .unwrap_or("its slice");
-            let span = (!span.is_empty()).then(|| format!(" for more than {span}"));
-            let span = span.unwrap_or_default();
-            format!("processes in {of} waited for memory {is} of the time (allowed {limit}{span})")
-        })
-        .into_iter()
-        .chain(of_all(killed.memory, "memory was in use"))
-        .chain(of_all(killed.swap, "swap was in use"))
-        .collect();
-    let why = (!why.is_empty()).then(|| format!(": {}", why.join(" and ")));
-    let why = why.unwrap_or_default();
+    let waited = killed.pressure.as_ref().map(|(is, limit, span)| {
+        let of = killed.of.as_deref().and_then(|of| of.rsplit('/').next());
+        let of = of.unwrap_or("its slice");
+        let span = match span.as_str() {
+            "" => String::new(),
+            span => format!(" for more than {span}"),
+        };
+        format!("processes in {of} waited for memory {is} of the time (allowed {limit}{span})")
+    });
+    let memory = of_all(killed.memory, "memory was in use");
+    let swap = of_all(killed.swap, "swap was in use");
+    let why: Vec<String> = [waited, memory, swap].into_iter().flatten().collect();
+    let why = match &why[..] {
+        [] => String::new(),
+        why => format!(": {}", why.join(" and ")),
+    };
     let next = match killed.by {
         "earlyoom" => {
             "ps aux --sort -rss | head: bound who grows (MemoryMax=); earlyoom's -m and -s set its thresholds, --avoid spares a program"
@@ -127,15 +117,14 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
             "oomctl shows who is watched; bound who holds the memory (MemoryHigh=), or for the victim ManagedOOMPreference=avoid, for its slice ManagedOOMMemoryPressureLimit="
         }
     };
+    let by = killed.by;
     let sentence = if killed.done {
         format!(
-            "{short}{others}{processes}{held} was killed by {}, not by the kernel and by no limit{why}.",
-            killed.by
+            "{short}{others}{processes}{held} was killed by {by}, not by the kernel and by no limit{why}."
         )
     } else {
         format!(
-            "{} weighed whom to kill, the first was {short}{held} but nothing here says that it did{why}.",
-            killed.by
+            "{by} weighed whom to kill, the first was {short}{held} but nothing here says that it did{why}."
         )
     };
     Answer::new("oom_daemon", sentence, next)
@@ -143,7 +132,7 @@ fn by_daemon(killed: &ByDaemon) -> Option<Answer> {
 
 /// A status that says no more than that it was killed.
 fn terminated(case: &Case, ended: &Terminated) -> Option<Answer> {
-    let beside = beside(case, ended.limit);
+    let (name, beside) = (&ended.name, beside(case, ended.limit));
     let limit = ended.limit.said(" (limit @)");
     let times = match ended.restarts {
         Some(n) if n > 1 => format!(", restarted {n} times"),
@@ -153,9 +142,8 @@ fn terminated(case: &Case, ended: &Terminated) -> Option<Answer> {
         return Answer::new(
             "sigkill",
             format!(
-                "{}{limit} was ended by SIGKILL (signal 9, exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
-                 out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe{beside}.",
-                ended.name
+                "{name}{limit} was ended by SIGKILL (signal 9, exit code 137){times}, and its status names no OOM kill: that is the kernel's OOM killer \
+                 out of the runtime's sight (the machine's memory, a child process), a stop that ran into its grace period, or a failed probe{beside}."
             ),
             "dmesg -T | grep -iE 'killed process|oom' on that machine at that time; nothing there: kubectl describe (Events: Liveness, Preempted), docker events",
         );
@@ -163,8 +151,7 @@ fn terminated(case: &Case, ended: &Terminated) -> Option<Answer> {
     Answer::new(
         "oom_status",
         format!(
-            "{}{limit} was killed by the OOM killer{times}: most likely at its own limit, but the status says the same when the pod's or the machine's memory ran out, and not what held it{beside}.",
-            ended.name
+            "{name}{limit} was killed by the OOM killer{times}: most likely at its own limit, but the status says the same when the pod's or the machine's memory ran out, and not what held it{beside}."
         ),
         "on that node: dmesg -T | grep -B 60 'Killed process', and paste that: it has the limit, whose it was and what the memory was",
     )
@@ -189,41 +176,34 @@ fn evicted(eviction: &Eviction) -> Option<Answer> {
             "find what it writes: `kubectl exec POD -- du -xh / | sort -h | tail`; raise the request or limit of ephemeral-storage",
         );
     }
-    let short = match eviction.available.zip(eviction.threshold) {
-        Some((available, threshold)) => format!(
-            ": memory.available {} was below the threshold of {}",
-            bytes(available),
-            bytes(threshold)
-        ),
-        None => String::new(),
-    };
+    let both = eviction.available.zip(eviction.threshold);
+    let short = both.map_or(String::new(), |(available, threshold)| {
+        let [is, least] = [available, threshold].map(bytes);
+        format!(": memory.available {is} was below the threshold of {least}")
+    });
     // The kubelet ranks by use above the request.
     let over = |used: &Option<u64>, request: &Option<u64>| {
         used.unwrap_or(0).saturating_sub(request.unwrap_or(0))
     };
-    let worst = eviction
-        .containers
-        .iter()
-        .max_by_key(|(_, used, request)| over(used, request));
-    let why = match worst {
-        Some((name, Some(used), Some(0))) => format!(
-            "; this pod was taken since {name} used {} and requests nothing",
-            bytes(*used)
-        ),
-        Some((name, Some(used), Some(request))) if used > request => format!(
-            "; this pod was taken since {name}'s working set of {} was {:.1} times its request of {}",
-            bytes(*used),
-            *used as f64 / *request as f64,
-            bytes(*request)
-        ),
-        Some((name, Some(used), Some(request))) => format!(
-            "; {name} was within its request ({} of {}), so it went by priority",
-            bytes(*used),
-            bytes(*request)
-        ),
-        Some((name, Some(used), None)) => format!("; {name} was using {}", bytes(*used)),
-        _ => String::new(),
-    };
+    let all = eviction.containers.iter();
+    let worst = all.max_by_key(|(_, used, request)| over(used, request));
+    let why = worst.map_or(String::new(), |(name, used, request)| match (*used, *request) {
+        (Some(used), Some(0)) => {
+            let used = bytes(used);
+            format!("; this pod was taken since {name} used {used} and requests nothing")
+        }
+        (Some(used), Some(request)) => {
+            let times = used as f64 / request as f64;
+            let [is, asked] = [used, request].map(bytes);
+            if used > request {
+                format!("; this pod was taken since {name}'s working set of {is} was {times:.1} times its request of {asked}")
+            } else {
+                format!("; {name} was within its request ({is} of {asked}), so it went by priority")
+            }
+        }
+        (Some(used), None) => format!("; {name} was using {}", bytes(used)),
+        (None, _) => String::new(),
+    });
     Answer::new(
         "evicted_memory",
         format!("Evicted by the node, not killed by a limit{short}{why}."),
@@ -235,42 +215,35 @@ fn over_limit(case: &Case, limit: u64, used: Option<u64>) -> Option<Answer> {
     let platform = case.reading().source;
     if case.reading().label == "Heroku R14" {
         let used = used.unwrap_or(limit);
+        let [limit, used, over] = [limit, used, used.saturating_sub(limit)].map(bytes);
         return Answer::new(
             "platform_limit",
             format!(
-                "The dyno is over its quota of {} at {}: {} of it in swap at least. Heroku lets it run on, slowly (R14), and ends it at twice the quota (R15).",
-                bytes(limit),
-                bytes(used),
-                bytes(used.saturating_sub(limit))
+                "The dyno is over its quota of {limit} at {used}: {over} of it in swap at least. Heroku lets it run on, slowly (R14), and ends it at twice the quota (R15)."
             ),
             "find what holds it: fewer workers (WEB_CONCURRENCY), a heap profile, jemalloc for Ruby; or a larger dyno",
         );
     }
-    let used = used.said(" at @");
-    let (files, next) = match platform {
-        "Cloud Run" => (
-            " Its file system is memory: files written to / or /tmp count.",
-            "look at files first (`du -xh / | sort -h | tail`), then concurrency times heap; then raise --memory",
-        ),
-        "AWS Lambda" => (
-            "",
-            "raise the function's memory, or find what it keeps between calls; /tmp is not memory there",
-        ),
-        "YARN" => (
-            "",
-            "raise spark.executor.memoryOverhead (or mapreduce.*.memory.mb): the heap alone is not the container",
-        ),
-        _ => (
-            "",
-            "find what holds it: a heap profile, fewer workers; or a larger instance",
-        ),
+    let (limit, used) = (bytes(limit), used.said(" at @"));
+    let files = match platform {
+        "Cloud Run" => " Its file system is memory: files written to / or /tmp count.",
+        _ => "",
+    };
+    let next = match platform {
+        "Cloud Run" => {
+            "look at files first (`du -xh / | sort -h | tail`), then concurrency times heap; then raise --memory"
+        }
+        "AWS Lambda" => {
+            "raise the function's memory, or find what it keeps between calls; /tmp is not memory there"
+        }
+        "YARN" => {
+            "raise spark.executor.memoryOverhead (or mapreduce.*.memory.mb): the heap alone is not the container"
+        }
+        _ => "find what holds it: a heap profile, fewer workers; or a larger instance",
     };
     Answer::new(
         "platform_limit",
-        format!(
-            "The instance was ended by {platform}'s limit of {}{used}.{files}",
-            bytes(limit)
-        ),
+        format!("The instance was ended by {platform}'s limit of {limit}{used}.{files}"),
         next,
     )
 }
@@ -285,18 +258,14 @@ pub fn contradiction(case: &Case) -> Option<Answer> {
     let reading = case.reading();
     let rest = match worst.name {
         "lxcfs_mixes_host_rows" => {
-            let get = |row: &str| reading.rows.get(row);
-            let used = get("node:MemTotal")?.saturating_sub(get("node:MemFree")?);
-            let swap = get("node:SwapTotal").zip(get("node:SwapFree"));
-            let swap = swap
-                .map(|(total, free)| total.saturating_sub(free))
-                .filter(|swap| *swap > 0);
-            let swap = swap.said(", and @ in swap");
-            format!(
-                " The container itself uses {} of {}{swap}.",
-                bytes(used),
-                bytes(get("node:MemTotal")?)
-            )
+            let get = |row: &str| reading.node(row);
+            let total = get("MemTotal")?;
+            let swap = get("SwapTotal").zip(get("SwapFree"));
+            let swap = swap.map(|(total, free)| total.saturating_sub(free));
+            let swap = swap.filter(|swap| *swap > 0).said(", and @ in swap");
+            let used = total.saturating_sub(get("MemFree")?);
+            let [used, total] = [used, total].map(bytes);
+            format!(" The container itself uses {used} of {total}{swap}.")
         }
         "swap_equals_usage" => match (case.facts.view.rss, case.facts.view.usage) {
             (Some(rss), Some(usage)) => {
@@ -325,34 +294,33 @@ pub fn slab(case: &Case) -> Option<Answer> {
     let What::Slab(caches) = &case.reading().what else {
         return None;
     };
-    let total = case.reading().rows.get("node:Slab")?;
+    let whole = case.reading().node("Slab")?;
     let first = caches.first()?;
-    if first.bytes.saturating_mul(2) < total {
-        let names: Vec<String> = caches
-            .iter()
-            .take(3)
-            .map(|c| format!("{} {}", c.name, bytes(c.bytes)))
-            .collect();
+    let total = bytes(whole);
+    if first.bytes.saturating_mul(2) < whole {
+        let largest = caches.iter().take(3);
+        let named = largest.map(|c| format!("{} {}", c.name, bytes(c.bytes)));
+        let names = named.collect::<Vec<_>>().join(", ");
         return Answer::new(
             "slab_mixed",
-            format!(
-                "The machine's kernel objects take {}: {}; none of them stands out.",
-                bytes(total),
-                names.join(", ")
-            ),
+            format!("The machine's kernel objects take {total}: {names}; none of them stands out."),
             "grep -E 'SReclaimable|SUnreclaim' /proc/meminfo tells what of it can be taken back",
         );
     }
-    let droppable = [
+    const DROPPABLE: [&str; 5] = [
         "dentry",
         "inode",
         "buffer_head",
         "radix_tree_node",
         "xa_node",
-    ]
-    .iter()
-    .any(|known| first.name.contains(known));
-    let (what, next) = if droppable {
+    ];
+    let Cache {
+        name,
+        bytes: size,
+        objects,
+        used,
+    } = first;
+    let (what, next) = if DROPPABLE.iter().any(|known| name.contains(known)) {
         (
             "the kernel drops them under pressure",
             "echo 2 > /proc/sys/vm/drop_caches shows whether it can; look for programs that look up many files",
@@ -363,21 +331,16 @@ pub fn slab(case: &Case) -> Option<Answer> {
             "a kernel leak: look the name up with the kernel's version, update the kernel, reboot to get it back",
         )
     };
-    let of = match first.name.as_str() {
+    let of = match name.as_str() {
         "ebitmap_node" | "avtab_node" => " (SELinux policy objects)",
         "task_struct" => " (threads)",
         _ => "",
     };
+    let (percent, size) = (percent(*size, whole), bytes(*size));
     Answer::new(
         "kernel_leak",
         format!(
-            "{}{of} holds {} of the machine's {} of kernel objects ({:.1} %): {} objects, {} % in use, {what}.",
-            first.name,
-            bytes(first.bytes),
-            bytes(total),
-            first.bytes as f64 / total.max(1) as f64 * 100.0,
-            first.objects,
-            first.used
+            "{name}{of} holds {size} of the machine's {total} of kernel objects ({percent:.1} %): {objects} objects, {used} % in use, {what}."
         ),
         next,
     )
@@ -391,64 +354,44 @@ pub fn sum(processes: &[Process], of: impl Fn(&Process) -> Option<u64>) -> Optio
 /// Several processes, or one.
 pub fn processes(case: &Case) -> Option<Answer> {
     let all = case.reading().processes()?;
-    let rss = sum(all, |p| Some(p.rss)).unwrap_or(0);
-    let count = match all.len() {
-        1 => "One process holds".to_string(),
-        n => format!("{n} processes hold"),
+    let most = |p: &Process| p.pss.unwrap_or(p.rss);
+    let largest = all.iter().max_by_key(|p| most(p));
+    let largest = largest.filter(|p| !p.name.is_empty());
+    let (count, largest) = match all.len() {
+        1 => (
+            "One process holds".to_string(),
+            largest.map(|p| format!(" by {}", p.name)),
+        ),
+        n => (
+            format!("{n} processes hold"),
+            largest.map(|p| format!("; the largest is {} with {}", p.name, bytes(most(p)))),
+        ),
     };
-    let largest = all
-        .iter()
-        .max_by_key(|p| p.pss.unwrap_or(p.rss))
-        .filter(|p| !p.name.is_empty());
-    let largest = largest.map_or(String::new(), |p| match all.len() {
-        1 => format!(" by {}", p.name),
-        _ => format!(
-            "; the largest is {} with {}",
-            p.name,
-            bytes(p.pss.unwrap_or(p.rss))
-        ),
-    });
+    let largest = largest.unwrap_or_default();
     let private = sum(all, |p| p.private).said("; private @");
-    let parts = [
-        ("heap", sum(all, |p| p.anon)),
-        ("files", sum(all, |p| p.file)),
-        ("shared memory", sum(all, |p| p.shmem)),
-    ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter_map(|(name, b)| b.map(|b| format!("{} {name}", bytes(b))))
-        .collect();
-    let parts = (!parts.is_empty()).then(|| format!(" ({})", parts.join(", ")));
-    let parts = parts.unwrap_or_default();
-    let sentence = match sum(all, |p| p.pss) {
+    let parts = sum(all, |p| p.anon).said(", @ heap")
+        + &sum(all, |p| p.file).said(", @ files")
+        + &sum(all, |p| p.shmem).said(", @ shared memory");
+    let parts = match parts.strip_prefix(", ") {
+        Some(parts) => format!(" ({parts})"),
+        None => parts,
+    };
+    let rss = bytes(sum(all, |p| Some(p.rss)).unwrap_or(0));
+    let sentence = match sum(all, |p| p.pss).map(bytes) {
         Some(pss) if all.len() > 1 => format!(
-            "{count} {} together by Pss{parts}{private}{largest}; their Rss adds up to {}, which counts shared pages in each of them.",
-            bytes(pss),
-            bytes(rss)
+            "{count} {pss} together by Pss{parts}{private}{largest}; their Rss adds up to {rss}, which counts shared pages in each of them"
         ),
-        Some(pss) => format!(
-            "{count} {} by Pss{parts}, {} by Rss{private}.",
-            bytes(pss),
-            bytes(rss)
-        ),
+        Some(pss) => format!("{count} {pss} by Pss{parts}, {rss} by Rss{private}"),
         None if all.len() > 1 => format!(
-            "{count} at most {} together{parts}: shared pages are counted in each of them{private}{largest}.",
-            bytes(rss)
+            "{count} at most {rss} together{parts}: shared pages are counted in each of them{private}{largest}"
         ),
-        None => format!("{count} {} resident{parts}{private}{largest}.", bytes(rss)),
+        None => format!("{count} {rss} resident{parts}{private}{largest}"),
     };
     let swap = sum(all, |p| p.swap).filter(|swap| *swap >= 1 << 20);
-    let sentence = match swap {
-        Some(swap) => format!(
-            "{}; {} more in swap.",
-            sentence.trim_end_matches('.'),
-            bytes(swap)
-        ),
-        None => sentence,
-    };
+    let swap = swap.said("; @ more in swap");
     Answer::new(
         "processes",
-        sentence,
+        format!("{sentence}{swap}."),
         format!("page cache, unmapped tmpfs and kernel memory are in no process: {NEXT_FILES}"),
     )
 }
@@ -472,11 +415,8 @@ pub fn by_finding(case: &Case) -> Option<Answer> {
             return Answer::new(code, sentence, next);
         }
     }
-    let alone = case
-        .reading()
-        .rows
-        .iter()
-        .all(|(name, _)| name.starts_with("memory.pressure"));
+    let mut rows = case.reading().rows.iter();
+    let alone = rows.all(|(name, _)| name.starts_with("memory.pressure"));
     if let Some(sentence) = found("pressure").filter(|_| alone) {
         return Answer::new(
             "pressure",

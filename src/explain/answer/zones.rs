@@ -19,27 +19,20 @@ pub fn of_nodes(oom: &Oom, nodes: &str, who: &str) -> Option<Answer> {
         ),
     };
     let allowed = |zone: &&Zone| {
-        let of = zone
-            .name
-            .trim_start_matches("Node ")
-            .split(' ')
-            .next()
-            .unwrap_or("");
-        within(nodes, of)
+        let name = zone.name.trim_start_matches("Node ");
+        within(nodes, name.split(' ').next().unwrap_or(""))
     };
     let free = |inside: bool| {
         let zones = oom.zones.iter().filter(|zone| allowed(zone) == inside);
         sum(zones.map(|zone| zone.free))
     };
-    let (inside, outside) = (free(true), free(false));
-    let free = (!oom.zones.is_empty()).then(|| {
-        format!(
-            ": {} free there, {} free on others",
-            bytes(inside),
-            bytes(outside)
-        )
-    });
-    let free = free.unwrap_or_default();
+    let free = match oom.zones[..] {
+        [] => String::new(),
+        _ => {
+            let [inside, outside] = [true, false].map(|inside| bytes(free(inside)));
+            format!(": {inside} free there, {outside} free on others")
+        }
+    };
     Answer::new(
         "oom_numa",
         format!(
@@ -75,28 +68,22 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     let whole = sum(nodes.iter().map(|node| node.managed));
     let all = sum(nodes.iter().map(left));
     let each = |node: &Zone| {
-        format!(
-            "{} has {} of {} left",
-            node.name,
-            bytes(left(node)),
-            bytes(node.managed)
-        )
+        let [left, managed] = [left(node), node.managed].map(bytes);
+        format!("{} has {left} of {managed} left", node.name)
     };
+    let (name, [worst, best]) = (&least.name, [least, most].map(each));
+    let short = all < whole / 10;
+    let [all, whole] = [all, whole].map(bytes);
     if percent(least) < 10 && percent(most) >= 20 {
         return Answer::new(
             "numa_uneven",
             format!(
-                "The NUMA nodes are uneven: {}, {}: the machine is not short ({} of {} could be had), but what is bound to {} swaps or is killed.",
-                each(least),
-                each(most),
-                bytes(all),
-                bytes(whole),
-                least.name
+                "The NUMA nodes are uneven: {worst}, {best}: the machine is not short ({all} of {whole} could be had), but what is bound to {name} swaps or is killed."
             ),
             "numastat -p PID and cpuset.mems tell who is bound; numactl --interleave=all or --preferred spreads it",
         );
     }
-    let (code, verdict) = if all < whole / 10 {
+    let (code, verdict) = if short {
         (
             "machine_short",
             "The machine is short on all its NUMA nodes",
@@ -109,12 +96,7 @@ pub fn nodes(case: &Case) -> Option<Answer> {
     };
     Answer::new(
         code,
-        format!(
-            "{verdict}: {} of {} could be had; {}.",
-            bytes(all),
-            bytes(whole),
-            each(least)
-        ),
+        format!("{verdict}: {all} of {whole} could be had; {worst}."),
         "cat /proc/meminfo: MemAvailable is the kernel's own figure",
     )
 }
@@ -126,22 +108,16 @@ pub fn blocks(case: &Case) -> Option<Answer> {
     };
     let size = |order: usize| 4096u64 << order.min(40);
     let free = |zone: &[u64]| {
-        let sizes = zone
-            .iter()
-            .enumerate()
-            .map(|(order, n)| n.saturating_mul(size(order)));
-        sum(sizes)
+        let blocks = zone.iter().enumerate();
+        sum(blocks.map(|(order, n)| n.saturating_mul(size(order))))
     };
     let largest = |zone: &[u64]| zone.iter().rposition(|n| *n > 0);
     // The machine's own zone is the one with most free: small zones are held back.
     let (name, zone) = zones.iter().max_by_key(|(_, zone)| free(zone))?;
     let all = sum(zones.iter().map(|(_, zone)| free(zone)));
     let top = largest(zone).map_or("none at all".into(), |order| bytes(size(order)));
-    let head = format!(
-        "{} is free, {} of it in {name}, where the largest block is {top}",
-        bytes(all),
-        bytes(free(zone))
-    );
+    let [all, here] = [all, free(zone)].map(bytes);
+    let head = format!("{all} is free, {here} of it in {name}, where the largest block is {top}");
     if largest(zone).is_some_and(|order| order + 2 >= zone.len()) {
         return Answer::new(
             "machine_not_short",

@@ -414,7 +414,7 @@ fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
             labelled(i),
             size(i) > 0,
             is_leaf(i),
-            over(&all[**i]),
+            all[**i].above_allocatable(),
             size(i),
         )
     });
@@ -428,12 +428,6 @@ fn last_of(all: &[Reading], left: &[usize]) -> usize {
     let mut last = left.iter().rev();
     let whole = last.find(|index| rows(index) * 2 >= most);
     *whole.unwrap_or(&left[0])
-}
-
-/// The percent of a node above what its pods may have.
-fn over(reading: &Reading) -> Option<u64> {
-    let percent = reading.rows.get("shown_percent");
-    percent.filter(|percent| *percent > 100)
 }
 
 /// What is more than rows comes first, but a kernel's report before all.
