@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::explain::{Explanation, Scope, What};
+use crate::explain::kinds::{Cache, Process, Series};
+use crate::explain::{Explanation, Scope, What, number};
 use crate::rows::CgroupVersion;
-use crate::units;
+use crate::units::bytes;
 
 /// The most lines of a plain paste.
 const LINES: usize = 25;
@@ -27,60 +28,44 @@ pub fn brief(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> 
         lines.truncate(LINES - 1);
         lines.push("  (more with --verbose)".into());
     }
-    for line in lines {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+    print(out, lines)
+}
+
+fn print(out: &mut impl Write, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let mut lines = lines.into_iter();
+    lines.try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
 
 /// `web (docker stats): the first note`.
 fn source(explanation: &Explanation) -> String {
     let reading = &explanation.reading;
-    let version = reading
-        .cgroup()
-        .map_or(String::new(), |v| format!(", cgroup {v}"));
-    let note = reading
-        .notes
-        .first()
-        .map_or(String::new(), |note| format!(" {note}"));
-    format!(
-        "From {} ({}{version}).{note}",
-        reading.label, reading.source
-    )
+    let version = reading.cgroup().map(|v| format!(", cgroup {v}"));
+    let note = reading.notes.first().map(|note| format!(" {note}"));
+    let (version, note) = (version.unwrap_or_default(), note.unwrap_or_default());
+    let (label, source) = (&reading.label, reading.source);
+    format!("From {label} ({source}{version}).{note}")
 }
 
 fn details(explanation: &Explanation) -> Vec<String> {
     let reading = &explanation.reading;
     let mut lines: Vec<String> = Vec::new();
-    let contradictions = explanation
-        .contradictions
-        .iter()
-        .map(|what| what.sentence.as_str());
-    for note in contradictions
-        .chain(reading.notes.iter().skip(1).map(String::as_str))
-        .take(3)
-    {
+    let contradictions = explanation.contradictions.iter();
+    let contradictions = contradictions.map(|what| &what.sentence);
+    for note in contradictions.chain(reading.notes.iter().skip(1)).take(3) {
         // What the answer says already is not said again.
-        if !explanation.answer.sentence.contains(note) {
+        if !explanation.answer.sentence.contains(note.as_str()) {
             lines.push(format!("  {note}"));
         }
     }
-    if !explanation.others.is_empty() {
-        let named: Vec<&str> = explanation
-            .others
-            .iter()
-            .take(SHOWN)
-            .map(String::as_str)
-            .collect();
-        let more = explanation.others.len() - named.len();
-        let rest = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
+    let others = &explanation.others;
+    if !others.is_empty() {
+        let named = others[..others.len().min(SHOWN)].join("; ");
+        let rest = match others.len() {
+            ..=SHOWN => String::new(),
+            all => format!(" and {} more", all - SHOWN),
         };
         lines.push(format!(
-            "  Also in it: {}{rest}. Choose with --container, --pod or --at.",
-            named.join("; ")
+            "  Also in it: {named}{rest}. Choose with --container, --pod or --at."
         ));
     }
     lines.extend(list(&reading.what));
@@ -99,52 +84,33 @@ fn details(explanation: &Explanation) -> Vec<String> {
 /// The table of what is no reading of a cgroup.
 fn list(what: &What) -> Vec<String> {
     match what {
-        What::Slab(caches) => caches
-            .iter()
-            .take(SHOWN)
-            .map(|cache| {
-                format!(
-                    "  {:<30} {:>12} {:>14} objects, {} % in use",
-                    cache.name,
-                    units::bytes(cache.bytes),
-                    cache.objects,
-                    cache.used
-                )
-            })
-            .collect(),
-        What::Processes(all) => all
-            .iter()
-            .take(SHOWN)
-            .map(|p| {
-                let pss = p.pss.map_or(String::new(), |pss| {
-                    format!("  Pss {:>10}", units::bytes(pss))
-                });
-                format!(
-                    "  {:<30} Rss {:>10}{pss}",
-                    p.name.chars().take(30).collect::<String>(),
-                    units::bytes(p.rss)
-                )
-            })
-            .collect(),
-        What::Series(series) => {
+        What::Slab(caches) => {
+            let row = |cache: &Cache| {
+                let (name, size) = (&cache.name, bytes(cache.bytes));
+                let (objects, used) = (cache.objects, cache.used);
+                format!("  {name:<30} {size:>12} {objects:>14} objects, {used} % in use")
+            };
+            caches.iter().take(SHOWN).map(row).collect()
+        }
+        What::Processes(all) => {
+            let row = |process: &Process| {
+                let pss = process.pss.map(|pss| format!("  Pss {:>10}", bytes(pss)));
+                let (rss, pss) = (bytes(process.rss), pss.unwrap_or_default());
+                let name: String = process.name.chars().take(30).collect();
+                format!("  {name:<30} Rss {rss:>10}{pss}")
+            };
+            all.iter().take(SHOWN).map(row).collect()
+        }
+        What::Series(Series { points, .. }) => {
             // First, last, and some between.
-            let step = series.points.len().div_ceil(SHOWN).max(1);
-            let start = series.points.first().map_or(0.0, |(t, _)| *t);
-            let chosen = series.points.iter().step_by(step).chain(
-                series
-                    .points
-                    .last()
-                    .filter(|_| (series.points.len() - 1) % step != 0),
-            );
-            chosen
-                .map(|(t, bytes)| {
-                    format!(
-                        "  after {:>8.1} h {:>12}",
-                        (t - start) / 3600.0,
-                        units::bytes(*bytes)
-                    )
-                })
-                .collect()
+            let step = points.len().div_ceil(SHOWN).max(1);
+            let start = points.first().map_or(0.0, |(t, _)| *t);
+            let last = points.last().filter(|_| (points.len() - 1) % step != 0);
+            let row = |(t, size): &(f64, u64)| {
+                let (hours, size) = ((t - start) / 3600.0, bytes(*size));
+                format!("  after {hours:>8.1} h {size:>12}")
+            };
+            points.iter().step_by(step).chain(last).map(row).collect()
         }
         _ => Vec::new(),
     }
@@ -162,26 +128,20 @@ fn tools(explanation: &Explanation) -> Vec<String> {
     if printed.is_empty() {
         return Vec::new();
     }
-    let mut text = Vec::new();
-    // A Vec takes any number of bytes.
-    let written = wrapped(&mut text, "  Tools print: ", &printed.join("; "));
-    debug_assert!(written.is_ok(), "a Vec takes all");
-    String::from_utf8_lossy(&text)
-        .lines()
-        .map(str::to_string)
-        .collect()
+    wrapped("  Tools print: ", &printed.join("; "))
 }
 
 /// All formulas, all that follows, and what is not known.
 pub fn verbose(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
-    for note in &explanation.reading.notes {
-        wrapped(out, "  ", note)?;
-    }
+    let notes = explanation.reading.notes.iter();
+    print(out, notes.flat_map(|note| wrapped("  ", note)))?;
     formulas(explanation, out)?;
     writeln!(out, "\nReading")?;
-    for finding in &explanation.findings {
-        wrapped(out, &format!("  {}: ", finding.code), &finding.sentence)?;
-    }
+    let findings = explanation.findings.iter();
+    print(
+        out,
+        findings.flat_map(|f| wrapped(&format!("  {}: ", f.code), &f.sentence)),
+    )?;
     writeln!(out, "\nNot known from these numbers")?;
     for unknown in &explanation.unknown {
         writeln!(out, "  {}: {}", unknown.what, unknown.command)?;
@@ -198,12 +158,14 @@ fn parts(explanation: &Explanation) -> [(&'static str, &'static str, Option<u64>
         "usage"
     };
     let known = (parts.total > 0 || !parts.at_least).then_some(parts.total);
-    let hidden = |bytes: u64| (bytes > 0).then_some(bytes);
+    let some = |bytes: u64| (bytes > 0).then_some(bytes);
+    let (lazy, hidden) = (some(parts.lazy_free), some(parts.thp_hidden));
     let hidden_name = if explanation.reading.has_swap() {
         "huge pages in part, or swap cache"
     } else {
         "huge pages mapped in part"
     };
+    let (inactive, active) = (parts.cache_inactive, parts.cache_active);
     let row = |v1: &'static str, v2: &'static str| match explanation.reading.version {
         Some(CgroupVersion::V2) => v2,
         _ => v1,
@@ -211,19 +173,11 @@ fn parts(explanation: &Explanation) -> [(&'static str, &'static str, Option<u64>
     [
         (total, "", known),
         ("anonymous memory", row("rss", "anon"), parts.anon),
-        (
-            "lazily freed, or written again",
-            "",
-            hidden(parts.lazy_free),
-        ),
-        (
-            "page cache, inactive",
-            "inactive_file",
-            parts.cache_inactive,
-        ),
-        ("page cache, active", "active_file", parts.cache_active),
+        ("lazily freed, or written again", "", lazy),
+        ("page cache, inactive", "inactive_file", inactive),
+        ("page cache, active", "active_file", active),
         ("tmpfs and shared memory", "shmem", parts.shmem),
-        (hidden_name, "", hidden(parts.thp_hidden)),
+        (hidden_name, "", hidden),
         ("kernel memory", row("kmem", "kernel"), parts.kernel),
         ("socket buffers", "sock", parts.sock),
         ("in none of these rows", "", parts.unexplained),
@@ -232,52 +186,40 @@ fn parts(explanation: &Explanation) -> [(&'static str, &'static str, Option<u64>
 
 /// The parts with their share of usage and limit.
 fn rows(explanation: &Explanation) -> Vec<String> {
-    let mut lines = Vec::new();
-    let known = parts(explanation)
-        .iter()
-        .any(|(_, _, bytes)| bytes.is_some());
-    if !known {
-        return lines;
+    let all = parts(explanation);
+    if all.iter().all(|(_, _, bytes)| bytes.is_none()) {
+        return Vec::new();
     }
-    let of_limit = match explanation.limit {
-        Some(limit) => format!("of limit {}", units::bytes(limit)),
-        None => String::new(),
-    };
-    let head = "What it is made of";
-    lines.push(format!(
+    let (total, limit) = (explanation.parts.total, explanation.limit);
+    let of_limit = limit.map(|limit| format!("of limit {}", bytes(limit)));
+    let (head, of_limit) = ("What it is made of", of_limit.unwrap_or_default());
+    let mut lines = vec![format!(
         "{head:<46} {:>12} {:>10} {of_limit:>20}",
         "", "of usage"
-    ));
-    for (name, row, bytes) in parts(explanation) {
-        let Some(bytes) = bytes else {
-            continue;
-        };
+    )];
+    for (name, row, size) in all {
+        let Some(part) = size else { continue };
         // What contradicts itself has no share.
-        let share = if bytes <= explanation.parts.total {
-            percent(bytes, explanation.parts.total)
-        } else {
-            String::new()
-        };
-        let limit = explanation
-            .limit
-            .map_or(String::new(), |limit| percent(bytes, limit));
-        let size = units::bytes(bytes);
+        let share = Some(percent(part, total)).filter(|_| part <= total);
+        let share = share.unwrap_or_default();
+        let limit = limit.map_or(String::new(), |limit| percent(part, limit));
+        let size = bytes(part);
         lines.push(format!(
             "  {name:<30} {row:<13} {size:>12} {share:>10} {limit:>20}"
         ));
     }
     if let Some(working_set) = explanation.reading.working_set {
-        let size = units::bytes(working_set);
+        let size = bytes(working_set);
         lines.push(format!("  {:<44} {size:>12}", "working set, as reported"));
     }
     lines
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return String::new();
+    match whole {
+        0 => String::new(),
+        whole => format!("{:.1} %", number::percent(part, whole).min(100.0)),
     }
-    format!("{:.1} %", (part as f64 / whole as f64 * 100.0).min(100.0))
 }
 
 fn reclaim(explanation: &Explanation) -> Option<String> {
@@ -290,11 +232,9 @@ fn reclaim(explanation: &Explanation) -> Option<String> {
         ("only with swap", back.with_swap),
         ("not at all, or not known", back.never),
     ];
-    let told: Vec<String> = sizes
-        .iter()
-        .filter(|(_, bytes)| *bytes > 0)
-        .map(|(name, bytes)| format!("{name} {}", units::bytes(*bytes)))
-        .collect();
+    let some = sizes.iter().filter(|(_, size)| *size > 0);
+    let told = some.map(|(name, size)| format!("{name} {}", bytes(*size)));
+    let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| format!("  The kernel could take back: {}.", told.join(", ")))
 }
 
@@ -323,7 +263,10 @@ fn formulas(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
         }
     }
     if !missing.is_empty() {
-        wrapped(out, "  none (a row is missing): ", &missing.join(", "))?;
+        print(
+            out,
+            wrapped("  none (a row is missing): ", &missing.join(", ")),
+        )?;
     }
     Ok(())
 }
@@ -331,15 +274,16 @@ fn formulas(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
 /// The width sentences are broken at.
 const WIDTH: usize = 100;
 
-fn wrapped(out: &mut impl Write, head: &str, text: &str) -> io::Result<()> {
-    let mut line = head.to_string();
+fn wrapped(head: &str, text: &str) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), head.to_string());
     for word in text.split_whitespace() {
         if line.trim().len() + 4 > 4 && line.len() + word.len() > WIDTH {
-            writeln!(out, "{}", line.trim_end())?;
+            lines.push(line.trim_end().to_string());
             line = "      ".into();
         }
         line += word;
         line.push(' ');
     }
-    writeln!(out, "{}", line.trim_end())
+    lines.push(line.trim_end().to_string());
+    lines
 }

@@ -159,10 +159,7 @@ impl Parts {
 
     /// A part's share of the total in percent.
     pub fn share(&self, part: u64) -> f64 {
-        if self.total == 0 {
-            return 0.0;
-        }
-        part as f64 / self.total as f64 * 100.0
+        number::percent(part, self.total)
     }
 
     /// Whether a part is worth a sentence: at least 1 MiB and `percent` of the total. Below that

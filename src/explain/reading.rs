@@ -158,6 +158,15 @@ impl Reading {
         self.set_aside.extend(aside);
     }
 
+    /// Takes those of the rows that it lacks.
+    pub fn take_missing<'a>(&mut self, rows: impl Iterator<Item = (&'a str, u64)>) {
+        for (name, value) in rows {
+            if self.rows.get(name).is_none() {
+                self.rows.set(name, value);
+            }
+        }
+    }
+
     /// The version of cgroups it is of, as far as the source tells.
     pub fn cgroup(&self) -> Option<CgroupVersion> {
         self.host
@@ -255,6 +264,11 @@ impl Reading {
         aside
             || self.count(&rows).is_some_and(|swap| swap > 0)
             || both.is_some_and(|(both, usage)| both > usage)
+    }
+
+    /// What of it is in swap, bytes.
+    pub fn in_swap(&self) -> Option<u64> {
+        self.count(&["memory.swap.current", "total_swap", "swap"])
     }
 
     /// Whether there is no room in swap, as far as the rows tell.

@@ -32,7 +32,7 @@ const OF_CGROUP: &[Question] = &[
     ("what the kernel memory is", "cat memory.kmem.usage_in_bytes; slabtop -o -s c; cat /proc/sys/fs/dentry-state", "grep -E 'slab|kernel|pagetables|sock|percpu' memory.stat; slabtop -o -s c", |facts| { facts.parts.matters(facts.parts.kernel_or_in_no_row(), 10) }),
     ("whether it grows", "memtide watch CGROUP, or the same numbers again under the same load", "memtide watch CGROUP, or the same numbers again under the same load", |_| true),
     ("what in the program holds its heap", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", "a heap profile (pprof, jcmd PID GC.class_histogram, jemalloc's or tcmalloc's)", |facts| { facts.parts.anon.is_none_or(|anon| facts.parts.matters(anon, 30)) }),
-    ("whether there is swap to move heap and tmpfs to", "cat /proc/swaps", "cat /proc/swaps; cat memory.swap.max", |facts| { facts.reading.count(&["memory.swap.current", "total_swap", "swap"]).is_none() }),
+    ("whether there is swap to move heap and tmpfs to", "cat /proc/swaps", "cat /proc/swaps; cat memory.swap.max", |facts| { facts.reading.in_swap().is_none() }),
 ];
 
 const OF_NODE: [(&str, &str); 3] = [

@@ -192,11 +192,8 @@ fn head(case: &Case) -> String {
 }
 
 fn in_swap(case: &Case) -> String {
-    let rows = ["memory.swap.current", "total_swap", "swap"];
-    let swap = case
-        .reading()
-        .count(&rows)
-        .filter(|_| case.finding("swapped").is_some());
+    let swap = case.reading().in_swap();
+    let swap = swap.filter(|_| case.finding("swapped").is_some());
     swap.said("; @ more is in swap")
 }
 

@@ -17,6 +17,7 @@ mod zones;
 use super::Reading;
 use super::account::Account;
 use super::findings::{Facts, Finding};
+use super::number::percent;
 use super::said::Said;
 use crate::rows::CgroupVersion;
 use crate::units;
@@ -250,13 +251,10 @@ fn listed(items: &[String], none: &str) -> String {
 
 /// `1.5 GiB (75 %)`.
 fn share(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return units::bytes(part);
+    let size = units::bytes(part);
+    match whole {
+        0 => size,
         // Per-CPU batches can take a part a little above its whole.
+        whole => format!("{size} ({:.1} %)", percent(part, whole).min(100.0)),
     }
-    format!(
-        "{} ({:.1} %)",
-        units::bytes(part),
-        (part as f64 / whole as f64 * 100.0).min(100.0)
-    )
 }

@@ -91,9 +91,10 @@ fn charge(
     let anon = reading.view().rss.filter(|_| reading.version.is_some());
     if let Some(anon) = anon {
         let over = anon.saturating_sub(runtime.total);
-        let covers = match over > anon / 20 {
-            true => Some(over).said("so at least @ of heap-like memory lie outside the account"),
-            false => "which the account covers".into(),
+        let covers = if over > anon / 20 {
+            Some(over).said("so at least @ of heap-like memory lie outside the account")
+        } else {
+            "which the account covers".into()
         };
         let anon = bytes(anon);
         return (format!("{says}, {anon} of it anonymous, {covers}"), None);

@@ -2,7 +2,7 @@
 
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::What;
-use crate::explain::kinds::{ByDaemon, Cache, Eviction, Failure, Process, Terminated};
+use crate::explain::kinds::{ByDaemon, Eviction, Failure, Process, Terminated};
 use crate::explain::number::percent;
 use crate::units::bytes;
 
@@ -314,12 +314,7 @@ pub fn slab(case: &Case) -> Option<Answer> {
         "radix_tree_node",
         "xa_node",
     ];
-    let Cache {
-        name,
-        bytes: size,
-        objects,
-        used,
-    } = first;
+    let (name, objects, used) = (&first.name, first.objects, first.used);
     let (what, next) = if DROPPABLE.iter().any(|known| name.contains(known)) {
         (
             "the kernel drops them under pressure",
@@ -336,7 +331,7 @@ pub fn slab(case: &Case) -> Option<Answer> {
         "task_struct" => " (threads)",
         _ => "",
     };
-    let (percent, size) = (percent(*size, whole), bytes(*size));
+    let (percent, size) = (percent(first.bytes, whole), bytes(first.bytes));
     Answer::new(
         "kernel_leak",
         format!(

@@ -2,6 +2,7 @@
 
 use super::{Facts, sized};
 use crate::explain::Scope;
+use crate::explain::number::percent;
 use crate::explain::said::Said;
 use crate::rows::CgroupVersion;
 use crate::units;
@@ -42,9 +43,8 @@ pub fn lazy_free(facts: &Facts) -> Option<String> {
         return None;
     }
     let told = match facts.reading.rows.get("smaps:LazyFree") {
-        Some(free) => format!(
-            " LazyFree in smaps says {} of it is still free to take; the rest was written again.",
-            units::bytes(free.min(lazy))
+        Some(free) => Some(free.min(lazy)).said(
+            " LazyFree in smaps says @ of it is still free to take; the rest was written again.",
         ),
         None => " If the program wrote to it again, it is in use and can't be taken: memory.stat looks the \
                  same in both cases until reclaim meets the pages."
@@ -82,13 +82,11 @@ pub fn page_cache_active(facts: &Facts) -> Option<String> {
     if !facts.parts.matters(cache, 20) || facts.is_inconsistent() {
         return None;
     }
-    let share = facts
-        .limit
-        .filter(|limit| *limit > 0)
-        .map_or(String::new(), |limit| {
-            let percent = cache as f64 / limit as f64 * 100.0;
-            format!(" That alone is {percent:.0} % of the limit in every alert on working_set.")
-        });
+    let limit = facts.limit.filter(|limit| *limit > 0);
+    let share = limit.map_or(String::new(), |limit| {
+        let percent = percent(cache, limit);
+        format!(" That alone is {percent:.0} % of the limit in every alert on working_set.")
+    });
     let counted = match facts.reading.scope {
         Scope::Cgroup => {
             "working_set counts it although the kernel takes it back before it kills anything"
@@ -132,13 +130,10 @@ pub fn unknown_kernel_memory(facts: &Facts) -> Option<String> {
 
 /// Memory on disk.
 pub fn swapped(facts: &Facts) -> Option<String> {
-    let swap = facts
-        .reading
-        .count(&["memory.swap.current", "total_swap", "swap"])
-        .filter(|swap| facts.parts.matters(*swap, 10))?;
+    let swap = facts.reading.in_swap();
+    let swap = units::bytes(swap.filter(|swap| facts.parts.matters(*swap, 10))?);
     Some(format!(
-        "{} more is in swap: not in usage, but still the programs' memory.",
-        units::bytes(swap)
+        "{swap} more is in swap: not in usage, but still the programs' memory."
     ))
 }
 

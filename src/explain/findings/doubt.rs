@@ -12,11 +12,8 @@ pub fn inconsistent(facts: &Facts) -> Option<String> {
     if facts.contradictions.is_empty() {
         return None;
     }
-    let sentences: Vec<&str> = facts
-        .contradictions
-        .iter()
-        .map(|what| what.sentence.as_str())
-        .collect();
+    let found = facts.contradictions.iter();
+    let sentences: Vec<&str> = found.map(|what| what.sentence.as_str()).collect();
     let end = if facts.is_inconsistent() {
         " Nothing computed from these numbers means anything."
     } else {
@@ -29,11 +26,8 @@ pub fn inconsistent(facts: &Facts) -> Option<String> {
 pub fn clamped_to_zero(facts: &Facts) -> Option<String> {
     let computed = derive::working_set(&facts.view);
     let zero = computed.map_or(facts.reading.working_set == Some(0), |ws| ws == 0);
-    let used = facts
-        .view
-        .usage
-        .or(facts.view.node_capacity)
-        .is_some_and(|usage| usage > 0);
+    let most = facts.view.usage.or(facts.view.node_capacity);
+    let used = most.is_some_and(|usage| usage > 0);
     (zero && used).then(|| {
         "working_set reads 0 because inactive_file is not below usage; that is where the formula \
                    stops, not a measurement, and says nothing about health."
@@ -88,12 +82,11 @@ pub fn working_set_blind(facts: &Facts) -> Option<String> {
     let rss = facts.view.rss?;
     // Lazily freed memory is the only way for rss to be above working_set.
     let hidden = rss.saturating_sub(working_set);
-    (facts.parts.matters(hidden, 10) && !facts.is_inconsistent()).then(|| format!(
-            "working_set ({}) leaves out {} that processes still have mapped (rss {}). If that was written \
-             again it is in use, so take max(working_set, rss) as the safe reading.",
-            units::bytes(working_set),
-            units::bytes(hidden),
-            units::bytes(rss)
+    let much = facts.parts.matters(hidden, 10);
+    let [working_set, hidden, rss] = [working_set, hidden, rss].map(units::bytes);
+    (much && !facts.is_inconsistent()).then(|| format!(
+            "working_set ({working_set}) leaves out {hidden} that processes still have mapped (rss {rss}). If that was written \
+             again it is in use, so take max(working_set, rss) as the safe reading."
         ))
 }
 

@@ -12,6 +12,7 @@ use super::account::Account;
 use super::parts::Parts;
 use super::{Reading, consistency};
 use crate::rows::View;
+use crate::units;
 
 /// One sentence.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -127,13 +128,11 @@ fn sized(facts: &Facts, bytes: u64) -> String {
     } else {
         "usage"
     };
+    let (size, percent) = (units::bytes(bytes), facts.parts.share(bytes));
     // A machine's kernel objects stand beside its usage, which is of pages on lists.
     if bytes > facts.parts.total {
-        return crate::units::bytes(bytes);
+        size
+    } else {
+        format!("{size} ({percent:.0} % of {whole})")
     }
-    format!(
-        "{} ({:.0} % of {whole})",
-        crate::units::bytes(bytes),
-        facts.parts.share(bytes)
-    )
 }

@@ -19,33 +19,27 @@ pub fn node_formulas(facts: &Facts) -> Option<String> {
 fn usages(reading: &Reading) -> Option<String> {
     let by_lru = cadvisor::working_set(&view(&reading.rows, NodeUsage::AnonPlusFile))?;
     let by_free = cadvisor::working_set(&view(&reading.rows, NodeUsage::TotalMinusFree))?;
-    let huge = reading
-        .rows
-        .get("node:HugePages_Total")
-        .zip(reading.rows.get("node:Hugepagesize"));
-    let huge = huge.map_or(0, |(pages, size)| pages.saturating_mul(size));
+    let get = |row: &str| reading.node(row).unwrap_or(0);
+    let huge = get("HugePages_Total").saturating_mul(get("Hugepagesize"));
     let between = i64::try_from(huge).map_or(by_free - by_lru, |huge| by_free - by_lru - huge);
     let huge = match huge {
         0 => String::new(),
         huge => format!("{} of reserved huge pages and ", units::bytes(huge)),
     };
+    let [by_lru, by_free, rest] = [by_lru, by_free, between.max(0)].map(units::signed_bytes);
     Some(format!(
-        "The node's working set is {} if usage is AnonPages plus page cache (cgroup v1, and v2 from runc 1.1.8 on) \
-         and {} if it is MemTotal - MemFree (v2 with runc 1.1.7 and earlier): between them are {huge}{} of kernel memory.",
-        units::signed_bytes(by_lru),
-        units::signed_bytes(by_free),
-        units::signed_bytes(between.max(0))
+        "The node's working set is {by_lru} if usage is AnonPages plus page cache (cgroup v1, and v2 from runc 1.1.8 on) \
+         and {by_free} if it is MemTotal - MemFree (v2 with runc 1.1.7 and earlier): between them are {huge}{rest} of kernel memory."
     ))
 }
 
 fn available(facts: &Facts) -> Option<String> {
     let total = i64::try_from(facts.view.node_capacity?).ok()?;
-    let kernel = i64::try_from(facts.reading.rows.get("node:MemAvailable")?).ok()?;
+    let kernel = i64::try_from(facts.reading.node("MemAvailable")?).ok()?;
     let kubelet = total - cadvisor::working_set(&facts.view)?;
+    let [kernel, kubelet] = [kernel, kubelet].map(units::signed_bytes);
     Some(format!(
-        "The kernel counts {} as available (MemAvailable), the kubelet {}: it takes the active page cache for used.",
-        units::signed_bytes(kernel),
-        units::signed_bytes(kubelet)
+        "The kernel counts {kernel} as available (MemAvailable), the kubelet {kubelet}: it takes the active page cache for used."
     ))
 }
 

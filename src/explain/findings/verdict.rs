@@ -1,30 +1,32 @@
 //! What it means: kills, limits, stalls, leaks.
 
 use super::{Facts, process, sized};
-use crate::explain::number::{NEAR_PERCENT, reaches};
+use crate::explain::number::{NEAR_PERCENT, percent, reaches};
 use crate::explain::said::Said;
-use crate::explain::{Scope, What};
+use crate::explain::{Killed, Scope, What};
 use crate::units;
 
 /// The OOM killer was here.
 pub fn oom_killed(facts: &Facts) -> Option<String> {
-    let kills = facts
-        .reading
-        .count(&[
-            "memory.events:oom_kill",
-            "memory.oom_control:oom_kill",
-            "memory.events:oom_group_kill",
-        ])
-        .unwrap_or(0);
-    let who = facts.reading.killed.as_ref().map(|killed| {
-        let anon = killed.anon_rss.said(", whose own anonymous memory was @");
-        format!(
-            "The kernel killed {} (pid {}){anon}.",
-            killed.name, killed.pid
-        )
-    });
-    let sentence = match (who, kills) {
-        (Some(who), _) => who,
+    const KILLS: [&str; 3] = [
+        "memory.events:oom_kill",
+        "memory.oom_control:oom_kill",
+        "memory.events:oom_group_kill",
+    ];
+    let kills = facts.reading.count(&KILLS).unwrap_or(0);
+    let sentence = match (&facts.reading.killed, kills) {
+        (
+            Some(Killed {
+                name,
+                pid,
+                anon_rss,
+                ..
+            }),
+            _,
+        ) => {
+            let anon = anon_rss.said(", whose own anonymous memory was @");
+            format!("The kernel killed {name} (pid {pid}){anon}.")
+        }
         (None, 0) => return None,
         (None, 1) => "The kernel's OOM killer has killed one process here.".into(),
         (None, n) => format!("The kernel's OOM killer has killed {n} processes here."),
@@ -43,19 +45,16 @@ pub fn oom_killed(facts: &Facts) -> Option<String> {
 /// The largest part that could not be taken back.
 fn biggest(facts: &Facts) -> Option<String> {
     let parts = &facts.parts;
+    let kernel = parts.kernel_or_in_no_row();
     let candidates = [
         (parts.anon.unwrap_or(0), "anonymous memory"),
         (parts.shmem.unwrap_or(0), "tmpfs or shared memory"),
-        (
-            parts.kernel_or_in_no_row(),
-            "kernel memory or memory in no row",
-        ),
+        (kernel, "kernel memory or memory in no row"),
         (parts.thp_hidden, "huge pages mapped in part"),
     ];
     let (bytes, what) = candidates.into_iter().max_by_key(|(bytes, _)| *bytes)?;
-    parts
-        .matters(bytes, 30)
-        .then(|| format!("{what}, {}", sized(facts, bytes)))
+    let much = parts.matters(bytes, 30);
+    much.then(|| format!("{what}, {}", sized(facts, bytes)))
 }
 
 /// Little of the limit could be won back.
@@ -66,17 +65,13 @@ pub fn oom_near(facts: &Facts) -> Option<String> {
     facts.parts.cache_active?;
     let held = facts.parts.unreclaimable(facts.reading);
     let near = reaches(held, limit, NEAR_PERCENT);
+    let [room, held, limit] = [limit.saturating_sub(held), held, limit].map(units::bytes);
     (near && !facts.is_inconsistent() && !facts.parts.at_least).then(|| match facts.reading.oom() {
         Some(_) => format!(
-            "{} of the limit of {} could not be taken back when the kernel killed.",
-            units::bytes(held),
-            units::bytes(limit)
+            "{held} of the limit of {limit} could not be taken back when the kernel killed."
         ),
         None => format!(
-            "{} of the limit of {} can't be taken back without swap: {} more and the kernel kills.",
-            units::bytes(held),
-            units::bytes(limit),
-            units::bytes(limit.saturating_sub(held))
+            "{held} of the limit of {limit} can't be taken back without swap: {room} more and the kernel kills."
         ),
     })
 }
@@ -89,12 +84,11 @@ pub fn near_limit(facts: &Facts) -> Option<String> {
     {
         return None;
     }
-    let percent = usage as f64 / limit as f64 * 100.0;
-    let parts = &facts.parts;
-    let meaning = match parts.cache_inactive.zip(parts.cache_active) {
-        Some(_) => format!(
-            "{} of it is page cache, which the kernel takes back before it kills: that alone is no danger.",
-            units::bytes(parts.file_cache())
+    let (percent, parts) = (percent(usage, limit), &facts.parts);
+    let lists = parts.cache_inactive.zip(parts.cache_active);
+    let meaning = match lists.map(|_| units::bytes(parts.file_cache())) {
+        Some(cache) => format!(
+            "{cache} of it is page cache, which the kernel takes back before it kills: that alone is no danger."
         ),
         None => {
             "How much of it is page cache the kernel could take back is not among these numbers."
@@ -107,42 +101,26 @@ pub fn near_limit(facts: &Facts) -> Option<String> {
 /// Memory and swap together are at their limit, which is what v1's second limit counts.
 pub fn swap_limit_hit(facts: &Facts) -> Option<String> {
     let (usage, limit) = facts.reading.swap_limit_reached()?;
-    let times = facts
-        .reading
-        .rows
-        .get("memory.memsw.failcnt")
-        .filter(|times| *times > 0)
-        .map(|times| format!(" It was reached {times} times."))
-        .unwrap_or_default();
+    let times = match facts.reading.rows.get("memory.memsw.failcnt") {
+        Some(times @ 1..) => format!(" It was reached {times} times."),
+        _ => String::new(),
+    };
+    let [usage, limit] = [usage, limit].map(units::bytes);
     Some(format!(
-        "Memory and swap together, {}, are at their limit of {}: nothing more can go to swap, and the kernel \
-             kills although the limit on memory alone may not be reached.{times}",
-        units::bytes(usage),
-        units::bytes(limit)
+        "Memory and swap together, {usage}, are at their limit of {limit}: nothing more can go to swap, and the kernel \
+             kills although the limit on memory alone may not be reached.{times}"
     ))
 }
 
 /// Held below memory.high without a kill.
 pub fn memory_high_stall(facts: &Facts) -> Option<String> {
-    let high = facts
-        .reading
-        .rows
-        .get("memory.events:high")
-        .filter(|high| *high > 0)?;
-    let kills = facts
-        .reading
-        .rows
-        .get("memory.events:oom_kill")
-        .unwrap_or(0);
-    let stalled = facts
-        .reading
-        .pressure
-        .iter()
-        .filter(|(name, _)| name.starts_with("full."))
-        .map(|(_, percent)| *percent)
-        .fold(0.0, f64::max);
+    let count = |row: &str| facts.reading.rows.get(row).filter(|count| *count > 0);
+    let high = count("memory.events:high")?;
+    let pressure = facts.reading.pressure.iter();
+    let full = pressure.filter(|(name, _)| name.starts_with("full."));
+    let stalled = full.fold(0.0, |most, (_, percent)| percent.max(most));
     // A tenth of the time without any progress is felt by everyone who waits for the program.
-    (stalled >= 10.0 && kills == 0).then(|| format!(
+    (stalled >= 10.0 && count("memory.events:oom_kill").is_none()).then(|| format!(
             "Usage was pushed back at memory.high {high} times and all processes stood still {stalled:.0} % of the \
              time, without an OOM kill: the container is frozen below its limit. Raise memory.high or remove it."
         ))
@@ -150,26 +128,18 @@ pub fn memory_high_stall(facts: &Facts) -> Option<String> {
 
 /// The limit was reached before.
 pub fn limit_hit(facts: &Facts) -> Option<String> {
-    let hits = facts
-        .reading
-        .count(&["memory.failcnt", "failcnt", "memory.events:max"])
-        .unwrap_or(0);
-    let peak = facts
-        .reading
-        .count(&[
-            "memory.max_usage_in_bytes",
-            "memory.peak",
-            "max_usage",
-            "max_usage_in_bytes",
-        ])
-        .unwrap_or(0);
+    const HITS: [&str; 3] = ["memory.failcnt", "failcnt", "memory.events:max"];
+    const PEAKS: [&str; 4] = [
+        "memory.max_usage_in_bytes",
+        "memory.peak",
+        "max_usage",
+        "max_usage_in_bytes",
+    ];
+    let [hits, peak] = [&HITS[..], &PEAKS].map(|rows| facts.reading.count(rows).unwrap_or(0));
     let seen = match facts.limit {
         _ if hits > 0 => format!("The limit was reached {hits} times."),
         Some(limit) if limit > 0 && peak >= limit => {
-            format!(
-                "The highest usage so far, {}, is the limit itself.",
-                units::bytes(peak)
-            )
+            Some(peak).said("The highest usage so far, @, is the limit itself.")
         }
         _ => return None,
     };
@@ -197,7 +167,7 @@ pub fn leak_unknown(facts: &Facts) -> Option<String> {
     }
     let parts = &facts.parts;
     let held = parts.anon.unwrap_or(0).saturating_add(parts.lazy_free);
-    let cache = parts.file_cache();
+    let (cache, own) = (parts.file_cache(), units::bytes(held));
     let sentence = if facts.reading.scope == Scope::Node {
         "One reading of a node is no evidence of a leak in any container.".to_string()
     } else if parts.anon.is_none() && process::resident(facts.reading).is_some() {
@@ -207,26 +177,24 @@ pub fn leak_unknown(facts: &Facts) -> Option<String> {
     } else if parts.anon.is_none() {
         "Nothing here is evidence of a leak: the programs' own memory (rss or anon) is not among the numbers.".into()
     } else if parts.matters(held, 30) {
+        let what = if parts.lazy_free > held / 2 {
+            "rss"
+        } else {
+            "anonymous memory"
+        };
         format!(
-            "One reading is no evidence of a leak, and none against it: only {} growing over time with a steady load \
-             would be.",
-            if parts.lazy_free > held / 2 {
-                "rss"
-            } else {
-                "anonymous memory"
-            }
+            "One reading is no evidence of a leak, and none against it: only {what} growing over time with a steady load \
+             would be."
         )
     } else if parts.matters(cache, 30) {
         format!(
-            "Nothing here is evidence of a leak: the programs' own memory is {}, most of the rest is files in \
-             the page cache.",
-            units::bytes(held)
+            "Nothing here is evidence of a leak: the programs' own memory is {own}, most of the rest is files in \
+             the page cache."
         )
     } else {
         format!(
-            "Nothing here is evidence of a leak in the programs' own memory, which is {}; what else grows can \
-             only be seen over time.",
-            units::bytes(held)
+            "Nothing here is evidence of a leak in the programs' own memory, which is {own}; what else grows can \
+             only be seen over time."
         )
     };
     Some(sentence)
