@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names;
+use super::{names, number};
 
 /// The lines of a paste that hold something, without what the place it was pasted to put around
 /// them.
@@ -25,6 +25,23 @@ pub fn lines(text: &str) -> Vec<String> {
 /// The words of a line.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
+}
+
+/// The sizes in the last row of the table whose heading has `mark`, by column; in KiB where they have no unit.
+pub fn last_row<'a>(
+    lines: impl Iterator<Item = &'a str>,
+    mark: &str,
+) -> Option<impl Fn(&str) -> Option<u64>> {
+    let mut lines = lines.skip_while(|line| !line.contains(mark));
+    let head = words(lines.next()?);
+    let row = lines
+        .map(words)
+        .filter(|row| row.len() == head.len())
+        .last()?;
+    Some(move |column: &str| {
+        let at = head.iter().position(|name| *name == column)?;
+        number::scale(row[at], 1024.0)
+    })
 }
 
 /// Whether all words of one of the groups are in a text.

@@ -222,6 +222,19 @@ impl Series {
             ..Series::default()
         }
     }
+
+    /// A row at its times where all are known and rise, else by number.
+    pub fn timed(row: &str, points: Vec<(Option<f64>, u64)>) -> Series {
+        let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
+        let untimed = !rising || points.iter().any(|(at, _)| at.is_none());
+        let points = points.into_iter().enumerate();
+        let at = |index, at: Option<f64>| at.filter(|_| !untimed).unwrap_or(index as f64);
+        let points = points.map(|(index, (stamp, bytes))| (at(index, stamp), bytes));
+        Series {
+            untimed,
+            ..Series::of(row, points.collect())
+        }
+    }
 }
 
 /// What a reading is about, beside its rows.

@@ -110,6 +110,12 @@ pub fn is_meminfo(key: &str) -> bool {
     key.starts_with(|c: char| c.is_ascii_uppercase()) && MEMINFO.contains(&key)
 }
 
+/// The row in the name of one of cAdvisor's metrics.
+pub fn of_metric(name: &str) -> &str {
+    let row = name.trim_start_matches("container_memory_");
+    row.trim_end_matches("_bytes")
+}
+
 /// A key that carries its unit (`MemFree_kb`): the name without it and its bytes.
 pub fn with_unit(key: &str) -> Option<(&str, f64)> {
     let (base, suffix) = key.rsplit_once('_')?;

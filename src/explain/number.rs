@@ -76,6 +76,19 @@ pub fn whole_times(digits: &str, unit: u64) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
+/// A count of that unit, or a size that has a unit of its own.
+pub fn in_unit(word: &str, unit: u64) -> Option<u64> {
+    match word.parse::<u64>() {
+        Ok(count) => count.checked_mul(unit),
+        Err(_) => parse(word),
+    }
+}
+
+/// A size whose unit stands apart from its digits: `549`, `MiB`.
+pub fn apart(digits: &str, word: &str) -> Option<u64> {
+    scale(digits, unit(word)?)
+}
+
 /// `digits` times `factor`, exactly where both are whole.
 pub fn scale(digits: &str, factor: f64) -> Option<u64> {
     match whole(digits) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::series;
 use super::told::{after, first};
-use crate::explain::clean::{has_one_of, words};
+use crate::explain::clean::{self, has_one_of};
 use crate::explain::kinds::{Runtime, Series};
 use crate::explain::{Reading, What, number};
 
@@ -69,10 +69,9 @@ pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
         .iter()
         .filter(|account| has_one_of(text, account.marks))
         .find_map(|account| Some((account, (account.total)(text)?)))?;
+    const OF_NODE: [&str; 4] = ["\"rss", "'rss", "rss:", "rssMB"];
     let own = match account.name {
-        "Node.js (V8)" => ["\"rss", "'rss", "rss:", "rssMB"]
-            .iter()
-            .find_map(|key| keyed(text, key)),
+        "Node.js (V8)" => OF_NODE.iter().find_map(|key| keyed(text, key)),
         ".NET" => mb(text, "Working Set (MB)"),
         _ => None,
     };
@@ -103,12 +102,10 @@ fn behind<'a>(text: &'a str, mark: &str) -> &'a str {
 
 /// All sizes behind a key; none where one of them can't be read.
 fn sizes(text: &str, key: &str) -> Option<Vec<u64>> {
-    let found = text
-        .match_indices(key)
-        .map(|(at, _)| after(&text[at..], key));
-    found
-        .collect::<Option<Vec<u64>>>()
-        .filter(|all| !all.is_empty())
+    let found = text.match_indices(key);
+    let found = found.map(|(at, _)| after(&text[at..], key));
+    let all: Option<Vec<u64>> = found.collect();
+    all.filter(|all| !all.is_empty())
 }
 
 fn sum(text: &str, key: &str) -> Option<u64> {
@@ -128,15 +125,11 @@ fn mb(text: &str, key: &str) -> Option<u64> {
 
 /// The columns of jstat, in KiB, of its last line.
 fn jstat(text: &str, columns: [&str; 5]) -> Option<u64> {
-    let mut lines = text.lines().skip_while(|line| !line.contains("S0C"));
-    let head = words(lines.next()?);
-    let rows = lines.map(words).filter(|row| row.len() == head.len());
-    let row = rows.last()?;
-    let cell = |name: &&str| {
-        let at = head.iter().position(|column| column == name)?;
-        number::scale(row.get(at)?, 1024.0)
-    };
-    columns.iter().filter_map(cell).reduce(u64::saturating_add)
+    let cell = clean::last_row(text.lines(), "S0C")?;
+    columns
+        .into_iter()
+        .filter_map(cell)
+        .reduce(u64::saturating_add)
 }
 
 /// The size behind a key, whatever words and signs stand between (`"rss": "Memory: rss 265.21 MB"`); the key
@@ -173,17 +166,12 @@ fn over_time(lines: &[String]) -> Option<Reading> {
         let find = |keys: &[&str]| keys.iter().find_map(|key| keyed(rest, key));
         if let Some(rss) = find(&RESIDENT).filter(|rss| *rss >= 1 << 20) {
             // `[Name] Memory: heap=9MB, rss=148MB`.
-            of = rest
-                .strip_prefix('[')
-                .and_then(|r| r.split_once(']'))
-                .map_or("", |(name, _)| name);
+            let named = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+            of = named.map_or("", |(name, _)| name);
             processes.entry(of).or_default().push((now, rss, None));
         }
-        if let (Some(heap), Some(point)) = (
-            find(&HEAP),
-            processes.get_mut(of).and_then(|p| p.last_mut()),
-        ) {
-            point.2 = point.2.or(Some(heap));
+        if let Some(point) = processes.get_mut(of).and_then(|points| points.last_mut()) {
+            point.2 = point.2.or_else(|| find(&HEAP));
         }
     }
     let change = |points: &Points| points[0].1.abs_diff(points[points.len() - 1].1);
@@ -191,21 +179,14 @@ fn over_time(lines: &[String]) -> Option<Reading> {
         .into_iter()
         .filter(|(_, points)| points.len() > 1 && points.iter().all(|point| point.2.is_some()))
         .max_by_key(|(name, points)| (change(points), *name))?;
-    let times: Vec<f64> = points.iter().filter_map(|point| point.0).collect();
-    let untimed = times.len() < points.len() || times.windows(2).any(|two| two[0] >= two[1]);
-    let at = |index: usize| if untimed { index as f64 } else { times[index] };
-    let heap = points[0].2.zip(points[points.len() - 1].2);
-    let label = if name.is_empty() {
-        "rss over time"
-    } else {
-        name
+    let label = match name {
+        "" => "rss over time",
+        name => name,
     };
-    let rss = points.iter().enumerate();
-    let rss = rss.map(|(index, point)| (at(index), point.1));
+    let rss = points.iter().map(|point| (point.0, point.1));
     let series = Series {
-        untimed,
-        heap,
-        ..Series::of("rss", rss.collect())
+        heap: points[0].2.zip(points[points.len() - 1].2),
+        ..Series::timed("rss", rss.collect())
     };
     Some(reading(label, What::Series(series)))
 }
@@ -261,20 +242,10 @@ fn collections(lines: &[String]) -> Option<Reading> {
             size = whole;
         }
     }
-    let rising = points.windows(2).all(|two| two[0].0 < two[1].0);
-    let untimed = !rising || points.iter().any(|point| point.0.is_none());
-    let at = |index: usize, stamp: Option<f64>| stamp.filter(|_| !untimed).unwrap_or(index as f64);
-    let left = points.iter().enumerate();
-    let left = left.map(|(index, (t, left))| (at(index, *t), *left));
-    let mut found = reading(
-        "The JVM's heap after a collection",
-        What::Series(Series {
-            untimed,
-            ..Series::of("The JVM's heap after a collection", left.collect())
-        }),
-    );
+    let (row, several) = ("The JVM's heap after a collection", points.len() > 1);
+    let mut found = reading(row, What::Series(Series::timed(row, points)));
     found.rows.set("limit", size);
-    (points.len() > 1).then_some(found)
+    several.then_some(found)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const ROWS_MAX: usize = 200;
 
 /// The lines of a table `| row | before | after |` as one block a column, headed by the column's
 /// name; other lines as they are.
-pub fn unfolded(lines: Vec<String>) -> Vec<String> {
+pub fn unfolded(lines: &[String]) -> Vec<String> {
     let mut out = Vec::with_capacity(lines.len());
     let mut at = 0;
     while at < lines.len() {
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Vec<String> {
-        unfolded(text.lines().map(str::to_string).collect())
+        unfolded(&text.lines().map(str::to_string).collect::<Vec<_>>())
     }
 
     #[test]

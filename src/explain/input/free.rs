@@ -1,5 +1,6 @@
 //! The table of `free`.
 
+use crate::explain::number::in_unit;
 use crate::explain::{Reading, clean, number};
 
 /// The head of `top`: procps since 3.3 and before, busybox.
@@ -9,17 +10,13 @@ pub fn top(lines: &[String]) -> Option<Reading> {
         let Some((head, rest)) = line.split_once(':') else {
             continue;
         };
-        let (swap, default) = match head.trim() {
-            "Mem" => (false, 1.0),
-            "Swap" => (true, 1.0),
-            "KiB Mem" => (false, 1024.0),
-            "KiB Swap" => (true, 1024.0),
-            "MiB Mem" => (false, 1_048_576.0),
-            "MiB Swap" => (true, 1_048_576.0),
-            "GiB Mem" => (false, 1_073_741_824.0),
-            "GiB Swap" => (true, 1_073_741_824.0),
-            _ => continue,
+        // `MiB Mem`; before procps 3.3 and in busybox without a unit.
+        let (unit, what) = head.trim().split_once(' ').unwrap_or(("B", head.trim()));
+        let default = Some(unit).filter(|unit| ["B", "KiB", "MiB", "GiB"].contains(unit));
+        let (Some(default), "Mem" | "Swap") = (default.and_then(number::unit), what) else {
+            continue;
         };
+        let swap = what == "Swap";
         let rest = rest.replace('+', "+ ");
         let words: Vec<&str> = rest.split_whitespace().collect();
         for pair in words.windows(2) {
@@ -50,12 +47,11 @@ pub fn top(lines: &[String]) -> Option<Reading> {
     }
     reading.rows.get("node:MemFree")?;
     // busybox gives no total.
-    if reading.rows.get("node:MemTotal").is_none() {
-        let (used, free) = (
-            reading.rows.get("node:Used")?,
-            reading.rows.get("node:MemFree")?,
-        );
-        reading.rows.set("node:MemTotal", used.saturating_add(free));
+    if reading.node("MemTotal").is_none() {
+        let total = reading
+            .node("Used")?
+            .saturating_add(reading.node("MemFree")?);
+        reading.rows.set("node:MemTotal", total);
     }
     Some(reading)
 }
@@ -63,20 +59,18 @@ pub fn top(lines: &[String]) -> Option<Reading> {
 /// The readings of all tables of `free` among the lines, in any language.
 pub fn read(lines: &[String]) -> Vec<Reading> {
     // Each of its rows has a name and a colon.
-    if !lines
-        .iter()
-        .any(|line| row(line).is_some() || line.contains(" Mem:") || line.contains("MemUse"))
-    {
+    let has_row =
+        |line: &String| row(line).is_some() || line.contains(" Mem:") || line.contains("MemUse");
+    if !lines.iter().any(has_row) {
         return Vec::new();
     }
     // Bold marks of an issue's text.
-    let lines: Vec<String> = lines
+    let lines = lines
         .iter()
-        .flat_map(|line| broken(&line.replace("**", "")))
-        .collect();
-    (0..lines.len())
-        .filter_map(|at| table(&lines, at).or_else(|| in_one_line(&lines, at)))
-        .collect()
+        .flat_map(|line| broken(&line.replace("**", "")));
+    let lines: Vec<String> = lines.collect();
+    let found = |at| table(&lines, at).or_else(|| in_one_line(&lines, at));
+    (0..lines.len()).filter_map(found).collect()
 }
 
 /// A table that a web page ran together into one line, as lines.
@@ -100,7 +94,7 @@ fn in_one_line(lines: &[String], at: usize) -> Option<Reading> {
     }
     let value = |key: &str| {
         let place = words.iter().position(|word| *word == key)?;
-        bytes(words.get(place + 1)?, unit_of(lines, at, None).max(1 << 10))
+        in_unit(words.get(place + 1)?, unit_of(lines, at, None).max(1 << 10))
     };
     let (used, cache, free) = (value("MemUse")?, value("CachUse")?, value("MemFree")?);
     let mut reading = Reading::machine("free", "the machine");
@@ -128,7 +122,7 @@ fn columns(lines: &[String], at: usize) -> Option<Vec<&str>> {
     }
     let (memory, swap) = (row(lines.get(at + 1)?)?.1, row(lines.get(at + 2)?)?);
     let fits = memory.len() == words.len() && (swap.1.len() == 3 || swap.0.starts_with('-'));
-    let sizes: Vec<u64> = memory.iter().filter_map(|cell| bytes(cell, 1)).collect();
+    let sizes: Vec<u64> = memory.iter().filter_map(|cell| in_unit(cell, 1)).collect();
     if !fits || sizes.len() != memory.len() || sizes[0] < sizes[1].max(sizes[2]) {
         return None;
     }
@@ -156,7 +150,7 @@ fn row(line: &str) -> Option<(&str, Vec<&str>)> {
     let name = name.trim();
     let fits = name.chars().count() <= 24 && !name.contains(|c: char| c.is_ascii_digit());
     let cells: Vec<&str> = cells.split_whitespace().collect();
-    let sized = cells.len() <= 7 && cells.iter().all(|cell| bytes(cell, 1).is_some());
+    let sized = cells.len() <= 7 && cells.iter().all(|cell| in_unit(cell, 1).is_some());
     (fits && sized && cells.len() >= 2).then_some((name, cells))
 }
 
@@ -168,10 +162,9 @@ fn table(lines: &[String], at: usize) -> Option<Reading> {
         let Some((name, cells)) = row(line) else {
             break;
         };
-        let swap = (cells.len() == 3 && !english && index > 0)
-            || ["swap", "inter"]
-                .iter()
-                .any(|known| name.to_lowercase().starts_with(known));
+        let name = name.to_lowercase();
+        let named = name.starts_with("swap") || name.starts_with("inter");
+        let swap = named || cells.len() == 3 && !english && index > 0;
         let rows: &[(&str, &str)] = match (index, swap) {
             (0, _) => &[
                 ("used", "node:Used"),
@@ -190,7 +183,7 @@ fn table(lines: &[String], at: usize) -> Option<Reading> {
         let unit = *guessed.get_or_insert_with(|| unit_of(lines, at, cells.first()));
         let of = |column: &str| {
             let place = columns.iter().position(|c| *c == column)?;
-            bytes(cells.get(place)?, unit)
+            in_unit(cells.get(place)?, unit)
         };
         let found = rows.iter().map(|(column, row)| (*row, of(column)));
         reading.rows.fill(found);
@@ -208,25 +201,16 @@ fn table(lines: &[String], at: usize) -> Option<Reading> {
     );
     if let Some(unit) = guessed.filter(|_| !has_unit(&lines[at + 1])) {
         let name = ["B", "KiB", "MiB", "GiB"][unit.ilog2() as usize / 10];
-        reading
-            .notes
-            .push(format!("Its numbers were taken as {name}."));
+        let note = format!("Its numbers were taken as {name}.");
+        reading.notes.push(note);
     }
     Some(reading)
 }
 
 fn has_unit(row: &str) -> bool {
-    row.split_once(':')
-        .map_or("", |(_, cells)| cells)
-        .split_whitespace()
-        .any(|cell| cell.ends_with(|c: char| c.is_ascii_alphabetic()))
-}
-
-fn bytes(cell: &str, unit: u64) -> Option<u64> {
-    match cell.parse::<u64>() {
-        Ok(count) => count.checked_mul(unit),
-        Err(_) => number::parse(cell),
-    }
+    let (_, cells) = row.split_once(':').unwrap_or(("", ""));
+    let mut cells = cells.split_whitespace();
+    cells.any(|cell| cell.ends_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// The unit of bare numbers: as the command above says, else the one that makes the total a
@@ -235,15 +219,13 @@ fn unit_of(lines: &[String], heading: usize, total: Option<&&str>) -> u64 {
     let command = lines[..heading].last().map_or("", |line| line.as_str());
     let named = command.split_once("free");
     if let Some((_, options)) = named.filter(|(_, rest)| rest.is_empty() || rest.starts_with(' ')) {
-        for (option, unit) in [("-b", 1), ("-k", 1 << 10), ("-m", 1 << 20), ("-g", 1 << 30)] {
-            if options
-                .split_whitespace()
-                .any(|word| word.starts_with(option))
-            {
-                return unit;
-            }
-        }
-        return 1 << 10;
+        const UNITS: [(&str, u64); 4] =
+            [("-b", 1), ("-k", 1 << 10), ("-m", 1 << 20), ("-g", 1 << 30)];
+        let named = |(option, _): &&(&str, u64)| {
+            let mut words = options.split_whitespace();
+            words.any(|word| word.starts_with(option))
+        };
+        return UNITS.iter().find(named).map_or(1 << 10, |(_, unit)| *unit);
     }
     match total.and_then(|cell| cell.parse::<u64>().ok()).unwrap_or(0) {
         0..250_000 => 1 << 20,

@@ -144,10 +144,8 @@ impl Names {
         if let Some(Value::Object(pod)) = map.get("podRef") {
             self.pod = text(pod.get("name"));
         }
-        let spec = map
-            .get("spec")
-            .and_then(|spec| spec.get("memory")?.get("limit"));
-        self.limit = spec.and_then(num).or(self.limit);
+        let limit = |spec: &Value| num(spec.get("memory")?.get("limit")?);
+        self.limit = map.get("spec").and_then(limit).or(self.limit);
         self.pod = json_tools::pod_of_metrics(map).or(self.pod);
         if let Some(Value::Object(attributes)) = map.get("attributes") {
             let meta = attributes.get("metadata").and_then(|m| m.get("name"));
@@ -215,10 +213,9 @@ fn kubelet(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
         return None;
     }
     // 0 is what the CRI gives where there is no limit.
-    if let Some(available) =
-        of(map, &["availableBytes", "available_bytes"]).filter(|free| *free > 0)
-        && let Some(limit) = reading.working_set.and_then(|ws| ws.checked_add(available))
-    {
+    let available = of(map, &["availableBytes", "available_bytes"]).filter(|free| *free > 0);
+    let both = reading.working_set.zip(available);
+    if let Some(limit) = both.and_then(|(ws, available)| ws.checked_add(available)) {
         // The kubelet gives limit - workingSet, and the machine's memory in place of a limit.
         // jq '.node.memory' drops the name: only a node has availableBytes without a limit of its own
         // and the rss of the root cgroup alone.
@@ -234,10 +231,8 @@ fn kubelet(map: &Map<String, Value>, names: &Names) -> Option<Reading> {
 
 /// v1's root cgroup: its rss is not hierarchical, so it is next to nothing beside gigabytes of usage.
 fn is_root(reading: &Reading) -> bool {
-    let (usage, rss) = (reading.rows.get("usage"), reading.rows.get("rss"));
-    usage
-        .zip(rss)
-        .is_some_and(|(usage, rss)| usage >= 1 << 30 && rss < 4 << 20)
+    let both = reading.rows.get("usage").zip(reading.rows.get("rss"));
+    both.is_some_and(|(usage, rss)| usage >= 1 << 30 && rss < 4 << 20)
 }
 
 /// docker's `memory_stats` and runc's `memory`: usage and limit beside a map of memory.stat.
@@ -259,10 +254,8 @@ fn docker(map: &Map<String, Value>) -> Option<Reading> {
 
 /// A flat map of memory.stat rows: at least two names memtide knows.
 fn stat_map(map: &Map<String, Value>) -> Option<Reading> {
-    let known = map
-        .iter()
-        .filter(|(key, value)| names::is_stat(key) && num(value).is_some());
-    if known.count() < 2 {
+    let known = |(key, value): &(&String, &Value)| names::is_stat(key) && num(value).is_some();
+    if map.iter().filter(known).count() < 2 {
         return None;
     }
     let mut reading = Reading::of("a map of memory.stat");

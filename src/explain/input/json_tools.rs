@@ -8,10 +8,8 @@ use crate::explain::{Reading, number};
 
 /// The reading of one object, if it is one of these.
 pub fn read(map: &Map<String, Value>) -> Option<Reading> {
-    stats(map)
-        .or_else(|| metrics_api(map))
-        .or_else(|| inspect(map))
-        .or_else(|| nomad(map))
+    let tools = [stats, metrics_api, inspect, nomad];
+    tools.iter().find_map(|tool| tool(map))
 }
 
 /// nomad's `MemoryStats`. Versions before 1.1 fill in nothing of cgroup v2 but usage and swap, and
@@ -23,10 +21,8 @@ fn nomad(map: &Map<String, Value>) -> Option<Reading> {
     let mut reading = Reading::of("nomad");
     let blind = of("RSS") == Some(0) && of("Cache") == Some(0);
     if blind && usage.is_some() {
-        reading.notes.push(
-            "RSS and Cache are 0 because this nomad does not read them on cgroup v2: that is not \"no heap\"."
-                .into(),
-        );
+        let note = "RSS and Cache are 0 because this nomad does not read them on cgroup v2: that is not \"no heap\".";
+        reading.notes.push(note.into());
     }
     reading.rows.fill([
         ("usage", usage),
@@ -74,10 +70,8 @@ fn metrics_api(map: &Map<String, Value>) -> Option<Reading> {
 /// The limit and the verdict of `docker inspect`; it has nothing of what is in use.
 fn inspect(map: &Map<String, Value>) -> Option<Reading> {
     let limit = map.get("HostConfig")?.get("Memory")?.as_u64()?;
-    let killed = map
-        .get("State")
-        .and_then(|state| state.get("OOMKilled")?.as_bool())
-        .unwrap_or(false);
+    let killed = map.get("State").and_then(|state| state.get("OOMKilled"));
+    let killed = killed == Some(&Value::Bool(true));
     let mut reading = Reading::of("docker inspect");
     let note = "docker inspect has limits and the last exit, nothing of what is in use: for that, docker stats or the \
                 container's memory.stat.";

@@ -17,10 +17,13 @@ pub fn read(lines: &[String]) -> Vec<Reading> {
 
 /// A size in KiB where it has no unit.
 fn kib(word: &str) -> Option<u64> {
-    match word.parse::<u64>() {
-        Ok(kib) => kib.checked_mul(1024),
-        Err(_) => number::parse(word),
-    }
+    number::in_unit(word, 1024)
+}
+
+/// The reading of one process that a tool tells of.
+fn one(source: &'static str, process: Process) -> Option<Reading> {
+    let list = What::Processes(vec![process]);
+    Some(Reading::told(source, "a process", list))
 }
 
 /// The columns of a list of processes.
@@ -188,12 +191,11 @@ fn programs(lines: &[String]) -> Option<Reading> {
         let [private, a, "+", shared, b, "=", ram, c, name, ..] = words[..] else {
             return None;
         };
-        let size = |digits, unit| number::scale(digits, number::unit(unit)?);
-        let (private, shared, ram) = (size(private, a)?, size(shared, b)?, size(ram, c)?);
+        let (private, shared) = (number::apart(private, a)?, number::apart(shared, b)?);
         Some(Process {
             name: name.to_string(),
             rss: private.saturating_add(shared),
-            pss: Some(ram),
+            pss: Some(number::apart(ram, c)?),
             private: Some(private),
             ..Process::default()
         })
@@ -205,16 +207,12 @@ fn programs(lines: &[String]) -> Option<Reading> {
 /// psutil's `pfullmem(rss=1304870912, ..., uss=1274175488, pss=1275800576, swap=0)`.
 fn counted(lines: &[String]) -> Option<Reading> {
     let rest = lines.iter().find_map(|line| {
-        let (_, rest) = line
-            .split_once("pfullmem(")
-            .or_else(|| line.split_once("pmem("))?;
-        Some(rest)
+        let full = line.split_once("pfullmem(");
+        Some(full.or(line.split_once("pmem("))?.1)
     })?;
     let of = |key: &str| {
-        let fields = rest.split([',', ')']);
-        fields
-            .filter_map(|field| field.trim().strip_prefix(key)?.parse().ok())
-            .next()
+        let mut fields = rest.split([',', ')']);
+        fields.find_map(|field| field.trim().strip_prefix(key)?.parse().ok())
     };
     let process = Process {
         rss: of("rss=")?,
@@ -223,11 +221,7 @@ fn counted(lines: &[String]) -> Option<Reading> {
         swap: of("swap="),
         ..Process::default()
     };
-    Some(Reading::told(
-        "psutil",
-        "a process",
-        What::Processes(vec![process]),
-    ))
+    one("psutil", process)
 }
 
 /// pmap -x: `total kB  1234  567  89`.
@@ -260,11 +254,7 @@ fn mapped(lines: &[String]) -> Option<Reading> {
         rss: rss?,
         ..Process::default()
     };
-    Some(Reading::told(
-        "pmap",
-        "a process",
-        What::Processes(vec![process]),
-    ))
+    one("pmap", process)
 }
 
 fn slabs(lines: &[String]) -> Option<Reading> {
@@ -272,13 +262,8 @@ fn slabs(lines: &[String]) -> Option<Reading> {
         let [objects, active, _, _, _, _, size, name] = words else {
             return None;
         };
-        let (objects, active) = (objects.parse().ok()?, active.parse::<u64>().ok()?);
-        let size = size
-            .strip_suffix('K')?
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(1024)?;
-        Some(cache(name, size, objects, active))
+        let size = number::whole_times(size.strip_suffix('K')?, 1024)?;
+        cache(name, size, objects, active)
     };
     // name active objects size per-slab pages : tunables ... : slabdata active slabs shared.
     let of_slabinfo = |words: &[&str]| {
@@ -286,37 +271,26 @@ fn slabs(lines: &[String]) -> Option<Reading> {
             return None;
         };
         let slabs: u64 = words.iter().rev().nth(1)?.parse().ok()?;
-        let size = slabs.checked_mul(pages.parse().ok()?)?.checked_mul(4096)?;
-        Some(cache(
-            name,
-            size,
-            objects.parse().ok()?,
-            active.parse().ok()?,
-        ))
+        let size = number::whole_times(pages, slabs)?.checked_mul(4096)?;
+        cache(name, size, objects, active)
     };
-    if !lines.iter().any(|line| {
-        line.contains("OBJS") || line.contains("<active_objs>") || line.contains("slabdata")
-    }) {
-        return None;
-    }
-    let mut caches: Vec<Cache> = lines
+    const HEADS: [&str; 3] = ["OBJS", "<active_objs>", "slabdata"];
+    lines
         .iter()
-        .filter_map(|line| {
-            let words = words(line);
-            of_slabtop(&words).or_else(|| of_slabinfo(&words))
-        })
+        .find(|line| HEADS.iter().any(|head| line.contains(head)))?;
+    let rows = lines.iter().map(|line| words(line));
+    let mut caches: Vec<Cache> = rows
+        .filter_map(|row| of_slabtop(&row).or_else(|| of_slabinfo(&row)))
         .collect();
     caches.sort_by_key(|cache| std::cmp::Reverse(cache.bytes));
     let mut found = Reading::machine("slabtop", "the machine's kernel objects");
-    let whole = lines
+    let mut of_size = lines
         .iter()
-        .find(|line| line.starts_with("Active / Total Size"));
-    let told = whole.and_then(|line| {
-        line.split(['/', '('])
-            .filter_map(|part| part.trim().strip_suffix('K'))
-            .next_back()?
-            .parse::<f64>()
-            .ok()
+        .filter(|l| l.starts_with("Active / Total Size"));
+    let told = of_size.next().and_then(|line| {
+        let parts = line.split(['/', '(']);
+        let mut sizes = parts.filter_map(|part| part.trim().strip_suffix('K'));
+        sizes.next_back()?.parse::<f64>().ok()
     });
     let sum = number::sum(caches.iter().map(|cache| cache.bytes));
     let total = told
@@ -327,14 +301,15 @@ fn slabs(lines: &[String]) -> Option<Reading> {
     (!caches.is_empty()).then_some(found)
 }
 
-fn cache(name: &str, bytes: u64, objects: u64, active: u64) -> Cache {
-    let used = active.saturating_mul(100).checked_div(objects).unwrap_or(0);
-    Cache {
+fn cache(name: &str, bytes: u64, objects: &str, active: &str) -> Option<Cache> {
+    let (objects, active): (u64, u64) = (objects.parse().ok()?, active.parse().ok()?);
+    let used = active.saturating_mul(100).checked_div(objects);
+    Some(Cache {
         name: name.to_string(),
         bytes,
         objects,
-        used,
-    }
+        used: used.unwrap_or(0),
+    })
 }
 
 #[cfg(test)]

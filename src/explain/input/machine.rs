@@ -2,6 +2,7 @@
 //! /proc/vmstat. Pages are 4 KiB but on some ARM and POWER machines; the reading says so.
 
 use crate::explain::kinds::Zone;
+use crate::explain::number::whole_times;
 use crate::explain::{Reading, Scope, clean, number};
 
 const PAGE: u64 = 4096;
@@ -30,37 +31,30 @@ const COUNTERS: [(&str, &str); 16] = [
 
 /// Whether a text has lines of such a report.
 pub fn is_report(text: &str) -> bool {
-    [
-        "Mem-Info:",
-        " pages RAM",
-        "total pagecache pages",
-        "lowmem_reserve[]",
-        "isolated_anon:",
-    ]
-    .iter()
-    .any(|mark| text.contains(mark))
-        || (text.contains("Node ") && text.contains(" free:") && text.contains(" min:"))
+    const MARKS: &[&[&str]] = &[
+        &["Mem-Info:"],
+        &[" pages RAM"],
+        &["total pagecache pages"],
+        &["lowmem_reserve[]"],
+        &["isolated_anon:"],
+        &["Node ", " free:", " min:"],
+    ];
+    clean::has_one_of(text, MARKS)
 }
 
 /// Fills `reading` with a machine's rows from the words of a report, and gives its zones.
 pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
     let pages = |key: &str| {
-        words.iter().find_map(|word| {
-            let count = word
-                .strip_prefix(key)?
-                .strip_prefix(':')?
-                .parse::<u64>()
-                .ok()?;
-            count.checked_mul(PAGE)
-        })
+        let mut counts = words
+            .iter()
+            .filter_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
+        counts.find_map(|count| whole_times(count, PAGE))
     };
     let counted = COUNTERS[..13].iter().map(|(key, name)| (*name, pages(key)));
     reading.rows.fill(counted);
     let before = |sequence: [&str; 2]| {
-        words
-            .windows(3)
-            .find(|w| w[1] == sequence[0] && w[2] == sequence[1])
-            .and_then(|w| w[0].parse::<u64>().ok()?.checked_mul(PAGE))
+        let mut three = words.windows(3);
+        whole_times(&three.find(|three| three[1..] == sequence)?[0], PAGE)
     };
     let swap = |first: &str| {
         let mut four = words.windows(4);
@@ -75,11 +69,8 @@ pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
         ("node:SwapTotal", swap("Total")),
     ]);
     let zones = zones(words, reading);
-    if reading.rows.get("node:MemFree").is_none()
-        && let Some(free) = buddies(words)
-    {
-        reading.rows.set("node:MemFree", free);
-    }
+    let buddies = buddies(words).filter(|_| reading.node("MemFree").is_none());
+    reading.rows.fill([("node:MemFree", buddies)]);
     if !reading.is_empty() {
         reading.scope = Scope::Node;
         reading.notes.push(PAGES.into());
@@ -91,24 +82,21 @@ pub fn fill(words: &[String], reading: &mut Reading) -> Vec<Zone> {
 /// own totals are missing.
 fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
     // `Node 0 DMA free:...`, and without NUMA only `DMA free:...`.
-    let starts: Vec<usize> = (0..words.len().saturating_sub(2))
-        .filter(|at| {
-            words[at + 1].starts_with("free:")
-                && (words[at + 2].starts_with("min:") || words[at + 2].starts_with("boost:"))
-        })
-        .collect();
+    let begins = |at: &usize| {
+        let (free, next) = (&words[at + 1], &words[at + 2]);
+        free.starts_with("free:") && (next.starts_with("min:") || next.starts_with("boost:"))
+    };
+    let all = 0..words.len().saturating_sub(2);
+    let starts: Vec<usize> = all.filter(begins).collect();
     let totals = reading.rows.clone();
     let mut zones = Vec::new();
     for (index, start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(words.len());
-        let body: Vec<&String> = words[start + 1..end]
-            .iter()
-            .take_while(|w| w.contains(':'))
-            .collect();
+        let body = words[start + 1..end].iter();
+        let body = body.take_while(|word| word.contains(':'));
         let size = |key: &str| {
-            let found = body
-                .iter()
-                .find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
+            let mut body = body.clone();
+            let found = body.find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
             found.and_then(number::parse)
         };
         // The counters that a zone has, too.
@@ -135,30 +123,26 @@ fn zones(words: &[String], reading: &mut Reading) -> Vec<Zone> {
 
 /// The totals of `Node 0 DMA: 0*4kB ... = 8248kB`.
 fn buddies(words: &[String]) -> Option<u64> {
+    let blocks = |word: &str| {
+        let counted = word.contains('*') || word.starts_with('(');
+        word.ends_with('B') && counted || word.ends_with(')')
+    };
     let totals = words
         .windows(3)
-        .filter(|w| w[0].ends_with("B") && w[1] == "=");
-    let blocks = totals
-        .filter(|w| w[0].contains("*") || w[0].starts_with('('))
-        .filter_map(|w| number::parse(&w[2]));
-    let flagged = words
-        .windows(3)
-        .filter(|w| w[0].ends_with(')') && w[1] == "=");
-    let flagged = flagged.filter_map(|w| number::parse(&w[2]));
-    blocks.chain(flagged).reduce(u64::saturating_add)
+        .filter(|three| three[1] == "=" && blocks(&three[0]));
+    let totals = totals.filter_map(|three| number::parse(&three[2]));
+    totals.reduce(u64::saturating_add)
 }
 
 /// The kernel's clock at each line of a kill, seconds.
 pub fn kill_times(text: &str) -> Vec<f64> {
     let lines = text.lines().filter(|line| line.contains("Killed process"));
-    lines
-        .filter_map(|line| {
-            line.split('[').skip(1).find_map(|part| {
-                let inside = part.split(']').next()?.trim();
-                inside.contains('.').then(|| inside.parse().ok())?
-            })
-        })
-        .collect()
+    let stamp = |part: &str| {
+        let inside = part.split(']').next()?.trim();
+        inside.contains('.').then(|| inside.parse().ok())?
+    };
+    let stamps = lines.filter_map(|line| line.split('[').skip(1).find_map(stamp));
+    stamps.collect()
 }
 
 /// The largest process of the report's table, which counts pages of 4 KiB.
@@ -173,14 +157,10 @@ pub fn largest_task(lines: &[String]) -> Option<(String, u64)> {
             continue;
         }
         let Some(column) = column else { continue };
-        let pages = words.get(column).and_then(|word| word.parse::<u64>().ok());
-        let is_row = words.len() >= 7
-            && words[..4]
-                .iter()
-                .all(|w| w.bytes().all(|b| b.is_ascii_digit()));
-        if let Some(bytes) = pages
-            .filter(|_| is_row)
-            .and_then(|pages| pages.checked_mul(4096))
+        let number = |word: &&str| word.bytes().all(|b| b.is_ascii_digit());
+        if words.len() >= 7
+            && words[..4].iter().all(number)
+            && let Some(bytes) = words.get(column).and_then(|pages| whole_times(pages, PAGE))
             && largest.as_ref().is_none_or(|(_, most)| bytes > *most)
         {
             largest = words.last().map(|name| ((*name).to_string(), bytes));
@@ -197,12 +177,9 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
     if reading.rows.get("node:MemTotal").is_some() {
         return Some(reading);
     }
-    let at = lines.iter().position(|line| {
-        ["swpd", "si", "so"]
-            .iter()
-            .all(|name| line.split_whitespace().any(|word| word == *name))
-    })?;
-    let mut head = clean::words(&lines[at]);
+    let heads = |words: &Vec<&str>| ["swpd", "si", "so"].iter().all(|name| words.contains(name));
+    let mut rows = lines.iter().map(|line| clean::words(line));
+    let mut head = rows.find(heads)?;
     // In other languages the columns have other names in the same places.
     if let ["r", "b", "swpd", free, buffers, cache, ..] = &mut head[..]
         && *free != "free"
@@ -210,15 +187,9 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
         (*free, *buffers, *cache) = ("free", "buff", "cache");
     }
     let column = |name: &str| head.iter().position(|word| *word == name);
-    let rows: Vec<Vec<u64>> = lines[at + 1..]
-        .iter()
-        .filter_map(|line| {
-            line.split_whitespace()
-                .map(|word| word.parse().ok())
-                .collect()
-        })
-        .filter(|row: &Vec<u64>| row.len() == head.len())
-        .collect();
+    let rows = rows.filter(|row| row.len() == head.len());
+    let rows = rows.map(|row| row.iter().map(|word| word.parse().ok()).collect());
+    let rows: Vec<Vec<u64>> = rows.flat_map(|row: Option<Vec<u64>>| row).collect();
     let last = rows.last()?;
     let of = |name| last.get(column(name)?)?.checked_mul(1024);
     reading.rows.fill([
@@ -230,21 +201,12 @@ pub fn vmstat_command(lines: &[String]) -> Option<Reading> {
         ("node:SwapUsed", of("swpd")),
     ]);
     // The first line is of all the time since boot.
-    let now = if rows.len() > 1 {
-        &rows[1..]
-    } else {
-        &rows[..]
-    };
+    let now = &rows[usize::from(rows.len() > 1)..];
     for name in ["si", "so"] {
         let at = column(name)?;
-        let sum: f64 = now
-            .iter()
-            .filter_map(|row| row.get(at))
-            .map(|kib| *kib as f64)
-            .sum();
-        reading
-            .pressure
-            .push((format!("swap.{name}"), sum * 1024.0 / now.len() as f64));
+        let sum: f64 = now.iter().map(|row| row[at] as f64).sum();
+        let rate = sum * 1024.0 / now.len() as f64;
+        reading.pressure.push((format!("swap.{name}"), rate));
     }
     Some(reading)
 }
@@ -262,13 +224,11 @@ fn sums(lines: &[String], reading: &mut Reading) {
     ];
     for line in lines {
         let row = SUMS.iter().find(|(name, _)| line.ends_with(name));
-        let count = line
+        let bytes = line
             .split(' ')
             .next()
-            .and_then(|word| word.parse::<u64>().ok());
-        if let Some((row, bytes)) = row.zip(count.and_then(|kib| kib.checked_mul(1024))) {
-            reading.rows.set(row.1, bytes);
-        }
+            .and_then(|kib| whole_times(kib, 1024));
+        reading.rows.fill(row.map(|(_, row)| (*row, bytes)));
     }
 }
 
@@ -277,31 +237,26 @@ pub fn vmstat(lines: &[String]) -> Option<Reading> {
     let mut reading = Reading::machine("/proc/vmstat", "the machine");
     reading.notes = vec![PAGES.into()];
     for line in lines {
-        let mut words = line.split_whitespace();
-        let (Some(key), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>))
-        else {
+        let [key, count, ..] = clean::words(line)[..] else {
             continue;
         };
-        let Some(key) = key.strip_prefix("nr_") else {
-            continue;
+        let row = match key {
+            "nr_free_pages" => Some("node:MemFree"),
+            "nr_file_pages" => Some("node:FilePages"),
+            "nr_kernel_misc_reclaimable" => None,
+            key => key.strip_prefix("nr_").and_then(|key| {
+                let mut counters = COUNTERS.iter();
+                counters.find_map(|(name, row)| (*name == key).then_some(*row))
+            }),
         };
-        let known = match key {
-            "free_pages" => Some("node:MemFree"),
-            "file_pages" => Some("node:FilePages"),
-            "kernel_misc_reclaimable" => None,
-            key => COUNTERS
-                .iter()
-                .find(|(name, _)| *name == key)
-                .map(|(_, row)| *row),
-        };
-        if let Some((row, bytes)) = known.zip(count.checked_mul(PAGE)) {
-            reading.rows.set(row, bytes);
-        }
+        reading
+            .rows
+            .fill(row.map(|row| (row, whole_times(count, PAGE))));
     }
     if reading.rows.iter().count() < 3 {
         return None;
     }
-    if let Some(file) = reading.rows.get("node:FilePages") {
+    if let Some(file) = reading.node("FilePages") {
         reading.rows.set("node:Cached", file);
         reading.rows.set("node:Buffers", 0);
     }

@@ -105,10 +105,8 @@ pub fn read(text: &str) -> Vec<Reading> {
         if groups.len() >= READINGS_MAX && !groups.contains_key(&key) {
             continue;
         }
-        let (reading, times) = groups.entry(key).or_insert_with(|| {
-            let reading = named(&sample);
-            (reading, BTreeMap::new())
-        });
+        let group = groups.entry(key);
+        let (reading, times) = group.or_insert_with(|| (named(&sample), BTreeMap::new()));
         if times.get(row).is_none_or(|time| *time <= sample.time) {
             times.insert(row, sample.time);
             set(reading, row, value);
@@ -117,9 +115,7 @@ pub fn read(text: &str) -> Vec<Reading> {
     let mut readings: Vec<Reading> = groups.into_values().map(|(reading, _)| reading).collect();
     readings.retain(|reading| !reading.is_empty());
     for reading in &mut readings {
-        if let Some(capacity) = capacity {
-            reading.rows.set("node:MemTotal", capacity);
-        }
+        reading.rows.fill([("node:MemTotal", capacity)]);
     }
     inherit_pods(&mut readings);
     readings
@@ -169,15 +165,13 @@ fn named(sample: &Sample) -> Reading {
 
 /// A cgroup without labels below a pod's path belongs to that pod (runtimes that pass no labels).
 fn inherit_pods(readings: &mut [Reading]) {
-    let pods: Vec<(String, String)> = readings
-        .iter()
-        .filter_map(|r| Some((r.path.clone()? + "/", r.pod.clone()?)))
-        .collect();
+    let pods = readings.iter();
+    let pods = pods.filter_map(|r| Some((r.path.clone()? + "/", r.pod.clone()?)));
+    let pods: Vec<(String, String)> = pods.collect();
     for reading in readings.iter_mut().filter(|r| r.pod.is_none()) {
         let path = reading.path.as_deref().unwrap_or("");
-        let above = pods
-            .iter()
-            .find(|(prefix, _)| path.starts_with(prefix.as_str()));
+        let mut pods = pods.iter();
+        let above = pods.find(|(prefix, _)| path.starts_with(prefix.as_str()));
         reading.pod = above.map(|(_, pod)| pod.clone());
     }
 }

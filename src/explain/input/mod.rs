@@ -150,7 +150,10 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
         readings.extend(beside.filter(|reading| !known.contains(&reading.source)));
         readings.extend(lists::read(lines));
         // A metrics page has cAdvisor's own account among the containers' numbers.
-        if known_page(&readings).is_none() {
+        if readings
+            .iter()
+            .all(|reading| reading.source != "metrics page")
+        {
             readings.extend(accounts::read(text, lines));
         }
         if first == 0 {
@@ -184,36 +187,21 @@ fn read_text(text: &str, file: Option<&'static str>) -> Vec<Reading> {
 
 /// `free` beside lines of /proc/meminfo of the same machine: what the lines lack.
 fn one_machine(readings: &mut Vec<Reading>) {
-    let place = |readings: &[Reading], source: &str| {
-        let mut of = readings
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.source == source);
-        of.next().map(|(at, _)| at).filter(|_| of.next().is_none())
+    let only = |source: &str| {
+        let mut of = (0..readings.len()).filter(|at| readings[*at].source == source);
+        of.next().filter(|_| of.next().is_none())
     };
-    let (Some(lines), Some(free)) = (place(readings, "kernel files"), place(readings, "free"))
-    else {
+    let (Some(lines), Some(free)) = (only("kernel files"), only("free")) else {
         return;
     };
-    let total = |at: usize| readings[at].rows.get("node:MemTotal");
+    let total = |at: usize| readings[at].node("MemTotal");
     let same = total(lines).is_none() || total(lines) == total(free);
     if !same || readings[lines].scope != Scope::Node || lines > free {
         return;
     }
     let free = readings.remove(free);
-    for (row, bytes) in free.rows.iter() {
-        if !matches!(row, "node:Used" | "node:BuffCache") && readings[lines].rows.get(row).is_none()
-        {
-            readings[lines].rows.set(row, bytes);
-        }
-    }
-}
-
-/// The reading of a metrics page, if the text is one.
-fn known_page(readings: &[Reading]) -> Option<&Reading> {
-    readings
-        .iter()
-        .find(|reading| reading.source == "metrics page")
+    let kernels = |(row, _): &(&str, u64)| !matches!(*row, "node:Used" | "node:BuffCache");
+    readings[lines].take_missing(free.rows.iter().filter(kernels));
 }
 
 fn of_kernel_or_api(
@@ -357,36 +345,29 @@ fn is_container(reading: &Reading, wanted: &str) -> bool {
     by_name || by_id
 }
 
-/// How deep its cgroup lies.
-fn depth(reading: &Reading) -> usize {
-    let path = reading.path.as_deref();
-    path.map_or(0, |path| path.trim_end_matches('/').matches('/').count())
-}
-
 /// Of several, the one that most likely is meant. Never a sum: nested cgroups contain each other.
 fn preferred(all: &[Reading], left: &[usize], select: &Select) -> usize {
     let size = |index: &usize| all[*index].value().unwrap_or(0);
-    let depth = |index: &usize| depth(&all[*index]);
+    // How deep its cgroup lies.
+    let depth = |index: &usize| {
+        let path = all[*index].path.as_deref().unwrap_or("");
+        path.trim_end_matches('/').matches('/').count()
+    };
     if let Some(first) = told_first(all, left) {
         return first;
     }
     // What was pasted beside the first kind is there to be compared.
     let kind = all[left[0]].source;
-    let of_kind: Vec<usize> = left
-        .iter()
-        .copied()
-        .filter(|index| all[*index].source == kind)
-        .collect();
-    let left = &of_kind[..];
-    let named = matches!(
-        all[left[0]].source,
-        "metrics page" | "kubelet summary" | "container stats" | "metrics API"
-    ) || printed::TOOLS.contains(&all[left[0]].source);
-    if !named {
-        if let Some(nearest) = nearest(all, left) {
-            return nearest;
-        }
-        return last_of(all, left);
+    let mut left = left.to_vec();
+    left.retain(|index| all[*index].source == kind);
+    const NAMED: [&str; 4] = [
+        "metrics page",
+        "kubelet summary",
+        "container stats",
+        "metrics API",
+    ];
+    if !NAMED.contains(&kind) && !printed::TOOLS.contains(&kind) {
+        return nearest(all, &left).unwrap_or_else(|| last_of(all, &left));
     }
     if select.container.is_some() || select.pod.is_some() {
         // The outermost of nested cgroups holds the others; for a pod that is the pod itself.

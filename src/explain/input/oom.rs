@@ -50,11 +50,9 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         readings.push(reading);
     }
     // A first line alone, whose report was cut off, is no kill of its own beside others.
-    if readings
-        .iter()
-        .any(|reading| reading.killed.is_some() || !reading.rows.is_empty())
-    {
-        readings.retain(|reading| reading.killed.is_some() || !reading.rows.is_empty());
+    let whole = |reading: &Reading| reading.killed.is_some() || !reading.rows.is_empty();
+    if readings.iter().any(whole) {
+        readings.retain(whole);
     }
     as_the_others(&mut readings);
     // A refused allocation prints the machine's account too: nobody was killed for it.
@@ -69,10 +67,8 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
     let times = machine::kill_times(text);
     let count = readings.len();
     for (index, reading) in readings.iter_mut().enumerate() {
-        let who = reading
-            .killed
-            .as_ref()
-            .map_or(String::new(), |k| format!(", killed {}", k.name));
+        let killed = reading.killed.as_ref();
+        let who = killed.map_or(String::new(), |k| format!(", killed {}", k.name));
         let of = match count {
             1 => String::new(),
             _ => format!(" {} of {count}", index + 1),
@@ -86,18 +82,15 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
 /// A bare `Killed process`, cut off above, is of the same kind as the kills below it.
 fn as_the_others(readings: &mut [Reading]) {
     let of_cgroup = |reading: &Reading| reading.oom().is_some_and(|oom| !oom.machine);
-    if !readings.iter().skip(1).any(of_cgroup) {
-        return;
-    }
-    for reading in readings.iter_mut().take(1) {
-        if let What::Kill(oom) = &mut reading.what
-            && !oom.told
-            && oom.constraint.is_none()
-            && reading.rows.is_empty()
-        {
-            oom.machine = false;
-            reading.scope = Scope::Cgroup;
-        }
+    if let [reading, others @ ..] = readings
+        && others.iter().any(of_cgroup)
+        && let What::Kill(oom) = &mut reading.what
+        && !oom.told
+        && oom.constraint.is_none()
+        && reading.rows.is_empty()
+    {
+        oom.machine = false;
+        reading.scope = Scope::Cgroup;
     }
 }
 
@@ -188,23 +181,15 @@ fn kill_words(words: &[String], at: usize) -> usize {
 /// Whether rows of memory.stat are there, beside the usage line's numbers.
 fn has_stats(reading: &Reading) -> bool {
     let beside = ["usage", "limit", "failcnt"];
-    reading
-        .rows
-        .iter()
-        .any(|(name, _)| names::is_stat(name) && !beside.contains(&name))
+    let mut rows = reading.rows.iter();
+    rows.any(|(name, _)| names::is_stat(name) && !beside.contains(&name))
 }
 
 /// memory.stat pasted beside a few lines of the report.
 fn merge_rows(reading: &mut Reading, pasted: &str, lines: &[String]) {
-    if let Some(beside) = text::read(pasted, lines, None)
-        .into_iter()
-        .max_by_key(|r| r.rows.iter().count())
-    {
-        for (name, value) in beside.rows.iter() {
-            if reading.rows.get(name).is_none() {
-                reading.rows.set(name, value);
-            }
-        }
+    let beside = text::read(pasted, lines, None).into_iter();
+    if let Some(beside) = beside.max_by_key(|r| r.rows.iter().count()) {
+        reading.take_missing(beside.rows.iter());
     }
 }
 
@@ -228,15 +213,12 @@ fn name_usage(reading: &mut Reading) {
         Some(V2) => ("memory.current", "memory.max"),
         None => return,
     };
-    reading.rows = reading
-        .rows
-        .iter()
-        .map(|(name, value)| match name {
-            "usage" => (usage, value),
-            "limit" => (limit, value),
-            name => (name, value),
-        })
-        .collect();
+    let rows = reading.rows.iter().map(|(name, value)| match name {
+        "usage" => (usage, value),
+        "limit" => (limit, value),
+        name => (name, value),
+    });
+    reading.rows = rows.collect();
 }
 
 /// All words of the paste: prefixes off, wrapped words put together again.
@@ -284,14 +266,8 @@ fn belong_together(last: &str, next: &str) -> bool {
     }
     // A cgroup's path, cut at the screen's edge: no line of a report begins with the rest of one.
     let hex = |text: &str| text.len() >= 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if last.starts_with('/')
-        && !next.starts_with('/')
-        && (next.contains("/pod")
-            || next
-                .split('/')
-                .next_back()
-                .is_some_and(|id| hex(id.trim_end_matches(':'))))
-    {
+    let id = next.rsplit('/').next().unwrap_or("").trim_end_matches(':');
+    if last.starts_with('/') && !next.starts_with('/') && (next.contains("/pod") || hex(id)) {
         return true;
     }
     let starts_with_digit = next.starts_with(|c: char| c.is_ascii_digit());
@@ -312,9 +288,8 @@ fn belong_together(last: &str, next: &str) -> bool {
             let whole = format!("{last}{next}");
             let key = whole.split(':').next().unwrap_or("");
             // `anon-rss:` that is whole by itself is no rest of the word before it.
-            let begins = next.starts_with("anon-")
-                || next.starts_with("file-")
-                || next.starts_with("shmem-");
+            let mut kinds = ["anon-", "file-", "shmem-"].iter();
+            let begins = kinds.any(|kind| next.starts_with(kind));
             !is_word(last) && (is_word(key) || key.ends_with("-rss") && !begins)
         }
     }
@@ -338,6 +313,11 @@ fn words_after(words: &[String], sequence: &[&str]) -> Option<usize> {
         .map(|at| at + sequence.len())
 }
 
+/// The word after a sequence.
+fn word_after(words: &[String], sequence: &[&str]) -> Option<String> {
+    words.get(words_after(words, sequence)?).cloned()
+}
+
 fn report(words: &[String]) -> Reading {
     let mut reading = Reading {
         source: "OOM report",
@@ -359,23 +339,18 @@ fn report(words: &[String]) -> Reading {
     } else {
         machine::fill(words, &mut reading)
     };
-    let after = |sequence: &[&str]| words_after(words, sequence).and_then(|at| words.get(at));
+    let order = |word: &String| {
+        let order = word.strip_prefix("order=")?;
+        order.trim_end_matches(',').parse().ok()
+    };
     let oom = Oom {
         gfp: words.iter().find_map(|word| {
             let mask = word.split_once("gfp_mask=")?.1;
             Some(mask.trim_end_matches(',').to_string())
         }),
-        order: words
-            .iter()
-            .find_map(|word| {
-                word.strip_prefix("order=")?
-                    .trim_end_matches(',')
-                    .parse()
-                    .ok()
-            })
-            .unwrap_or(0),
+        order: words.iter().find_map(order).unwrap_or(0),
         limit_of: reading.path.clone(),
-        task_in: of_choice(words, "task_memcg=").or_else(|| after(&["Task", "in"]).cloned()),
+        task_in: of_choice(words, "task_memcg=").or_else(|| word_after(words, &["Task", "in"])),
         group: group(words, reading.killed.as_ref()),
         zones,
         largest: None,
@@ -436,11 +411,8 @@ fn killed(words: &[String]) -> Option<Killed> {
 /// deed is missing.
 fn kills(words: &[String]) -> Vec<usize> {
     let of = |verb: &str| -> Vec<usize> {
-        let found = words.windows(2).enumerate();
-        found
-            .filter(|(_, w)| w[0].ends_with(verb) && w[1] == "process")
-            .map(|(at, _)| at + 2)
-            .collect()
+        let is_kill = |at: &usize| words[*at - 2].ends_with(verb) && words[*at - 1] == "process";
+        (2..=words.len()).filter(is_kill).collect()
     };
     let done = of("Killed");
     if done.is_empty() { of("Kill") } else { done }
@@ -459,9 +431,8 @@ fn group(words: &[String], last: Option<&Killed>) -> Vec<Killed> {
 /// where the kernel's own word for it was cut off.
 fn by_trace(words: &[String]) -> Option<&'static str> {
     let any = |marks: &[&str]| {
-        words
-            .iter()
-            .any(|word| marks.iter().any(|mark| word.starts_with(mark)))
+        let marked = |word: &String| marks.iter().any(|mark| word.starts_with(mark));
+        words.iter().any(marked)
     };
     const CHARGE: [&str; 5] = [
         "mem_cgroup_out_of_memory",
@@ -484,12 +455,9 @@ fn by_trace(words: &[String]) -> Option<&'static str> {
 /// A field of the kernel's choice: `oom-kill:constraint=...,task=java,pid=12,uid=0`.
 fn of_choice(words: &[String], key: &str) -> Option<String> {
     let line = words.iter().rfind(|word| word.starts_with("oom-kill:"))?;
-    let fields = line.trim_start_matches("oom-kill:").split(',');
-    let mut found = fields.filter_map(|part| part.strip_prefix(key));
-    found
-        .next()
-        .filter(|value| !value.is_empty())
-        .map(str::to_string)
+    let mut fields = line.trim_start_matches("oom-kill:").split(',');
+    let found = fields.find_map(|part| part.strip_prefix(key));
+    found.filter(|value| !value.is_empty()).map(str::to_string)
 }
 
 /// The NUMA nodes that were allowed, where that is why.
@@ -514,24 +482,19 @@ fn chosen(words: &[String]) -> Option<Killed> {
 fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
     let rest = &words[*at..];
     // A thread's name may hold spaces: `(npm start)`.
-    let end = rest
-        .iter()
-        .take(8)
-        .position(|word| word.trim_end_matches(',').ends_with(')'))?;
+    let mut first = rest.iter().take(8);
+    let end = first.position(|word| word.trim_end_matches(',').ends_with(')'))?;
     // `Killed process 1, UID 503, (java)`, before 3.4; people leave the pid out.
     let from = rest[..=end].iter().position(|word| word.starts_with('('))?;
     let name = rest.get(from..=end)?.join(" ");
     let name = name.trim_end_matches(',');
-    let name = name
-        .strip_prefix('(')
-        .and_then(|n| n.strip_suffix(')'))
-        .unwrap_or(name);
+    let bare = name.strip_prefix('(').and_then(|n| n.strip_suffix(')'));
     let of = |key: &str| {
         let found = rest.iter().take(24).find_map(|word| word.strip_prefix(key));
         found.map(|text| text.trim_end_matches(','))
     };
     Some(Killed {
-        name: name.to_string(),
+        name: bare.unwrap_or(name).to_string(),
         pid: match from {
             0 => 0,
             _ => rest.first()?.trim_end_matches(',').parse().ok()?,
@@ -546,9 +509,8 @@ fn killed_at(words: &[String], at: &usize) -> Option<Killed> {
 /// The cgroup whose limit was hit.
 fn path(words: &[String]) -> Option<String> {
     of_choice(words, "oom_memcg=").or_else(|| {
-        let after = |sequence: &[&str]| words_after(words, sequence).and_then(|at| words.get(at));
-        let path = after(&["result", "of", "limit", "of"])
-            .or_else(|| after(&["cgroup", "stats", "for"]))?;
+        let path = word_after(words, &["result", "of", "limit", "of"])
+            .or_else(|| word_after(words, &["cgroup", "stats", "for"]))?;
         Some(path.trim_end_matches(':').to_string())
     })
 }
@@ -558,10 +520,8 @@ fn stats(words: &[String], reading: &mut Reading) {
     let mut at = 0;
     while let Some(next) = words_after(&words[at..], &["cgroup", "stats", "for"]) {
         at += next;
-        let end = words[at..]
-            .iter()
-            .position(|w| ends_stats(w))
-            .map_or(words.len(), |e| at + e);
+        let end = words[at..].iter().position(|word| ends_stats(word));
+        let end = end.map_or(words.len(), |end| at + end);
         let mut section = at;
         while section < end {
             let word = words[section].as_str();

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Deserializer, Map, Value};
 
 use super::metrics;
-use crate::explain::{Reading, What, kinds};
+use crate::explain::{Reading, What, kinds, names};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -94,10 +94,8 @@ impl Series {
             && points.len() > 1
             && (reading.what == What::Memory || row.ends_with("working_set_bytes"))
         {
-            let row = row
-                .trim_start_matches("container_memory_")
-                .trim_end_matches("_bytes");
-            reading.what = What::Series(kinds::Series::of(row, points));
+            let series = kinds::Series::of(names::of_metric(row), points);
+            reading.what = What::Series(series);
         }
     }
 }

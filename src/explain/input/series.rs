@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::Date;
+
 use crate::explain::kinds::Series;
 use crate::explain::{Reading, What, names, number};
 
@@ -23,33 +25,23 @@ pub fn read(lines: &[String]) -> Option<Reading> {
     let metric = head.and_then(|line| {
         let rest = line.split_once("container_memory_")?.1;
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        Some(
-            rest[..end.unwrap_or(rest.len())]
-                .trim_end_matches("_bytes")
-                .to_string(),
-        )
+        Some(&rest[..end.unwrap_or(rest.len())])
     });
-    let row = head.and_then(|line| {
-        let mut words = line
-            .split([' ', ',', ';', '|'])
-            .filter(|word| !word.is_empty());
-        words.next_back().map(|word| {
-            word.trim_start_matches("container_memory_")
-                .trim_end_matches("_bytes")
-                .to_string()
-        })
+    let word = head.and_then(|line| {
+        let mut words = line.split([' ', ',', ';', '|']);
+        words.rfind(|word| !word.is_empty())
     });
     let row = metric
-        .or(row)
+        .or(word)
+        .map(|word| names::of_metric(word).to_string())
         .filter(|row| names::is_stat(row) || names::file_in(row).is_some() || row.contains("set"));
     // `10:00:00 VmRSS: 512000 kB` names it in each line.
     let named = || {
         let line = lines.iter().find(|line| point(line).is_some())?;
-        let word = line
-            .split_whitespace()
-            .find_map(|word| word.strip_suffix(':'))?;
-        word.starts_with(|c: char| c.is_ascii_alphabetic())
-            .then(|| word.to_string())
+        let mut words = line.split_whitespace();
+        let word = words.find_map(|word| word.strip_suffix(':'))?;
+        let name = word.starts_with(|c: char| c.is_ascii_alphabetic());
+        name.then(|| word.to_string())
     };
     let row = row.or_else(named).unwrap_or_else(|| "memory".into());
     let points: Vec<(f64, u64)> = lines.iter().filter_map(|line| point(line)).collect();
@@ -68,29 +60,22 @@ pub fn read(lines: &[String]) -> Option<Reading> {
 /// The reading of a row's times; a clock without a date may pass midnight in it.
 fn over_time(row: &str, mut points: Vec<(f64, u64)>) -> Reading {
     past_midnight(&mut points);
-    let series = Series::of(row, points);
-    Reading::told(
-        "a table of times",
-        format!("{row} over time"),
-        What::Series(series),
-    )
+    let (label, series) = (format!("{row} over time"), Series::of(row, points));
+    Reading::told("a table of times", label, What::Series(series))
 }
 
 /// The cells of a line of a table: between bars, commas, semicolons or spaces.
 fn cells(line: &str) -> Vec<&str> {
-    let sign = ['|', ';', ',']
-        .into_iter()
-        .find(|sign| line.contains(*sign));
-    let parts: Vec<&str> = match sign {
+    let mut signs = ['|', ';', ','].into_iter();
+    let mut parts: Vec<&str> = match signs.find(|sign| line.contains(*sign)) {
         Some(sign) => line.trim_matches([sign, ' ']).split(sign).collect(),
         None => line.split_whitespace().collect(),
     };
-    let bare = |cell: &&str| cell.trim().trim_matches(['"', '*', '`']).len();
+    for cell in &mut parts {
+        *cell = cell.trim().trim_matches(['"', '*', '`']);
+    }
+    parts.retain(|cell| !cell.is_empty());
     parts
-        .iter()
-        .filter(|cell| bare(cell) > 0)
-        .map(|cell| cell.trim().trim_matches(['"', '*', '`']))
-        .collect()
 }
 
 /// Seconds of a cell: a clock or date, or a number under a heading that names a unit of time.
@@ -108,11 +93,8 @@ fn instant(cell: &str, heading: &str) -> Option<f64> {
         ("week", 7.0 * DAY),
     ];
     let (_, unit) = units.iter().find(|(name, _)| heading.contains(name))?;
-    let number: f64 = cell
-        .trim_end_matches(|c: char| c.is_alphabetic())
-        .trim()
-        .parse()
-        .ok()?;
+    let digits = cell.trim_end_matches(|c: char| c.is_alphabetic());
+    let number: f64 = digits.trim().parse().ok()?;
     number.is_finite().then_some(number * unit)
 }
 
@@ -151,10 +133,8 @@ fn columns(lines: &[String]) -> Option<Reading> {
             let point = |row: &Vec<&str>| {
                 Some((instant(row[0], head[0])?, sized(row[column], head[column])?))
             };
-            Some((
-                head[column],
-                rows.iter().map(point).collect::<Option<Vec<_>>>()?,
-            ))
+            let points: Option<Vec<_>> = rows.iter().map(point).collect();
+            Some((head[column], points?))
         });
         let change = |points: &[(f64, u64)]| points[0].1.abs_diff(points[points.len() - 1].1);
         let Some((name, points)) = series.max_by_key(|(_, points)| change(points)) else {
@@ -186,19 +166,18 @@ pub fn repeated(found: Vec<(Reading, usize)>) -> Vec<Reading> {
     for key in order {
         let group = groups.remove(&key).unwrap_or_default();
         // Two rows of one table are two things of the same name.
-        let apart = group
-            .windows(2)
-            .all(|two| two[0].1 != two[1].1 || two[0].0.at != two[1].0.at);
+        let mut pairs = group.windows(2);
+        let apart = pairs.all(|two| two[0].1 != two[1].1 || two[0].0.at != two[1].0.at);
         match joined(&group).filter(|_| group.len() > 1 && apart) {
             Some(reading) => series.push(reading),
             None => out.extend(group.into_iter().map(|(reading, _)| reading)),
         }
     }
     let change = |reading: &Reading| match &reading.what {
-        What::Series(Series { points, .. }) => points
-            .first()
-            .zip(points.last())
-            .map_or(0, |(first, last)| first.1.abs_diff(last.1)),
+        What::Series(Series { points, .. }) => match &points[..] {
+            [first, .., last] => first.1.abs_diff(last.1),
+            _ => 0,
+        },
         _ => 0,
     };
     series.sort_by_key(|reading| std::cmp::Reverse(change(reading)));
@@ -249,16 +228,11 @@ pub fn stamped(line: &str) -> (Option<f64>, &str) {
     let first = trimmed.split(' ').next().unwrap_or("");
     if first.starts_with(|c: char| c.is_ascii_digit()) && first.contains([':', '-', '/']) {
         let rest = trimmed[first.len()..].trim_start();
-        let second = rest.split(' ').next().unwrap_or("");
-        let (first, second) = (
-            first.trim_end_matches([']', ',']),
-            second.trim_end_matches(']'),
-        );
+        let second = rest.split(' ').next().unwrap_or("").trim_end_matches(']');
+        let first = first.trim_end_matches([']', ',']);
         if let Some(at) = time(&[first, second]) {
-            return (
-                Some(at),
-                rest[second.len()..].trim_start_matches([']', ' ']),
-            );
+            let rest = rest[second.len()..].trim_start_matches([']', ' ']);
+            return (Some(at), rest);
         }
         return match time(&[first]) {
             Some(at) => (Some(at), rest),
@@ -293,16 +267,13 @@ fn dated(line: &str) -> Option<f64> {
     if words.len() > 16 {
         return None;
     }
-    let clock = words
-        .iter()
-        .rev()
-        .find_map(|word| (word.matches(':').count() == 2).then(|| seconds(word))?)?;
-    let month = words
-        .iter()
-        .rev()
-        .find_map(|word| MONTHS.iter().position(|month| word.starts_with(month)))?;
+    let words_back = || words.iter().rev();
+    let clock = |word: &&str| (word.matches(':').count() == 2).then(|| seconds(word))?;
+    let clock = words_back().find_map(clock)?;
+    let month = |word: &&str| MONTHS.iter().position(|month| word.starts_with(month));
+    let month = words_back().find_map(month)?;
     let number = |range: std::ops::Range<u32>| {
-        words.iter().rev().find_map(|word| {
+        words_back().find_map(|word| {
             let number = word.trim_end_matches(',').parse::<u32>().ok()?;
             range.contains(&number).then_some(number)
         })
@@ -322,30 +293,21 @@ fn point(line: &str) -> Option<(f64, u64)> {
     if !first.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let words: Vec<&str> = line
-        .split([' ', ',', ';', '|'])
-        .map(|word| word.trim_matches(['"', '[', ']']))
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = line.split([' ', ',', ';', '|']);
+    let words = words.map(|word| word.trim_matches(['"', '[', ']']));
+    let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     // `10:00:00 VmRSS: 512000 kB`.
-    let named = words
-        .iter()
-        .position(|word| word.ends_with(':') && word.len() > 3);
-    let mut words = words.clone();
-    if let Some(at) = named.filter(|at| (1..=2).contains(at)) {
+    let is_name = |word: &&str| word.ends_with(':') && word.len() > 3;
+    if let Some(at @ 1..=2) = words.iter().position(is_name) {
         words.remove(at);
     }
-    let (bytes, used) = match words[..] {
-        [.., size, unit] if number::unit(unit).is_some() => {
-            (number::scale(size, number::unit(unit)?)?, 2)
+    let (bytes, stamp) = match words[..] {
+        [ref stamp @ .., size, unit] if number::unit(unit).is_some() => {
+            (number::apart(size, unit)?, stamp)
         }
-        [.., size] => (number::parse(size)?, 1),
+        [ref stamp @ .., size] => (number::parse(size)?, stamp),
         [] => return None,
     };
-    let stamp = &words[..words
-        .len()
-        .checked_sub(used)
-        .filter(|left| (1..=2).contains(left))?];
     let time = time(stamp)?;
     // Below a page it is a count or a share.
     (bytes >= 4096).then_some((time, bytes))
@@ -383,25 +345,17 @@ fn seconds(clock: &str) -> Option<f64> {
     }
 }
 
-/// Days since an epoch of our own: only differences matter.
+/// An epoch of our own: only differences matter.
+const EPOCH: Date = Date::constant(0, 2, 29);
+
+/// Days since then.
 fn day(date: &str) -> Option<f64> {
-    let parts: Vec<i64> = date
-        .split(['-', '/'])
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
-    let [year, month, day] = parts[..] else {
-        return None;
-    };
-    if !(1970..2200).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Days of the civil calendar, years beginning in March.
-    let (y, m) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    Some((365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day) as f64)
+    let mut parts = date.split(['-', '/']);
+    let year = parts.next()?.parse().ok()?;
+    let (month, day) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let date = Date::new(year, month, day).ok()?;
+    let fits = (1970..2200).contains(&year) && parts.next().is_none();
+    fits.then(|| date.duration_since(EPOCH).as_secs_f64() / DAY)
 }
 
 #[cfg(test)]

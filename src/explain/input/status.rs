@@ -1,33 +1,30 @@
 //! A machine's memory as daemons and tools tell it in a line or two, and its free blocks.
 
 use super::told::{after, first, size};
-use crate::explain::clean::words;
-use crate::explain::{Reading, What, number};
+use crate::explain::{Reading, What, clean, number};
 
 /// What a text tells of the machine.
 pub fn read(text: &str, lines: &[String]) -> Option<Reading> {
-    let found = TOLD
-        .iter()
-        .find_map(|tool| tool(text))
-        .or_else(|| sar(lines))
-        .or_else(|| areas(lines));
-    found.or_else(|| blocks(lines))
+    let told = TOLD.iter().find_map(|tool| tool(text));
+    told.or_else(|| LISTED.iter().find_map(|tool| tool(lines)))
 }
 
 /// Sizes of a machine by meminfo's names.
 fn machine(source: &'static str, rows: &[(&str, Option<u64>)]) -> Option<Reading> {
     let mut reading = Reading::machine(source, format!("the machine, by {source}"));
-    let rows = rows
-        .iter()
-        .map(|(row, bytes)| (format!("node:{row}"), *bytes));
+    let rows = rows.iter();
+    let rows = rows.map(|(row, bytes)| (format!("node:{row}"), *bytes));
     reading.rows.fill(rows);
-    let get = |row: &str| reading.node(row);
-    let known = get("MemTotal").zip(get("MemAvailable").or(get("MemFree")));
-    known.is_some().then_some(reading)
+    reading.node("MemTotal")?;
+    reading.node("MemAvailable").or(reading.node("MemFree"))?;
+    Some(reading)
 }
 
-/// The tools that tell it in words, one function each.
-const TOLD: [fn(&str) -> Option<Reading>; 6] = [earlyoom, kubelet, oomctl, exporter, psutil, htop];
+/// The tools that tell it in words, one function each, and those that list it.
+const TOLD: [Tool<str>; 6] = [earlyoom, kubelet, oomctl, exporter, psutil, htop];
+const LISTED: [Tool<[String]>; 3] = [sar, areas, blocks];
+
+type Tool<T> = fn(&T) -> Option<Reading>;
 
 /// The last line that has a mark.
 fn line<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
@@ -90,10 +87,8 @@ fn exporter(text: &str) -> Option<Reading> {
         return None;
     }
     let rows = text.lines().filter_map(|line| {
-        let (row, value) = line
-            .trim()
-            .strip_prefix("node_memory_")?
-            .split_once("_bytes ")?;
+        let metric = line.trim().strip_prefix("node_memory_")?;
+        let (row, value) = metric.split_once("_bytes ")?;
         Some((row, size(value)))
     });
     machine("node_exporter", &rows.collect::<Vec<_>>())
@@ -117,14 +112,9 @@ fn psutil(text: &str) -> Option<Reading> {
 
 /// `Mem[|||||||11.2G/15.5G]`, the head of htop.
 fn htop(text: &str) -> Option<Reading> {
-    let bar = line(text, "Mem[")?
-        .split_once("Mem[")?
-        .1
-        .split(']')
-        .next()?;
-    let (used, total) = bar
-        .trim_start_matches(['|', '#', ' ', '*', '@'])
-        .split_once('/')?;
+    let (_, bar) = line(text, "Mem[")?.split_once("Mem[")?;
+    let bar = bar.trim_start_matches(['|', '#', ' ', '*', '@']);
+    let (used, total) = bar.split(']').next()?.split_once('/')?;
     let (used, total) = (number::parse(used), number::parse(total));
     let rows = [
         ("Used", used),
@@ -135,7 +125,7 @@ fn htop(text: &str) -> Option<Reading> {
 }
 
 /// `56 of 15881 MiB`.
-fn pair(text: &str) -> Option<(u64, u64)> {
+pub fn pair(text: &str) -> Option<(u64, u64)> {
     let words: Vec<&str> = text.split_whitespace().take(4).collect();
     let [left, "of", all, unit] = words[..] else {
         return None;
@@ -146,62 +136,43 @@ fn pair(text: &str) -> Option<(u64, u64)> {
 
 /// `sar -r`: its last line that is no average.
 fn sar(lines: &[String]) -> Option<Reading> {
-    let at = lines.iter().position(|line| line.contains("kbmemfree"))?;
-    let head = words(&lines[at]);
-    let mut rows = lines[at + 1..].iter().map(|line| words(line));
-    let last = rows.rfind(|row| row.len() == head.len())?;
-    let of = |name: &str| {
-        let column = head.iter().position(|word| *word == name)?;
-        number::scale(last[column], 1024.0)
-    };
+    let of = clean::last_row(lines.iter().map(String::as_str), "kbmemfree")?;
     let (free, used, cached) = (of("kbmemfree"), of("kbmemused"), of("kbcached"));
+    let (available, buffers) = (of("kbavail"), of("kbbuffers"));
     // Since sysstat 11.7 memory in use is without the cache.
-    let cache = of("kbavail").and(Some(
-        cached
-            .unwrap_or(0)
-            .saturating_add(of("kbbuffers").unwrap_or(0)),
-    ));
-    let total = free?
-        .saturating_add(used?)
-        .saturating_add(cache.unwrap_or(0));
-    machine(
-        "sar",
-        &[
-            ("MemTotal", Some(total)),
-            ("MemFree", free),
-            ("MemAvailable", of("kbavail")),
-            ("Cached", cached),
-            ("Buffers", of("kbbuffers")),
-        ],
-    )
+    let cache = [cached, buffers].map(|size| size.filter(|_| available.is_some()).unwrap_or(0));
+    let total = number::sum([free?, used?].into_iter().chain(cache));
+    let rows = [
+        ("MemTotal", Some(total)),
+        ("MemFree", free),
+        ("MemAvailable", available),
+        ("Cached", cached),
+        ("Buffers", buffers),
+    ];
+    machine("sar", &rows)
 }
 
 /// `smem -w`: the machine by area.
 fn areas(lines: &[String]) -> Option<Reading> {
-    let of = |name: &str| {
+    let of = |name: &str| -> Option<[u64; 3]> {
         let row = lines.iter().find_map(|line| line.strip_prefix(name))?;
-        let cells: Option<Vec<u64>> = row
-            .split_whitespace()
-            .map(|cell| size(cell)?.checked_mul(1024))
-            .collect();
-        cells.filter(|cells| cells.len() == 3)
+        let cells = row.split_whitespace();
+        let cells = cells.map(|cell| size(cell)?.checked_mul(1024));
+        cells.collect::<Option<Vec<u64>>>()?.try_into().ok()
     };
-    let (kernel, programs, free) = (
-        of("kernel dynamic memory")?,
-        of("userspace memory")?,
-        of("free memory")?,
-    );
-    let (cache, free) = (kernel[1].saturating_add(programs[1]), free[0]);
-    let total = kernel[0].saturating_add(programs[0]).saturating_add(free);
-    machine(
-        "smem -w",
-        &[
-            ("MemTotal", Some(total)),
-            ("MemFree", Some(free)),
-            ("MemAvailable", Some(cache.saturating_add(free))),
-            ("BuffCache", Some(cache)),
-        ],
-    )
+    let (kernel, programs) = (of("kernel dynamic memory")?, of("userspace memory")?);
+    let [free, ..] = of("free memory")?;
+    let cache = kernel[1].saturating_add(programs[1]);
+    let rows = [
+        (
+            "MemTotal",
+            Some(number::sum([kernel[0], programs[0], free])),
+        ),
+        ("MemFree", Some(free)),
+        ("MemAvailable", Some(cache.saturating_add(free))),
+        ("BuffCache", Some(cache)),
+    ];
+    machine("smem -w", &rows)
 }
 
 /// `/proc/buddyinfo`: `Node 1, zone   Normal 426212 143208 ...`, free blocks by order.

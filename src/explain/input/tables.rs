@@ -53,47 +53,31 @@ pub fn read(text: &str, lines: &[String]) -> Vec<Reading> {
         if let Some(mut reading) = one {
             reading.at = now;
             // A row without a heading is one of its own.
-            let of = if table.is_none() {
-                at + lines.len()
-            } else {
-                tables
-            };
+            let of = table.map_or(at + lines.len(), |_| tables);
             found.push((reading, of));
         }
     }
-    found.extend(unit_properties(lines).map(|reading| (reading, 0)));
-    found.extend(lxc(lines).map(|reading| (reading, 0)));
-    found.extend(dyno(lines).map(|reading| (reading, 0)));
-    let frees = free::read(lines);
-    found.extend(
-        frees
-            .into_iter()
-            .enumerate()
-            .map(|(index, reading)| (reading, index)),
-    );
+    let once = [unit_properties(lines), lxc(lines), dyno(lines)];
+    found.extend(once.into_iter().flatten().map(|reading| (reading, 0)));
+    found.extend(free::read(lines).into_iter().zip(0..));
     found.extend(free::top(lines).map(|reading| (reading, 0)));
     series::repeated(found)
 }
 
 /// Whether a text shows a unit's memory as systemd prints it.
 pub fn is_unit(text: &str) -> bool {
-    let marks = ["Memory:", "Main PID:", "Loaded:", "CGroup:"];
-    if !marks.iter().any(|mark| text.contains(mark)) {
-        return false;
-    }
-    let lines = || {
-        text.lines()
-            .map(|line| line.trim_start_matches(['>', ' ', '\t']))
+    const KEYS: [&str; 3] = ["Main PID:", "Loaded:", "CGroup:"];
+    const PARTS: [&str; 7] = [
+        "(max:", "(high:", "(limit:", "(peak:", "(swap", "(min:", "(low:",
+    ];
+    let status = |line: &str| {
+        let line = line.trim_start_matches(['>', ' ', '\t']);
+        let memory = line.starts_with("Memory:");
+        KEYS.iter().any(|key| line.starts_with(key))
+            || memory && PARTS.iter().any(|part| line.contains(part))
     };
-    lines().any(is_unit_status)
-        || lines().any(|line| {
-            line.starts_with("Memory:")
-                && [
-                    "(max:", "(high:", "(limit:", "(peak:", "(swap", "(min:", "(low:",
-                ]
-                .iter()
-                .any(|mark| line.contains(mark))
-        })
+    let mut marks = KEYS.iter().chain(&["Memory:"]);
+    marks.any(|mark| text.contains(mark)) && text.lines().any(status)
 }
 
 /// The words of a line; `495.2 MB` becomes one.
@@ -149,17 +133,18 @@ fn heading(line: &str, next: &str) -> Option<Table> {
 /// A row without its heading, where its shape leaves no doubt.
 fn bare(words: &[String]) -> Option<Reading> {
     // `web-1 3m 245Mi`, as grep leaves it of kubectl top.
-    if let [_, cpu, memory] = words
-        && cpu
-            .strip_suffix('m')
+    let millis = |cpu: &str| {
+        cpu.strip_suffix('m')
             .is_some_and(|n| n.parse::<u32>().is_ok())
+    };
+    if let [_, cpu, memory] = words
+        && millis(cpu)
         && memory.ends_with("Mi")
     {
         return top(words, false, false, false);
     }
-    let share = |word: Option<&String>| {
-        word.is_some_and(|word| word.trim_matches(['(', ')', ',']).ends_with('%'))
-    };
+    let is_share = |word: &String| word.trim_matches(['(', ')', ',']).ends_with('%');
+    let share = |word: Option<&String>| word.is_some_and(is_share);
     let slash = words.iter().position(|word| word == "/")?;
     let (used, percent) = (words.get(slash.checked_sub(1)?)?, words.get(slash + 2));
     // `web: 412MiB / 512MiB (80.53%)` of a format of one's own has no share of CPU before it.
@@ -239,17 +224,15 @@ fn usage_of_limit(table: Table, name: &str, used: &str, limit: Option<&String>) 
     }
     if let Some(limit) = limit.and_then(|word| size(word)) {
         reading.rows.set("limit", limit);
-        reading
-            .notes
-            .push("The limit printed is the machine's memory where the container has none.".into());
+        let note = "The limit printed is the machine's memory where the container has none.";
+        reading.notes.push(note.into());
     }
     Some(reading)
 }
 
 fn crictl(words: &[String]) -> Option<Reading> {
-    let at = words
-        .iter()
-        .position(|word| word.ends_with('B') && size(word).is_some())?;
+    let is_size = |word: &String| word.ends_with('B') && size(word).is_some();
+    let at = words.iter().position(is_size)?;
     let name = match &words[..at] {
         [_, name, _, ..] => name,
         [id, ..] => id,
@@ -262,9 +245,8 @@ fn crictl(words: &[String]) -> Option<Reading> {
 }
 
 fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option<Reading> {
-    let at = words
-        .iter()
-        .rposition(|word| word.ends_with('i') && size(word).is_some())?;
+    let is_size = |word: &String| word.ends_with('i') && size(word).is_some();
+    let at = words.iter().rposition(is_size)?;
     // Names, then the CPU column.
     let names = words.get(usize::from(namespace)..at.checked_sub(1)?)?;
     let first = names.first()?.clone();
@@ -276,12 +258,9 @@ fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option
         (true, _) => {
             reading.scope = crate::explain::Scope::Node;
             reading.label = format!("node {first}");
-            let percent = words
-                .get(at + 1)
-                .and_then(|word| word.strip_suffix('%')?.parse().ok());
-            if let Some(percent) = percent {
-                reading.rows.set("shown_percent", percent);
-            }
+            let percent = words.get(at + 1);
+            let percent = percent.and_then(|word| word.strip_suffix('%')?.parse().ok());
+            reading.rows.fill([("shown_percent", percent)]);
         }
         (false, Some(name)) => {
             reading.label = format!("container {name} of pod {first}");
@@ -292,9 +271,8 @@ fn top(words: &[String], node: bool, namespace: bool, container: bool) -> Option
             reading.label = format!("pod {first}");
             reading.container = None;
             reading.pod = Some(first);
-            reading
-                .notes
-                .push("A pod's number is the sum of its containers.".into());
+            let note = "A pod's number is the sum of its containers.";
+            reading.notes.push(note.into());
         }
     }
     Some(reading)
@@ -309,34 +287,27 @@ fn cgtop(words: &[String]) -> Option<Reading> {
     Some(reading)
 }
 
-/// Whether `systemctl status` printed the line.
-fn is_unit_status(line: &str) -> bool {
-    ["Main PID:", "Loaded:", "CGroup:"]
-        .iter()
-        .any(|key| line.starts_with(key))
-}
-
 /// `● web.service - Web`.
 fn unit_name(line: &str) -> Option<String> {
-    let word = line.split_whitespace().find(|word| {
-        [".service", ".slice", ".scope"]
-            .iter()
-            .any(|kind| word.ends_with(kind))
-    })?;
+    let word = line.split_whitespace().find(|word| is_unit_name(word))?;
     line.contains(" - ").then(|| word.to_string())
+}
+
+/// Whether a word is the name of a unit that has memory.
+pub fn is_unit_name(word: &str) -> bool {
+    const KINDS: [&str; 3] = [".service", ".slice", ".scope"];
+    KINDS.iter().any(|kind| word.ends_with(kind))
 }
 
 /// `Memory: 796.7M (max: 1.0G available: 227.3M peak: 858.3M)`.
 fn unit_memory(line: &str, name: Option<&str>) -> Option<Reading> {
     let words = words(line.strip_prefix("Memory:")?);
     let used = words.first()?;
-    let formula = "usage (memory.current), with one decimal";
-    let mut reading = shown(
-        "systemctl status",
+    let (name, formula) = (
         name.unwrap_or("the unit"),
-        used,
-        formula,
+        "usage (memory.current), with one decimal",
     );
+    let mut reading = shown("systemctl status", name, used, formula);
     reading.rows.set("usage", size(used)?);
     // Names of one or two words, each before its size: `(max: 1.0G swap max: 2.0G)`.
     let mut key = String::new();
@@ -378,10 +349,8 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
         ("MemoryZSwapCurrent", "memory.zswap.current"),
     ];
     let value = |key: &str| {
-        let line = lines
-            .iter()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        Some(line.trim())
+        let mut lines = lines.iter();
+        lines.find_map(|line| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim()))
     };
     let used = value("MemoryCurrent")?;
     let name = value("Id").unwrap_or("The unit");
@@ -394,9 +363,8 @@ fn unit_properties(lines: &[String]) -> Option<Reading> {
 
 /// Heroku's `sample#memory_total=512.12MB sample#memory_rss=498.21MB`; its total has swap in it.
 fn dyno(lines: &[String]) -> Option<Reading> {
-    let line = lines
-        .iter()
-        .rfind(|line| line.contains("sample#memory_total="))?;
+    let mut lines = lines.iter();
+    let line = lines.rfind(|line| line.contains("sample#memory_total="))?;
     let cell = |key: &str| line.split_once(key)?.1.split(' ').next();
     let of = |key: &str| cell(key).and_then(size);
     let total = of("memory_total=")?;
@@ -424,18 +392,13 @@ fn lxc(lines: &[String]) -> Option<Reading> {
         ("KMem use:", "kernel"),
     ];
     let cell = |key: &str| {
-        lines
-            .iter()
-            .find_map(|line| Some(line.strip_prefix(key)?.trim()))
+        let mut lines = lines.iter();
+        lines.find_map(|line| Some(line.strip_prefix(key)?.trim()))
     };
     let used = cell("Memory (current):").or_else(|| cell("Memory use:"))?;
+    let name = cell("Name:").unwrap_or("the container");
     let formula = "usage (memory.current or memory.usage_in_bytes), page cache included";
-    let mut reading = shown(
-        "lxc info",
-        cell("Name:").unwrap_or("the container"),
-        used,
-        formula,
-    );
+    let mut reading = shown("lxc info", name, used, formula);
     let bytes = |key| size(words(cell(key)?).first()?);
     reading.rows.fill(ROWS.map(|(key, row)| (row, bytes(key))));
     reading.rows.get("usage").is_some().then_some(reading)

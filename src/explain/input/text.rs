@@ -15,65 +15,52 @@ use crate::formula::display;
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
 pub fn read(text: &str, lines: &[String], file: Option<&str>) -> Vec<Reading> {
     let mut collector = Collector::default();
-    match file {
-        Some(file) => collector.file(file, text),
-        None => {
-            if let Some(sides) = sides(text) {
-                return sides;
-            }
-            let joined = clean::unbroken(lines);
-            let lines = joined.as_deref().unwrap_or(lines);
-            if lines.iter().any(|line| line.contains('|')) {
-                let unfolded = columns::unfolded(lines.to_vec());
-                unfolded.iter().for_each(|line| collector.line(line));
-            } else {
-                lines.iter().for_each(|line| collector.line(line));
-            }
-            let mut readings = collector.finish();
-            if joined.is_some()
-                && let Some(last) = readings.last_mut()
-            {
-                last.notes.push(
-                    "Lines looked wrapped inside a number: a line of digits alone was taken for the rest of the number \
-                     before it."
-                        .into(),
-                );
-            }
-            return readings;
-        }
+    if let Some(file) = file {
+        collector.file(file, text);
+        return collector.finish();
     }
-    collector.finish()
+    if let Some(sides) = sides(text) {
+        return sides;
+    }
+    let joined = clean::unbroken(lines);
+    let lines = joined.as_deref().unwrap_or(lines);
+    let unfolded = lines.iter().any(|line| line.contains('|'));
+    let unfolded = unfolded.then(|| columns::unfolded(lines));
+    for line in unfolded.as_deref().unwrap_or(lines) {
+        collector.line(line);
+    }
+    let mut readings = collector.finish();
+    if joined.is_some()
+        && let Some(last) = readings.last_mut()
+    {
+        let note = "Lines looked wrapped inside a number: a line of digits alone was taken for the rest of the number \
+                    before it.";
+        last.notes.push(note.into());
+    }
+    readings
 }
 
 /// The two sides of a diff of rows, as two readings.
 fn sides(text: &str) -> Option<Vec<Reading>> {
-    let changed = |line: &str, sign: char| {
-        line.strip_prefix(sign)
-            .is_some_and(|row| row.split(' ').next().is_some_and(names::is_stat))
+    let changed = |sign: char| {
+        let mut rows = text.lines().filter_map(|line| line.strip_prefix(sign));
+        rows.any(|row| row.split(' ').next().is_some_and(names::is_stat))
     };
-    let both = ['-', '+']
-        .iter()
-        .all(|sign| text.lines().any(|line| changed(line, *sign)));
-    if !both {
+    if !changed('-') || !changed('+') {
         return None;
     }
-    let side = |name: &str, other: char| {
+    let side = |name: &'static str, other: char| {
         let lines = text.lines().filter(|line| !line.starts_with(other));
         let rows: String = lines
             .map(|line| format!("{}\n", line.trim_start_matches(['-', '+', ' '])))
             .collect();
-        let mut readings = read(&rows, &clean::lines(&rows), None);
-        readings
-            .iter_mut()
-            .for_each(|reading| reading.label = name.into());
-        readings
+        let readings = read(&rows, &clean::lines(&rows), None).into_iter();
+        readings.map(move |reading| Reading {
+            label: name.into(),
+            ..reading
+        })
     };
-    Some(
-        side("before", '+')
-            .into_iter()
-            .chain(side("after", '-'))
-            .collect(),
-    )
+    Some(side("before", '+').chain(side("after", '-')).collect())
 }
 
 /// The most rows of one reading: memory.stat has some 60, and looking one up is linear.
@@ -149,15 +136,10 @@ impl Collector {
             return;
         }
         // memory.events begins so, and nothing else does.
-        if line
-            .strip_prefix("low ")
-            .is_some_and(|n| n.trim().bytes().all(|b| b.is_ascii_digit()))
-        {
-            self.section = Some(
-                self.section
-                    .filter(|section| *section == "memory.events.local")
-                    .unwrap_or("memory.events"),
-            );
+        let digits = |text: &str| text.trim().bytes().all(|b| b.is_ascii_digit());
+        if line.strip_prefix("low ").is_some_and(digits) {
+            let local = self.section.filter(|file| *file == "memory.events.local");
+            self.section = local.or(Some("memory.events"));
         }
         if !self.rows(line, self.section) && is_title(line) {
             self.title = Some(title(line));
@@ -166,13 +148,12 @@ impl Collector {
 
     /// `DIRECTORY/memory.current:123` of another directory is another cgroup's.
     fn of_directory(&mut self, line: &str) {
-        let Some((path, value)) = line.split_once(':').or_else(|| line.split_once(' ')) else {
+        let of_path = line.split_once(':').or_else(|| line.split_once(' '));
+        let of_path = of_path.filter(|(path, value)| !value.is_empty() && !path.contains(' '));
+        let Some((directory, file)) = of_path.and_then(|(path, _)| path.rsplit_once('/')) else {
             return;
         };
-        let Some((directory, file)) = path.rsplit_once('/') else {
-            return;
-        };
-        if !file.starts_with("memory.") || value.is_empty() || path.contains(' ') {
+        if !file.starts_with("memory.") {
             return;
         }
         if self.directory.as_deref() != Some(directory) {
@@ -197,10 +178,8 @@ impl Collector {
         self.close();
         // Of several cgroups those that say no more than `max` say nothing.
         let told = |reading: &Reading| {
-            reading
-                .rows
-                .iter()
-                .any(|(_, value)| !display::is_unlimited(value))
+            let mut rows = reading.rows.iter();
+            rows.any(|(_, value)| !display::is_unlimited(value))
         };
         if self.done.iter().any(told) {
             self.done.retain(told);
@@ -283,11 +262,8 @@ impl Collector {
                 continue;
             };
             if key == "total" {
-                if let Ok(total) = value.parse() {
-                    self.current
-                        .rows
-                        .set(format!("memory.pressure:{kind}.total"), total);
-                }
+                let row = format!("memory.pressure:{kind}.total");
+                self.current.rows.fill([(row, value.parse().ok())]);
             } else if let Ok(share) = value.parse::<f64>()
                 && share.is_finite()
             {
@@ -300,10 +276,8 @@ impl Collector {
     /// Lines of smaps_rollup and /proc/PID/status. Those of several processes add up, and each is kept.
     fn process(&mut self, line: &str) -> bool {
         let mut words = line.split_whitespace();
-        let (Some(key), Some(value)) = (words.next(), words.next()) else {
-            return false;
-        };
-        let Some(key) = key.strip_suffix(':') else {
+        let key = words.next().and_then(|key| key.strip_suffix(':'));
+        let (Some(key), Some(value)) = (key, words.next()) else {
             return false;
         };
         // A whole smaps has a Size for each mapping: all of it is one process.
@@ -383,11 +357,8 @@ impl Collector {
         }
         if self.first.is_none() {
             self.first = Some(name.to_string());
-            self.current.label = self
-                .directory
-                .clone()
-                .or(self.title.take())
-                .unwrap_or_default();
+            let label = self.directory.clone().or(self.title.take());
+            self.current.label = label.unwrap_or_default();
             self.current.path = self.directory.clone();
         }
         self.rows += 1;
@@ -480,7 +451,7 @@ fn lone_number(line: &str) -> Option<u64> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
         [one] => number::parse(one),
-        [one, two] if number::unit(two).is_some() => number::scale(one, number::unit(two)?),
+        [one, two] if number::unit(two).is_some() => number::apart(one, two),
         _ if number::is_grouped(&words) => words.concat().parse().ok(),
         _ => None,
     }
@@ -509,12 +480,10 @@ fn not_a_number(line: &str) -> Option<String> {
 
 /// A comment, and not a root shell's prompt.
 fn is_comment(line: &str) -> bool {
-    let text = line.trim_start_matches('#');
-    (line.starts_with('#')
-        && !["cat ", "head ", "tail ", "grep ", "more "]
-            .iter()
-            .any(|c| text.trim_start().starts_with(c)))
-        || line.starts_with("//")
+    const COMMANDS: [&str; 5] = ["cat ", "head ", "tail ", "grep ", "more "];
+    let text = line.trim_start_matches('#').trim_start();
+    let command = COMMANDS.iter().any(|command| text.starts_with(command));
+    line.starts_with('#') && !command || line.starts_with("//")
 }
 
 /// A shell's `memory.{stat,usage_in_bytes}` as the names it stands for.

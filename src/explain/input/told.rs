@@ -58,13 +58,12 @@ fn eviction(text: &str) -> Option<Reading> {
             .unwrap_or(rest.len());
         Some(rest[..end].to_string())
     };
-    const OWN: [&str; 4] = [
+    const OWN: [&str; 3] = [
         "exceeds the total limit of containers",
         "exceeded its local ephemeral storage limit",
         "Usage of EmptyDir volume",
-        "exceeds the limit of",
     ];
-    let own_limit = OWN[..3].iter().any(|mark| text.contains(mark));
+    let own_limit = OWN.iter().any(|mark| text.contains(mark));
     // A condition refuses pods; it ends none.
     let refused = resource("Node didn't have enough resource:")
         .or_else(|| resource("The node had condition:"));
@@ -78,18 +77,16 @@ fn eviction(text: &str) -> Option<Reading> {
         .or_else(|| logged(text));
     let preempted =
         text.contains("Preempted in order to admit critical pod") || text.contains("Preempted by ");
-    let told = match (&low, &refused, &pressure) {
-        (Some(resource), _, _) | (None, Some(resource), _) | (None, None, Some(resource)) => {
-            resource.clone()
-        }
-        (None, None, None) if own_limit => "ephemeral-storage".into(),
-        (None, None, None) if preempted => "priority".into(),
-        (None, None, None) => return None,
-    };
-    let resource = match told.as_str() {
-        "MemoryPressure" => "memory".to_string(),
-        "DiskPressure" => "ephemeral-storage".to_string(),
-        _ => told,
+    let named = low
+        .as_deref()
+        .or(refused.as_deref())
+        .or(pressure.as_deref());
+    let resource = match named {
+        Some("MemoryPressure") => "memory",
+        None if own_limit => "ephemeral-storage",
+        Some("DiskPressure") => "ephemeral-storage",
+        None if preempted => "priority",
+        named => named?,
     };
     let eviction = Eviction {
         threshold: after(text, "Threshold quantity:")
@@ -99,34 +96,27 @@ fn eviction(text: &str) -> Option<Reading> {
         refused: low.is_none() && refused.is_some(),
         condition: text.contains("The node had condition:") && low.is_none(),
         pressure: low.is_none() && refused.is_none() && pressure.is_some(),
-        resource,
+        resource: resource.to_string(),
         containers: users(text),
     };
     let label = match eviction.containers.first() {
         Some((name, _, _)) => format!("eviction, container {name}"),
         None => "eviction".into(),
     };
-    Some(Reading::told(
-        "kubelet's message",
-        label,
-        What::Evicted(eviction),
-    ))
+    let what = What::Evicted(eviction);
+    Some(Reading::told("kubelet's message", label, what))
 }
 
 /// The containers that a message names, what each was using and what it had asked for.
 fn users(text: &str) -> Vec<(String, Option<u64>, Option<u64>)> {
     let mut all = Vec::new();
     for (at, mark) in text.match_indices(" was using ") {
-        let name = text[..at]
-            .rsplit([' ', '\n', '"'])
-            .next()
-            .unwrap_or("")
-            .to_string();
+        let name = text[..at].rsplit([' ', '\n', '"']).next().unwrap_or("");
         let rest = &text[at + mark.len()..];
         let end = rest.find(" was using ").unwrap_or(rest.len());
         let rest = &rest[..end];
         let asked = after(rest, "request is").or_else(|| after(rest, "request of"));
-        all.push((name, size(rest), asked));
+        all.push((name.to_string(), size(rest), asked));
     }
     all
 }
@@ -156,30 +146,18 @@ fn platform(text: &str) -> Option<Reading> {
     {
         (size(rest)?, after(rest, "exceeded with"), "Cloud Run")
     } else if text.contains("Max Memory Used:") {
-        (
-            after(text, "Memory Size:")?,
-            after(text, "Max Memory Used:"),
-            "AWS Lambda",
-        )
+        let used = after(text, "Max Memory Used:");
+        (after(text, "Memory Size:")?, used, "AWS Lambda")
     } else if text.contains("physical memory limits") {
         let rest = text.split_once("Current usage:")?.1;
         (after(rest, " of ")?, size(rest), "YARN")
     } else if text.contains("Memory quota") && text.contains("mem=") {
-        let used = after(text, "mem=")?;
-        let share: f64 = text
-            .split_once("mem=")?
-            .1
-            .split(['(', '%'])
-            .nth(1)?
-            .parse()
-            .ok()?;
+        let (_, rest) = text.split_once("mem=")?;
+        let used = size(rest)?;
+        let share: f64 = rest.split(['(', '%']).nth(1)?.parse().ok()?;
         // The quota is not in the line: it follows from the share.
-        let quota = used as f64 / share * 100.0;
-        (
-            quota.is_finite().then_some(quota as u64)?,
-            Some(used),
-            "Heroku",
-        )
+        let quota = Some(used as f64 / share * 100.0).filter(|quota| quota.is_finite());
+        (quota? as u64, Some(used), "Heroku")
     } else {
         return None;
     };
@@ -203,18 +181,16 @@ fn system_oom(text: &str) -> Option<Reading> {
             ..Killed::default()
         })
     });
-    let label = victim.as_ref().map_or("System OOM".into(), |victim| {
-        format!("System OOM, killed {}", victim.name)
-    });
-    let mut told = Reading::told(
-        "Kubernetes event",
-        label,
-        What::Kill(Box::new(Oom {
-            machine: true,
-            constraint: Some("CONSTRAINT_NONE".into()),
-            ..Oom::default()
-        })),
-    );
+    let label = match &victim {
+        Some(victim) => format!("System OOM, killed {}", victim.name),
+        None => "System OOM".into(),
+    };
+    let kill = Oom {
+        machine: true,
+        constraint: Some("CONSTRAINT_NONE".into()),
+        ..Oom::default()
+    };
+    let mut told = Reading::told("Kubernetes event", label, What::Kill(Box::new(kill)));
     told.scope = Scope::Node;
     told.killed = victim;
     Some(told)
