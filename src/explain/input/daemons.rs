@@ -1,6 +1,8 @@
 //! Kills that are not the kernel's: systemd-oomd and earlyoom; and a pod's description that only
 //! says `OOMKilled`.
 
+use super::told::after;
+use super::{status, tables::is_unit_name};
 use crate::explain::kinds::{ByDaemon, Terminated};
 use crate::explain::{Reading, What, number};
 
@@ -47,26 +49,22 @@ fn oomd(text: &str) -> Option<Reading> {
     if !text.contains("oomd") {
         return None;
     }
-    let reason = |line: &str| {
-        line.contains("due to memory pressure for")
-            || line.contains("due to memory used")
-            || line.contains("due to swap used")
-    };
-    let verdicts: Vec<&str> = text.lines().filter(|line| reason(line)).collect();
+    const REASONS: [&str; 3] = [
+        "due to memory pressure for",
+        "due to memory used",
+        "due to swap used",
+    ];
+    let reason = |line: &&str| REASONS.iter().any(|reason| line.contains(reason));
+    let verdicts: Vec<&str> = text.lines().filter(reason).collect();
     let path = |line: &str| {
-        let from = line
-            .find(" /")
-            .map(|at| at + 1)
-            .or_else(|| line.starts_with('/').then_some(0))?;
-        line[from..].split_whitespace().next().map(str::to_string)
+        let mut words = line.split_whitespace();
+        words.find(|word| word.starts_with('/')).map(str::to_string)
     };
-    let candidates: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.split_once("Path: ").map(|(_, path)| path.trim()))
-        .collect();
-    let pressure_alone = text
-        .lines()
-        .find(|line| line.contains("Memory pressure for /") && line.contains("% > "));
+    let lines = text.lines();
+    let candidates = lines.filter_map(|line| Some(line.split_once("Path: ")?.1.trim()));
+    let candidates: Vec<&str> = candidates.collect();
+    let pressure = |line: &&str| line.contains("Memory pressure for /") && line.contains("% > ");
+    let pressure_alone = text.lines().find(pressure);
     let line = verdicts.last().copied().or(pressure_alone);
     if line.is_none() && candidates.is_empty() {
         return None;
@@ -85,20 +83,14 @@ fn oomd(text: &str) -> Option<Reading> {
         why(line, &mut killed);
     }
     // The victim's size is in the list of candidates, under its path.
-    let victim = killed
-        .victims
-        .last()
-        .map(String::as_str)
-        .or(candidates.first().copied());
-    killed.held = victim.and_then(|victim| usage(text, victim));
-    killed.processes =
-        between(text, "oomd killed ", " process").and_then(|count| count.parse().ok());
     if killed.victims.is_empty() {
-        killed
-            .victims
-            .extend(candidates.first().map(|path| (*path).to_string()));
+        let first = candidates.first();
+        killed.victims.extend(first.map(|path| (*path).to_string()));
     }
     let path = killed.victims.last().cloned().unwrap_or_default();
+    killed.held = usage(text, &path);
+    let count = between(text, "oomd killed ", " process");
+    killed.processes = count.and_then(|count| count.parse().ok());
     let victim = path.rsplit('/').next().unwrap_or("");
     Some(by_daemon("systemd-oomd", victim, killed))
 }
@@ -109,9 +101,8 @@ fn why(line: &str, killed: &mut ByDaemon) {
     killed.pressure = line.split_once("% > ").map(|(before, after)| {
         let is = before.rsplit(' ').next().unwrap_or("");
         let limit = after.split('%').next().unwrap_or("");
-        let span = after
-            .split_once("for > ")
-            .map_or("", |(_, span)| span.split_whitespace().next().unwrap_or(""));
+        let span = after.split_once("for > ").map_or("", |(_, span)| span);
+        let span = span.split_whitespace().next().unwrap_or("");
         (format!("{is} %"), format!("{limit} %"), span.to_string())
     });
     let pair = |name: &str| {
@@ -150,31 +141,15 @@ fn earlyoom(text: &str) -> Option<Reading> {
         .or_else(|| between(line, "'", "'"))
         .or_else(|| between(line, "process: ", ","))?
         .to_string();
-    let size = |mark: &str| {
-        let words: Vec<&str> = line
-            .split_once(mark)?
-            .1
-            .trim_start_matches(':')
-            .split_whitespace()
-            .take(2)
-            .collect();
-        number::scale(words.first()?, number::unit(words.get(1)?)?)
-    };
     let share = |mark: &str| {
-        let rest = before.rsplit_once(mark)?.1;
-        let words: Vec<&str> = rest.split_whitespace().take(4).collect();
-        let unit = number::unit(words.get(3)?)?;
-        let (left, all) = (
-            number::scale(words.first()?, unit)?,
-            number::scale(words.get(2)?, unit)?,
-        );
+        let (left, all) = status::pair(before.rsplit_once(mark)?.1)?;
         Some((all.checked_sub(left)?, all))
     };
     let killed = ByDaemon {
         by: "earlyoom",
         done: true,
         victims: vec![name.clone()],
-        held: size("VmRSS"),
+        held: after(line, "VmRSS"),
         memory: share("mem avail:"),
         swap: share("swap free:").filter(|(_, all)| *all > 0),
         ..ByDaemon::default()
@@ -194,16 +169,14 @@ pub fn terminated(text: &str) -> Option<Reading> {
         "reason:OOM",
     ];
     let inspected = INSPECTED.iter().any(|mark| text.contains(mark));
-    let described = text.lines().any(|line| {
-        let line = line.trim().trim_end_matches(',');
-        (line.starts_with("Reason:")
-            || line.starts_with("reason:")
-            || line.starts_with("\"reason\":"))
-            && line.contains("OOMKilled")
-    });
-    let listed = text
-        .lines()
-        .find(|line| line.split_whitespace().any(|word| word == "OOMKilled"));
+    const REASONS: [&str; 3] = ["Reason:", "reason:", "\"reason\":"];
+    let reason = |line: &str| {
+        let named = |key: &&str| line.trim().starts_with(*key);
+        line.contains("OOMKilled") && REASONS.iter().any(named)
+    };
+    let described = text.lines().any(reason);
+    let is_listed = |line: &&str| line.split_whitespace().any(|word| word == "OOMKilled");
+    let listed = text.lines().find(is_listed);
     if !inspected && !described && listed.is_none() {
         return unit(text).or_else(|| signalled(text));
     }
@@ -220,12 +193,8 @@ pub fn terminated(text: &str) -> Option<Reading> {
     let one = inspected || text.matches("Limits:").count() == 1;
     let limit = limit_below(&text[at..]).or_else(|| one.then(|| limit_below(text))?);
     let count = |mark: &str| {
-        let rest = text[at..].split_once(mark)?.1;
-        rest.split_whitespace()
-            .next()?
-            .trim_end_matches(',')
-            .parse()
-            .ok()
+        let mut words = text[at..].split_once(mark)?.1.split_whitespace();
+        words.next()?.trim_end_matches(',').parse().ok()
     };
     Some(ended(Terminated {
         name: name.unwrap_or_else(|| "a container".into()),
@@ -272,16 +241,12 @@ fn unit(text: &str) -> Option<Reading> {
         "Result: oom-kill",
         "has been killed by the OOM killer",
     ];
-    let line = text
-        .lines()
-        .find(|line| MARKS.iter().any(|mark| line.contains(mark)))?;
+    let marked = |line: &&str| MARKS.iter().any(|mark| line.contains(mark));
+    let line = text.lines().find(marked)?;
     let named = |line: &str| {
-        let words = line
-            .split_whitespace()
-            .map(|word| word.trim_end_matches(':'));
-        let kinds = [".service", ".scope", ".slice"];
-        let mut units = words.filter(|word| kinds.iter().any(|kind| word.ends_with(kind)));
-        units.next().map(str::to_string)
+        let words = line.split_whitespace();
+        let mut words = words.map(|word| word.trim_end_matches(':'));
+        words.find(|word| is_unit_name(word)).map(str::to_string)
     };
     Some(ended(Terminated {
         name: named(line)
@@ -314,28 +279,23 @@ fn signalled(text: &str) -> Option<Reading> {
         "(SIGKILL)",
         "'SIGKILL'",
     ];
-    let folded = text
-        .split("Exit Code:")
-        .nth(1)
-        .filter(|rest| rest.trim_start().starts_with("137"));
     let at = MARKS.iter().filter_map(|mark| text.find(mark)).min();
-    let at = at.or_else(|| folded.map(|rest| text.len() - rest.len()))?;
-    let count = text[at..]
-        .split_once("Restart Count:")
-        .map(|(_, rest)| rest.split_whitespace().next());
+    let folded = || {
+        let at = text.find("Exit Code:")? + "Exit Code:".len();
+        text[at..].trim_start().starts_with("137").then_some(at)
+    };
+    let at = at.or_else(folded)?;
+    let count = text[at..].split_once("Restart Count:");
+    let count = count.and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
     // The last column of docker ps.
-    let line = text[at..]
-        .lines()
-        .next()
-        .filter(|line| line.starts_with("Exited"));
-    let listed = line
-        .and_then(|line| line.split_whitespace().next_back())
-        .map(str::to_string);
-    let name = listed.or_else(|| container(text, at));
+    let line = text[at..].lines().next();
+    let line = line.filter(|line| line.starts_with("Exited"));
+    let listed = line.and_then(|line| line.split_whitespace().next_back());
+    let name = listed.map(str::to_string).or_else(|| container(text, at));
     Some(ended(Terminated {
         name: name.unwrap_or_else(|| "It".into()),
         limit: limit_below(&text[at..]),
-        restarts: count.flatten().and_then(|word| word.parse().ok()),
+        restarts: count,
         signal: true,
     }))
 }
@@ -355,17 +315,14 @@ fn ended(status: Terminated) -> Reading {
 fn container(text: &str, at: usize) -> Option<String> {
     let name = |line: &str| {
         let line = line.trim().trim_start_matches("- ");
-        let name = line
-            .strip_prefix("name:")
-            .or_else(|| line.strip_prefix("\"name\":"))?;
+        let json = line.strip_prefix("\"name\":");
+        let name = line.strip_prefix("name:").or(json)?;
         Some(name.trim().trim_matches(['"', ',']).to_string())
     };
     let above = &text[..text[..at].rfind('\n').unwrap_or(0)];
     if text.contains("astState:\n") || text.contains("\"lastState\"") {
-        return text[at..]
-            .lines()
-            .find_map(name)
-            .or_else(|| above.lines().rev().find_map(name));
+        let below = text[at..].lines().find_map(name);
+        return below.or_else(|| above.lines().rev().find_map(name));
     }
     above.lines().rev().find_map(|line| {
         let name = line.trim().strip_suffix(':')?;
@@ -377,17 +334,11 @@ fn container(text: &str, at: usize) -> Option<String> {
 /// The memory limit in the lines below a state.
 fn limit_below(text: &str) -> Option<u64> {
     if let Some((_, rest)) = text.split_once("\"Memory\":") {
-        let limit = number::parse(
-            rest.split_whitespace()
-                .next()?
-                .trim_end_matches([',', '}', ']']),
-        )?;
-        return (limit > 0).then_some(limit);
+        let word = rest.split_whitespace().next()?;
+        let limit = number::parse(word.trim_end_matches([',', '}', ']']));
+        return limit.filter(|limit| *limit > 0);
     }
-    let limits = text
-        .split_once("Limits:")
-        .or_else(|| text.split_once("limits:"))?
-        .1;
+    let limits = text.split_once("Limits:").or(text.split_once("limits:"))?.1;
     let end = limits.find("equests:").unwrap_or(limits.len());
     let memory = limits[..end].split_once("memory:")?.1;
     number::parse(memory.split_whitespace().next()?)
@@ -459,6 +410,8 @@ mod tests {
         assert_eq!(of(listed).0, "web-1");
         let inspected = "[{\"Name\": \"/web\", \"State\": {\"OOMKilled\": true}, \"HostConfig\": {\"Memory\": 268435456,}}]";
         assert_eq!(of(inspected), ("web".into(), Some(256), None));
+        let one_of_two = "  web:\n    Exit Code:    137\n    Restart Count:  2\n  log:\n    Note: é\n    Exit Code:    0\n    Restart Count:  7\n";
+        assert_eq!(of(one_of_two), ("web".into(), None, Some(2)));
         assert!(terminated("\"OOMKilled\": false").is_none());
         assert!(terminated("why was my pod killed? I see OOM").is_none());
     }
