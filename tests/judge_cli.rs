@@ -23,13 +23,14 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// One leak of one's own, with the truth beside it or without.
-fn own(dir: &Path, truth: Option<&str>) {
+/// One leak of one's own, with the truth beside it or without; when its kill came, ms.
+fn own(dir: &Path, truth: Option<&str>) -> u64 {
     let (recording, _) = synthetic::leak(CgroupVersion::V2, 256.0 * MIB, 20.0 * MIB);
     synthetic::write(&recording, &dir.join("mine.jsonl"));
     if let Some(truth) = truth {
         std::fs::write(dir.join("mine.truth.toml"), truth).unwrap();
     }
+    memtide::judge::truth::oom_kill(&recording).unwrap() / 1_000_000
 }
 
 #[test]
@@ -154,19 +155,23 @@ fn the_truth_beside_a_recording_decides() {
             path,
         ])
     };
-    own(
+    let killed = own(
         dir.path(),
         Some("class = \"leak\"\nfire = true\nonset = \"1s\"\n"),
     );
     let leak = run();
     assert_eq!(leak.status.code(), Some(0), "{}", stdout(&leak));
-    own(
-        dir.path(),
-        Some("class = \"leak\"\nfire = true\nonset = \"1h\"\n"),
-    );
+    let from = |ms: u64| format!("class = \"leak\"\nfire = true\nonset = \"{ms}ms\"\n");
+    own(dir.path(), Some(&from(killed - 1)));
     let early = run();
     assert_eq!(early.status.code(), Some(1));
     assert!(stdout(&early).contains("false alarm"), "{}", stdout(&early));
+    // After its kill there is nothing to fire at.
+    own(dir.path(), Some(&from(killed + 1000)));
+    let late = run();
+    assert_eq!(late.status.code(), Some(2));
+    let said = stderr(&late);
+    assert!(said.contains("no detector could be right"), "{said}");
     // It was killed: no truth can call that healthy.
     own(dir.path(), Some("class = \"healthy\"\nfire = false\n"));
     let refused = run();
@@ -511,4 +516,49 @@ fn commands_and_rules_are_judged_on_drawn_pods_of_a_fleet() {
         4,
         "{card}"
     );
+}
+
+/// Between two scrapes nothing is seen: each detector would be right or wrong by default, whatever it is.
+#[test]
+fn a_recording_without_a_scrape_is_not_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    own(
+        dir.path(),
+        Some("class = \"leak\"\nfire = true\nonset = \"1s\"\n"),
+    );
+    let program = "cat > /dev/null";
+    for detector in ["threshold", program] {
+        let output = judge(&[
+            "--no-shipped",
+            "--recordings",
+            dir.path().to_str().unwrap(),
+            "--detector",
+            detector,
+            "--time-scale",
+            "0.001",
+        ]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{detector}: {said}");
+        assert!(
+            said.contains("no scrape falls into it"),
+            "{detector}: {said}"
+        );
+        assert!(said.contains("--scrape-interval"), "{detector}: {said}");
+    }
+}
+
+/// Nothing should fire and nothing does: that is no F1 of 0.
+#[test]
+fn where_nothing_should_fire_there_is_no_f1() {
+    let output = judge(&[
+        "--detector",
+        "psi",
+        "--setup",
+        "6.1-v2",
+        "--scenario",
+        "steady",
+    ]);
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("recall -, F1 -;"), "{said}");
 }

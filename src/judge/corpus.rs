@@ -140,7 +140,11 @@ impl Corpus {
     pub fn keep_scrapable(&mut self, scraping: &Scraping) {
         let (fit, unfit): (Vec<_>, Vec<_>) = std::mem::take(&mut self.cases)
             .into_iter()
-            .map(|case| (feed::check(&case.recording, scraping), case))
+            .map(|case| {
+                let check = feed::check(&case.recording, scraping)
+                    .and_then(|()| feed::check_length(&case.recording, scraping));
+                (check, case)
+            })
             .partition(|(check, _)| check.is_ok());
         self.cases = fit.into_iter().map(|(_, case)| case).collect();
         for (check, case) in unfit {

@@ -50,6 +50,17 @@ pub enum FeedError {
          a smaller --time-scale"
     )]
     TooLong(f64),
+    /// Between two scrapes nothing is seen: what was judged on it would be right or wrong by default.
+    #[error(
+        "it lasts {lasts_s:.1} s of the detector's time, and no scrape falls into it (one every {interval_s} s): give a \
+         shorter --scrape-interval or a larger --time-scale"
+    )]
+    TooShort {
+        /// Detector seconds.
+        lasts_s: f64,
+        /// Detector seconds.
+        interval_s: f64,
+    },
     /// There is no limit to scale from.
     #[error("no container of it has a limit, so --scale-to has nothing to scale from")]
     NoLimit,
@@ -64,14 +75,31 @@ pub fn check(recording: &Recording, scraping: &Scraping) -> Result<(), FeedError
     if scraping.dress.size_scale(recording).is_none() {
         return Err(FeedError::NoLimit);
     }
-    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
-    let seconds = last.copied().unwrap_or(0) as f64 / 1e9 * scale;
-    let scrapes = seconds / scraping.interval_s;
+    let scrapes = lasts_s(recording, scale) / scraping.interval_s;
     if scrapes < SCRAPES_MAX as f64 {
         Ok(())
     } else {
         Err(FeedError::TooLong(scrapes))
     }
+}
+
+/// Whether a scrape of it sees something: the first is at its start, when no sample is there yet.
+pub fn check_length(recording: &Recording, scraping: &Scraping) -> Result<(), FeedError> {
+    let scale = scraping.time_scale.unwrap_or(recording.header.time_scale);
+    let (lasts_s, interval_s) = (lasts_s(recording, scale), scraping.interval_s);
+    match lasts_s < interval_s {
+        true => Err(FeedError::TooShort {
+            lasts_s,
+            interval_s,
+        }),
+        false => Ok(()),
+    }
+}
+
+/// From its start to its last sample, detector seconds.
+fn lasts_s(recording: &Recording, scale: f64) -> f64 {
+    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
+    last.copied().unwrap_or(0) as f64 / 1e9 * scale
 }
 
 /// A recording made ready for judging.

@@ -222,6 +222,14 @@ impl Totals {
         totals
     }
 
+    /// F1 as it is shown: there is none where nothing should have fired and nothing did.
+    pub fn f1_told(&self) -> String {
+        match (self.precision, self.recall) {
+            (None, None) => "-".into(),
+            _ => format!("{:.2}", self.f1),
+        }
+    }
+
     /// Whether every verdict was right, and there was one.
     pub fn all_right(&self) -> bool {
         self.late + self.misses + self.early + self.false_alarms + self.errors == 0

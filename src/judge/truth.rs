@@ -57,6 +57,19 @@ pub enum TruthError {
         /// Recorded seconds.
         at_s: f64,
     },
+    /// From its onset on nothing is left of it.
+    #[error(
+        "its truth begins at {onset_s:.1} s of it, and {until} {end_s:.1} s: no detector could be right; `onset` is in \
+         recorded time"
+    )]
+    TooLate {
+        /// Recorded seconds.
+        onset_s: f64,
+        /// What came first.
+        until: &'static str,
+        /// Recorded seconds.
+        end_s: f64,
+    },
     /// The sidecar is no truth.
     #[error("{path}: {message}")]
     Sidecar {
@@ -110,14 +123,17 @@ pub fn from_toml(text: &str, path: &Path, recording: &Recording) -> Result<Truth
         Some(mark) => moment(&mark, None, recording)?,
         None => time(wire.onset)?.unwrap_or(0),
     };
-    consistent(Truth {
-        class: wire.class,
-        fire: wire.fire,
-        onset_ns,
-        oom_ns: time(wire.oom)?.or_else(|| oom_kill(recording)),
-        why: wire.why,
-        time_scale: wire.time_scale,
-    })
+    consistent(
+        Truth {
+            class: wire.class,
+            fire: wire.fire,
+            onset_ns,
+            oom_ns: time(wire.oom)?.or_else(|| oom_kill(recording)),
+            why: wire.why,
+            time_scale: wire.time_scale,
+        },
+        recording,
+    )
 }
 
 /// Takes the truth of the scenario that made the recording.
@@ -127,14 +143,17 @@ pub fn from_scenario(scenario: &Scenario, recording: &Recording) -> Result<Truth
         None => 0,
         Some(onset) => moment(onset, Some(scenario), recording)?,
     };
-    consistent(Truth {
-        class: truth.class,
-        fire: truth.fire,
-        onset_ns,
-        oom_ns: oom_kill(recording),
-        why: truth.why.clone(),
-        time_scale: None,
-    })
+    consistent(
+        Truth {
+            class: truth.class,
+            fire: truth.fire,
+            onset_ns,
+            oom_ns: oom_kill(recording),
+            why: truth.why.clone(),
+            time_scale: None,
+        },
+        recording,
+    )
 }
 
 /// When that moment was, recorded nanoseconds.
@@ -164,10 +183,22 @@ fn moment(
 }
 
 /// Refuses a truth that the recording itself contradicts.
-fn consistent(truth: Truth) -> Result<Truth, TruthError> {
-    match truth.oom_ns.filter(|_| !truth.fire) {
-        Some(at) => Err(TruthError::Killed {
-            at_s: at as f64 / 1e9,
+fn consistent(truth: Truth, recording: &Recording) -> Result<Truth, TruthError> {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    if let Some(at) = truth.oom_ns.filter(|_| !truth.fire) {
+        return Err(TruthError::Killed { at_s: seconds(at) });
+    }
+    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
+    let end = match (truth.oom_ns, last) {
+        (Some(oom), _) => Some(("the OOM killer came at", oom)),
+        (None, Some(last)) => Some(("it ends at", *last)),
+        (None, None) => None,
+    };
+    match end.filter(|(_, end)| truth.fire && truth.onset_ns > *end) {
+        Some((until, end)) => Err(TruthError::TooLate {
+            onset_s: seconds(truth.onset_ns),
+            until,
+            end_s: seconds(end),
         }),
         None => Ok(truth),
     }
@@ -259,6 +290,33 @@ mod tests {
             "the truth itself tells of a kill"
         );
         assert!(read("class = \"leak\"\nfire = true\n", &killed).is_ok());
+    }
+
+    #[test]
+    fn no_truth_begins_when_all_is_over() {
+        let kill = EventKind::Kernel {
+            group: "app".into(),
+            what: "memory.events:oom_kill".into(),
+            value: 1,
+        };
+        let shipped = crate::shipped::all().find_map(|one| one.read().ok());
+        let lives = Recording {
+            events: Vec::new(),
+            ..shipped.expect("a recording is shipped")
+        };
+        let read = |text: &str, of: &Recording| {
+            let text = format!("class = \"leak\"\nfire = true\nonset = \"{text}\"\n");
+            from_toml(&text, Path::new("x"), of).map(|_| ())
+        };
+        let late = read("99s", &with([kill.clone()])).unwrap_err().to_string();
+        assert!(
+            late.contains("begins at 99.0 s") && late.contains("came at 1.0 s"),
+            "{late}"
+        );
+        assert!(read("1s", &with([kill])).is_ok());
+        let late = read("9h", &lives).unwrap_err().to_string();
+        assert!(late.contains("it ends at"), "{late}");
+        assert!(read("1ms", &lives).is_ok());
     }
 
     #[test]

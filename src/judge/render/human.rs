@@ -99,10 +99,10 @@ fn detector_table(detector: &DetectorCard) -> String {
     let _ = writeln!(text, "\n{}: {}", detector.rows.len(), counts(totals));
     let _ = writeln!(
         text,
-        "precision {}, recall {}, F1 {:.2}; lead before the OOM kill: mean {}, least {}",
+        "precision {}, recall {}, F1 {}; lead before the OOM kill: mean {}, least {}",
         percent(totals.precision),
         percent(totals.recall),
-        totals.f1,
+        totals.f1_told(),
         maybe_seconds(totals.lead_mean_s),
         maybe_seconds(totals.lead_min_s),
     );
@@ -197,7 +197,7 @@ fn setups(detector: &DetectorCard) -> String {
                 setup.clone(),
                 percent(t.precision),
                 percent(t.recall),
-                format!("{:.2}", t.f1),
+                t.f1_told(),
                 counts(t),
             ]
         })
@@ -229,7 +229,7 @@ fn totals_table(detectors: &[DetectorCard]) -> String {
                 d.detector.clone(),
                 percent(t.precision),
                 percent(t.recall),
-                format!("{:.2}", t.f1),
+                t.f1_told(),
                 maybe_seconds(t.lead_mean_s),
                 maybe_seconds(t.lead_min_s),
                 counts(t),

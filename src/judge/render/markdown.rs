@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::judge::scorecard::{DetectorCard, Scorecard};
+use crate::judge::scorecard::{DetectorCard, Scorecard, Totals};
 use crate::judge::verdict::Judgement;
 use crate::markup::table;
 
@@ -61,11 +61,11 @@ pub fn markdown_summary(card: &Scorecard) -> String {
         let t = &detector.totals;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.2} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             cell(&detector.detector),
             percent(t.precision),
             percent(t.recall),
-            t.f1,
+            t.f1_told(),
             maybe_seconds(t.lead_mean_s),
             maybe_seconds(t.lead_min_s),
             t.hits,
@@ -91,7 +91,7 @@ fn by_setup(detectors: &[DetectorCard]) -> String {
     let rows = detectors.iter().map(|detector| {
         let f1 = setups.iter().map(|setup| {
             let totals = detector.by_setup.get(*setup);
-            totals.map_or("-".to_owned(), |t| format!("{:.2}", t.f1))
+            totals.map_or("-".to_owned(), Totals::f1_told)
         });
         std::iter::once(cell(&detector.detector))
             .chain(f1)

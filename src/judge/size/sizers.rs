@@ -105,7 +105,8 @@ fn number(said: &str) -> Result<f64, String> {
         Ok(value) => value.as_f64(),
         Err(_) => crate::units::parse_bytes(last).ok().map(|n| n as f64),
     };
-    let number = number.filter(|n| n.is_finite() && *n >= 0.0);
+    // 2^63 bytes are more than the kernel takes for a limit.
+    let number = number.filter(|n| (0.0..9e18).contains(n));
     number.ok_or_else(|| {
         format!("its last line is no number of bytes and no {{\"limit\": N}}: {last:?}")
     })
@@ -207,7 +208,7 @@ mod tests {
         assert_eq!(number("thinking\n104857600\n"), Ok(104_857_600.0));
         assert_eq!(number("{\"limit\": 5}\n\n"), Ok(5.0));
         assert_eq!(number("100MiB"), Ok(104_857_600.0));
-        for wrong in ["", "much", "-3", "{\"limt\": 5}", "[1]"] {
+        for wrong in ["", "much", "-3", "1e30", "NaN", "{\"limt\": 5}", "[1]"] {
             assert!(number(wrong).is_err(), "{wrong}");
         }
     }
