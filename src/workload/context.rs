@@ -66,6 +66,12 @@ impl Context {
         poll(&mut fds, PollTimeout::ZERO).is_ok() && fds[0].any().unwrap_or(false)
     }
 
+    /// Where the file of this name is, for a step that has come this far.
+    pub fn path(&self, name: &str, reached: Reached) -> Result<PathBuf, WorkError> {
+        let path = self.files.path(name);
+        path.map_err(|reason| reached.failed(reason))
+    }
+
     /// Turns to the step of this name.
     pub fn begin_step(&mut self, name: &str) {
         self.step_seed = seed::derive(self.actor_seed, name);

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::{Context, Needs, Reached, Unit, Work, WorkError};
+use super::{Context, Reached, Unit, Work, WorkError};
 
 /// See [`Workload::Fadvise`](super::Workload::Fadvise).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +31,7 @@ impl Work for Fadvise {
     /// for their cache do.
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
         let nothing = Reached::new(1, 0, Unit::Ops);
-        let path = context.files.path(&self.file);
-        let path = path.map_err(|reason| nothing.failed(reason))?;
+        let path = context.path(&self.file, nothing)?;
         let trouble = |what: &str, error: std::io::Error| {
             nothing.failed(format_args!("{what} {}: {error}", path.display()))
         };
@@ -48,9 +47,5 @@ impl Work for Fadvise {
         posix_fadvise(&file, 0, 0, advice)
             .map_err(|error| trouble("posix_fadvise on", error.into()))?;
         Ok(Reached::new(1, 1, Unit::Ops))
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
     }
 }

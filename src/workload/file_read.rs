@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Context, Needs, Reached, Unit, Work, WorkError, clock};
+use super::{Context, Reached, Unit, Work, WorkError, clock};
 use crate::truth::{Counter, Page};
 use crate::units;
 
@@ -42,10 +42,7 @@ impl Work for FileRead {
         if !(1..=CHUNK_MAX).contains(&self.chunk) {
             return Err(nothing.failed("file_read needs a `chunk` of 1 byte to 64 MiB"));
         }
-        let path = context
-            .files
-            .path(&self.file)
-            .map_err(|reason| nothing.failed(reason))?;
+        let path = context.path(&self.file, nothing)?;
         let mut reader = Reader {
             buffer: vec![0; self.chunk as usize],
             truth: &context.truth,
@@ -68,10 +65,6 @@ impl Work for FileRead {
                 Err(reached.failed(format_args!("{reason} after {far} read")))
             }
         }
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
     }
 }
 

@@ -63,10 +63,7 @@ impl Work for LogWrite {
         }
         let lines = Lines::new(&self.line, self.buffer, context.rng());
         let lines = lines.map_err(|reason| nothing.failed(reason))?;
-        let path = context
-            .files
-            .path(&self.file)
-            .map_err(|reason| nothing.failed(reason))?;
+        let path = context.path(&self.file, nothing)?;
         let log = context
             .files
             .open(&path)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 
-use super::{Context, Needs, Reached, Unit, Work, WorkError};
+use super::{Context, Reached, Unit, Work, WorkError};
 use crate::sys::file_map::FileMap;
 use crate::truth::Counter;
 
@@ -24,8 +24,7 @@ const PART: usize = 1 << 20;
 impl Work for MmapScan {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
         let nothing = Reached::new(1, 0, Unit::Bytes);
-        let path = context.files.path(&self.file);
-        let path = path.map_err(|reason| nothing.failed(reason))?;
+        let path = context.path(&self.file, nothing)?;
         let map = File::open(&path).and_then(|file| FileMap::of(&file));
         let map = map.map_err(|error| {
             nothing.failed(format_args!(
@@ -56,9 +55,5 @@ impl Work for MmapScan {
             context.truth.sub(Counter::MappedFileLive, mapped);
         }
         Ok(Reached::new(target, done, Unit::Bytes))
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
     }
 }

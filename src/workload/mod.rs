@@ -64,8 +64,10 @@ pub trait Work {
     /// [`WorkError::Failed`] with how far it came, [`WorkError::Skipped`] where the kernel can't.
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError>;
 
-    /// What must be free before the run begins.
-    fn needs(&self) -> Needs;
+    /// What must be free before the run begins; nothing if it does not say.
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
+    }
 }
 
 /// What a step can fill up at the most, as if nothing were deleted: bytes.

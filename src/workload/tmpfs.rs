@@ -27,10 +27,7 @@ fn path(context: &Context, file: &str, reached: Reached) -> Result<PathBuf, Work
         return Err(reached.skipped(format_args!("there is no tmpfs at {SHM}")));
     }
     // The rules for names are those of files on disk.
-    context
-        .files
-        .path(file)
-        .map_err(|reason| reached.failed(reason))?;
+    context.path(file, reached)?;
     let folder = folder(&context.workdir)
         .ok_or_else(|| reached.failed("the work directory has no name of its own"))?;
     Ok(folder.join(file))
@@ -82,9 +79,5 @@ impl Work for TmpfsRemove {
         let mine = context.truth.get(Counter::ShmemLive).min(size);
         context.truth.sub(Counter::ShmemLive, mine);
         Ok(Reached::new(1, 1, Unit::Ops))
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
     }
 }

@@ -1,6 +1,6 @@
 //! `unlink`: deletes a file and its rotated copies.
 
-use super::{Context, Needs, Reached, Unit, Work, WorkError, files};
+use super::{Context, Reached, Unit, Work, WorkError, files};
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,7 @@ pub struct Unlink {
 impl Work for Unlink {
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError> {
         let nothing = Reached::new(1, 0, Unit::Ops);
-        let path = context
-            .files
-            .path(&self.file)
-            .map_err(|reason| nothing.failed(reason))?;
+        let path = context.path(&self.file, nothing)?;
         let copies = files::copies(&path).map_err(|error| {
             nothing.failed(format_args!(
                 "looking for copies of {}: {error}",
@@ -36,9 +33,5 @@ impl Work for Unlink {
             done += 1;
         }
         Ok(Reached::new(target, done, Unit::Ops))
-    }
-
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
     }
 }
