@@ -164,6 +164,21 @@ pub fn write_file(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> 
     std::fs::write(path, content).with_context(|| format!("failed to write {}", path.display()))
 }
 
+/// The extension of a picture's name.
+///
+/// # Errors
+/// Any other than `svg` and `png`.
+pub fn picture(path: &Path) -> anyhow::Result<&str> {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    if !["svg", "png"].contains(&extension) {
+        anyhow::bail!(
+            "{}: a picture's name ends in `.svg` or `.png`",
+            path.display()
+        );
+    }
+    Ok(extension)
+}
+
 /// Does what runs others' programs: should one kill its own supervisor, its orphans come to us and are ended.
 pub fn adopting<T>(work: impl FnOnce() -> T) -> T {
     let subreaper = nix::sys::prctl::set_child_subreaper(true);

@@ -28,43 +28,24 @@ pub use with_figures::run;
 
 #[cfg(feature = "plot")]
 mod with_figures {
-    use anyhow::{Context, bail};
+    use anyhow::Context;
 
     use super::super::Exit;
-    use super::super::common::{load_recording, write_file};
+    use super::super::common::{load_recording, picture, write_file};
     use super::Args;
-    use crate::plot::Figure;
+    use crate::plot::{Figure, to_file};
     use crate::scenario;
 
     /// Draws and writes.
     pub fn run(args: Args) -> anyhow::Result<Exit> {
         let path = &args.recording;
-        let extension = args
-            .output
-            .extension()
-            .and_then(|e| e.to_str())
-            .unwrap_or("");
-        if !["svg", "png"].contains(&extension) {
-            bail!(
-                "{}: a picture's name ends in `.svg` or `.png`",
-                args.output.display()
-            );
-        }
+        let extension = picture(&args.output)?;
         let recording = load_recording(path)?;
         let group = match &args.group {
             None => recording.main_group(),
             Some(name) => recording.group(name).with_context(|| {
-                let names: Vec<_> = recording
-                    .header
-                    .groups
-                    .iter()
-                    .map(|g| g.name.as_str())
-                    .collect();
-                format!(
-                    "{} has no group `{name}`; it has {}",
-                    path.display(),
-                    names.join(", ")
-                )
+                let names = recording.group_names();
+                format!("{} has no group `{name}`; it has {names}", path.display())
             })?,
         };
         let header = &recording.header;
@@ -72,11 +53,7 @@ mod with_figures {
         let scenario = scenario::parse(&header.scenario_text, &shown, &header.scenario).ok();
         let figure = Figure::new(&recording, group, scenario.as_ref(), None)
             .with_context(|| path.display().to_string())?;
-        let bytes = match extension {
-            "svg" => figure.to_svg()?.into_bytes(),
-            _ => figure.to_png()?,
-        };
-        write_file(&args.output, bytes)?;
+        write_file(&args.output, to_file(&figure, extension)?)?;
         Ok(Exit::Ok)
     }
 }

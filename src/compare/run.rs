@@ -111,7 +111,7 @@ impl Run {
             Some(name) => recording.group(name).ok_or_else(|| RunError::NoGroup {
                 label: label.clone(),
                 group: name.into(),
-                have: names(recording),
+                have: recording.group_names(),
             })?,
         };
         if recording.header.groups.is_empty() {
@@ -165,17 +165,6 @@ impl Run {
         })
     }
 }
-
-fn names(recording: &Recording) -> String {
-    let names: Vec<&str> = recording
-        .header
-        .groups
-        .iter()
-        .map(|g| g.name.as_str())
-        .collect();
-    names.join(", ")
-}
-
 fn steps(recording: &Recording, group: usize, values: &[String]) -> Vec<StepValues> {
     let begun: Vec<&StepId> = recording
         .events

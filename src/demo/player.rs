@@ -27,10 +27,12 @@ pub struct Player {
 impl Player {
     /// Begins at the start of `main`.
     pub fn new(main: Tape, other: Option<Tape>, speed: f64) -> Self {
-        let groups = &main.recording.header.groups;
-        let group = groups
-            .get(main.recording.main_group())
-            .map(|g| g.name.clone());
+        let group = main
+            .recording
+            .header
+            .groups
+            .get(main.recording.main_group());
+        let group = group.map(|g| g.name.clone());
         let mut player = Player {
             timeline: Timeline::new(&main.bands, main.end),
             main,
@@ -131,10 +133,7 @@ impl Player {
     /// Shows the next group of the recording.
     pub fn next_group(&mut self) {
         let groups = &self.main.recording.header.groups;
-        let now = groups
-            .iter()
-            .position(|g| g.name == self.group)
-            .unwrap_or(0);
+        let now = self.main.recording.group(&self.group).unwrap_or(0);
         if let Some(next) = groups.get((now + 1) % groups.len().max(1)) {
             self.group = next.name.clone();
         }

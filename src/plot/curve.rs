@@ -3,8 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::figure::{Drawn, FONT, INK, Picture, PlotError, QUIET, Scale, WIDTH, trim};
-use super::{labels, png_image, svg};
+use super::figure::{Drawn, FONT, Frame, INK, Picture, QUIET, Scale, WIDTH, trim};
+use super::labels;
 use crate::units;
 
 /// All runs under one limit.
@@ -48,30 +48,9 @@ pub struct Curve {
 
 const GREEN: RGBColor = RGBColor(0x1B, 0x7F, 0x3B);
 const RED: RGBColor = RGBColor(0xB0, 0x00, 0x20);
-const TOP: u32 = 150;
+const TOP: i32 = 150;
 
 impl Curve {
-    /// As an SVG document; its `metadata` holds the points as JSON.
-    ///
-    /// # Errors
-    /// The plotting library's.
-    pub fn to_svg(&self) -> Result<String, PlotError> {
-        svg::write(self)
-    }
-
-    /// As a PNG picture.
-    ///
-    /// # Errors
-    /// The plotting library's.
-    pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
-        png_image::write(self)
-    }
-
-    /// All of it in sentences, for those who can't see it.
-    pub fn words(&self) -> String {
-        self.description()
-    }
-
     fn scale(&self) -> Scale {
         let limits = self.points.iter().map(|p| p.limit);
         let marks = self.marks.iter().map(|m| m.bytes);
@@ -90,35 +69,25 @@ impl Curve {
         let most = costs.fold(0.0, f64::max);
         if most > 0.0 { most * 1.25 } else { 1.0 }
     }
+}
 
-    fn try_draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Drawn<DB> {
+impl Picture for Curve {
+    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Drawn<DB> {
         let (scale, top) = (self.scale(), self.top());
-        ground.fill(&WHITE)?;
-        let title = labels::fit(&self.title, 40.0, f64::from(WIDTH) - 60.0);
-        let subtitle = labels::fit(&self.subtitle, 32.0, f64::from(WIDTH) - 60.0);
-        let large = (FONT, 40).into_font().color(&INK);
-        ground.draw(&Text::new(title, (30, 22), large))?;
-        let small = (FONT, 32).into_font().color(&QUIET);
-        ground.draw(&Text::new(subtitle, (30, 72), small))?;
-        let mut chart = ChartBuilder::on(ground)
-            .margin_top(TOP)
-            .margin_right(40)
-            .margin_bottom(20)
-            .set_label_area_size(LabelAreaPosition::Left, 170)
-            .set_label_area_size(LabelAreaPosition::Bottom, 60)
-            .build_cartesian_2d(0.0..self.right(), 0.0..top)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(0xDD, 0xDD, 0xDD))
-            .axis_style(RGBColor(0x88, 0x88, 0x88))
-            .x_labels(8)
-            .y_labels(6)
-            .x_label_formatter(&|x| format!("{} {}", trim(*x), scale.unit))
-            .y_label_formatter(&|y| format!("{} {}", trim(*y), self.unit))
-            .label_style((FONT, 30).into_font().color(&INK))
-            .draw()?;
+        let frame = Frame {
+            title: &self.title,
+            subtitle: labels::fit(&self.subtitle, 32.0, f64::from(WIDTH) - 60.0),
+            top: TOP,
+            left: 170,
+            right: 40,
+            label: 30,
+        };
+        let mut chart = frame.chart(
+            ground,
+            (self.right(), top),
+            &|x| format!("{} {}", trim(*x), scale.unit),
+            &|y| format!("{} {}", trim(*y), self.unit),
+        )?;
         let (from, to) = (scale.of(self.interval.0), scale.of(self.interval.1));
         let band = Rectangle::new([(from, 0.0), (to, top)], GREEN.mix(0.2).filled());
         chart.draw_series(std::iter::once(band))?;
@@ -161,13 +130,6 @@ impl Curve {
         }
         Ok(())
     }
-}
-
-impl Picture for Curve {
-    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Result<(), PlotError> {
-        self.try_draw(ground)
-            .map_err(|e| PlotError::Draw(e.to_string()))
-    }
 
     fn description(&self) -> String {
         let points = self.points.iter().map(|p| {
@@ -196,6 +158,7 @@ impl Picture for Curve {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::{to_png, to_svg};
 
     fn curve() -> Curve {
         let point = |mib: u64, cost, fits, said: &str| Point {
@@ -224,12 +187,12 @@ mod tests {
 
     #[test]
     fn every_point_is_in_the_picture_and_nothing_becomes_markup() {
-        let svg = curve().to_svg().unwrap();
+        let svg = to_svg(&curve()).unwrap();
         assert!(svg.contains("56.0 MiB 2.5 s slower") && svg.contains("32.0 MiB killed"));
         assert!(svg.contains("a &lt; b") && !svg.contains("a < b"));
         // The three with a cost are dots.
         assert_eq!(svg.matches("<circle").count(), 3);
-        let png = curve().to_png().unwrap();
+        let png = to_png(&curve()).unwrap();
         assert_eq!(&png[1..4], b"PNG");
     }
 
@@ -239,6 +202,6 @@ mod tests {
         for point in &mut none.points {
             point.cost = None;
         }
-        assert!(none.to_svg().unwrap().contains("killed"));
+        assert!(to_svg(&none).unwrap().contains("killed"));
     }
 }

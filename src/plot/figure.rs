@@ -89,13 +89,8 @@ impl Figure {
         scenario: Option<&Scenario>,
         samples_max: Option<usize>,
     ) -> Result<Self, PlotError> {
-        let name = recording
-            .header
-            .groups
-            .get(group)
-            .map_or("", |g| g.name.as_str());
         let Some(table) = recording.tables.get(group).filter(|t| !t.is_empty()) else {
-            return Err(PlotError::Empty(name.into()));
+            return Err(PlotError::Empty(name(recording, group).into()));
         };
         let limit = samples_max.unwrap_or(SAMPLES_MAX);
         let samples = thin(table, &peak_columns(table, recording.version()), limit);
@@ -120,74 +115,9 @@ impl Figure {
         self.layers.last()
     }
 
-    /// A sentence for those who can't see it.
-    pub fn description(&self) -> String {
-        let last: Vec<_> = self
-            .last()
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name} {}", units::bytes(value?))))
-            .collect();
-        format!(
-            "{}. {}. At the end: {}.",
-            self.title,
-            self.subtitle,
-            last.join(", ")
-        )
-    }
-
     /// The top of the bytes axis, with some air above the limit.
     fn top(&self) -> f64 {
         self.scale.of(self.layers.top.max(1)) * 1.05
-    }
-
-    fn try_draw<DB: DrawingBackend>(
-        &self,
-        ground: &DrawingArea<DB, Shift>,
-    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-        ground.fill(&WHITE)?;
-        let fitted = labels::fit(&self.title, 40.0, WIDTH as f64 - 60.0);
-        ground.draw(&Text::new(
-            fitted,
-            (30, 22),
-            (FONT, 40).into_font().color(&INK),
-        ))?;
-        let small = (FONT, 32).into_font().color(&QUIET);
-        ground.draw(&Text::new(self.subtitle.clone(), (30, 72), small))?;
-
-        let lanes = self
-            .bands
-            .iter()
-            .map(|b| b.lane + 1)
-            .max()
-            .unwrap_or(0)
-            .min(LANES_MAX);
-        let strip = 118;
-        let top = strip + lanes as i32 * LANE_HEIGHT + 10;
-        let mut chart = ChartBuilder::on(ground)
-            .margin_top(top)
-            .margin_right(RIGHT)
-            .margin_bottom(20)
-            .set_label_area_size(LabelAreaPosition::Left, LEFT)
-            .set_label_area_size(LabelAreaPosition::Bottom, 60)
-            .build_cartesian_2d(0.0..self.end.max(1e-3), 0.0..self.top())?;
-        let label = (FONT, 32).into_font().color(&INK);
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(0xDD, 0xDD, 0xDD))
-            .axis_style(RGBColor(0x88, 0x88, 0x88))
-            .x_labels(8)
-            .y_labels(6)
-            .x_label_formatter(&|t| format!("{} s", trim(*t)))
-            .y_label_formatter(&|y| format!("{} {}", trim(*y), self.scale.unit))
-            .label_style(label)
-            .draw()?;
-        self.draw_areas(&mut chart)?;
-        self.draw_lines(&mut chart)?;
-        self.draw_marks(&mut chart)?;
-        self.draw_strip(ground, &chart, strip)?;
-        self.draw_labels(ground, &chart)
     }
 
     fn draw_areas<DB: DrawingBackend>(&self, chart: &mut Chart<'_, DB>) -> Drawn<DB> {
@@ -337,9 +267,12 @@ impl Figure {
 }
 
 /// What can be written as SVG and as PNG.
-pub(super) trait Picture {
+pub trait Picture {
     /// Draws onto a ground of [`WIDTH`] by [`HEIGHT`].
-    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Result<(), PlotError>;
+    ///
+    /// # Errors
+    /// The plotting library's.
+    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Drawn<DB>;
 
     /// Sentences for those who can't see it.
     fn description(&self) -> String;
@@ -348,14 +281,94 @@ pub(super) trait Picture {
     fn data(&self) -> serde_json::Value;
 }
 
+/// What is around a chart.
+pub(super) struct Frame<'a> {
+    pub title: &'a str,
+    pub subtitle: String,
+    /// Pixels on this side of the chart.
+    pub top: i32,
+    pub left: u32,
+    pub right: u32,
+    /// The size of the axes' labels.
+    pub label: i32,
+}
+
+impl Frame<'_> {
+    /// The chart in it, empty: from 0 to these ends, labelled so.
+    pub fn chart<'g, DB: DrawingBackend>(
+        &self,
+        ground: &'g DrawingArea<DB, Shift>,
+        (right, top): (f64, f64),
+        x: &dyn Fn(&f64) -> String,
+        y: &dyn Fn(&f64) -> String,
+    ) -> Result<Chart<'g, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
+        ground.fill(&WHITE)?;
+        let title = labels::fit(self.title, 40.0, f64::from(WIDTH) - 60.0);
+        let large = (FONT, 40).into_font().color(&INK);
+        ground.draw(&Text::new(title, (30, 22), large))?;
+        let small = (FONT, 32).into_font().color(&QUIET);
+        ground.draw(&Text::new(self.subtitle.clone(), (30, 72), small))?;
+        let mut chart = ChartBuilder::on(ground)
+            .margin_top(self.top)
+            .margin_right(self.right)
+            .margin_bottom(20)
+            .set_label_area_size(LabelAreaPosition::Left, self.left)
+            .set_label_area_size(LabelAreaPosition::Bottom, 60)
+            .build_cartesian_2d(0.0..right, 0.0..top)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(0xDD, 0xDD, 0xDD))
+            .axis_style(RGBColor(0x88, 0x88, 0x88))
+            .x_labels(8)
+            .y_labels(6)
+            .x_label_formatter(x)
+            .y_label_formatter(y)
+            .label_style((FONT, self.label).into_font().color(&INK))
+            .draw()?;
+        Ok(chart)
+    }
+}
+
 impl Picture for Figure {
-    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Result<(), PlotError> {
-        self.try_draw(ground)
-            .map_err(|e| PlotError::Draw(e.to_string()))
+    fn draw<DB: DrawingBackend>(&self, ground: &DrawingArea<DB, Shift>) -> Drawn<DB> {
+        let lanes = self.bands.iter().map(|b| b.lane + 1).max().unwrap_or(0);
+        let lanes = lanes.min(LANES_MAX);
+        let strip = 118;
+        let frame = Frame {
+            title: &self.title,
+            subtitle: self.subtitle.clone(),
+            top: strip + lanes as i32 * LANE_HEIGHT + 10,
+            left: LEFT,
+            right: RIGHT,
+            label: 32,
+        };
+        let mut chart = frame.chart(
+            ground,
+            (self.end.max(1e-3), self.top()),
+            &|t| format!("{} s", trim(*t)),
+            &|y| format!("{} {}", trim(*y), self.scale.unit),
+        )?;
+        self.draw_areas(&mut chart)?;
+        self.draw_lines(&mut chart)?;
+        self.draw_marks(&mut chart)?;
+        self.draw_strip(ground, &chart, strip)?;
+        self.draw_labels(ground, &chart)
     }
 
     fn description(&self) -> String {
-        Figure::description(self)
+        let last: Vec<_> = self
+            .last()
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", units::bytes(value?))))
+            .collect();
+        format!(
+            "{}. {}. At the end: {}.",
+            self.title,
+            self.subtitle,
+            last.join(", ")
+        )
     }
 
     fn data(&self) -> serde_json::Value {
@@ -370,21 +383,23 @@ type Chart<'a, DB> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+/// What drawing comes to.
+pub type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 fn rgb((r, g, b): Rgb) -> RGBColor {
     RGBColor(r, g, b)
+}
+
+fn name(recording: &Recording, group: usize) -> &str {
+    let group = recording.header.groups.get(group);
+    group.map_or("", |group| &group.name)
 }
 
 fn subtitle(recording: &Recording, group: usize) -> String {
     let host = &recording.header.host;
     let limit = layers::limit(recording, group)
         .map_or("no limit".into(), |l| format!("limit {}", units::bytes(l)));
-    let name = recording
-        .header
-        .groups
-        .get(group)
-        .map_or("", |g| g.name.as_str());
+    let name = name(recording, group);
     let outcome = match &recording.footer {
         Some(footer) => footer.outcome.as_str(),
         None => "the recording was cut",

@@ -22,4 +22,20 @@ pub mod thin;
 #[cfg(feature = "plot")]
 pub use curve::{Curve, Mark, Point};
 #[cfg(feature = "plot")]
-pub use figure::{Figure, PlotError};
+pub use figure::{Drawn, Figure, Picture, PlotError};
+#[cfg(feature = "plot")]
+pub use png_image::to_png;
+#[cfg(feature = "plot")]
+pub use svg::to_svg;
+
+/// A picture as a file of this extension: SVG text, else PNG.
+///
+/// # Errors
+/// The plotting library's.
+#[cfg(feature = "plot")]
+pub fn to_file(picture: &impl Picture, extension: &str) -> Result<Vec<u8>, PlotError> {
+    match extension {
+        "svg" => to_svg(picture).map(String::into_bytes),
+        _ => to_png(picture),
+    }
+}

@@ -6,25 +6,19 @@ use std::sync::OnceLock;
 use flate2::read::ZlibDecoder;
 use plotters::prelude::*;
 
-use super::figure::{Figure, HEIGHT, Picture, PlotError, WIDTH};
+use super::figure::{HEIGHT, Picture, PlotError, WIDTH};
 
-impl Figure {
-    /// The figure as a PNG picture of 1600 by 900 pixels, meant to be shown at half that size.
-    pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
-        write(self)
-    }
-}
-
-/// Any picture as PNG.
-pub(super) fn write(picture: &impl Picture) -> Result<Vec<u8>, PlotError> {
+/// A picture as PNG of 1600 by 900 pixels, meant to be shown at half that size.
+///
+/// # Errors
+/// The plotting library's.
+pub fn to_png(picture: &impl Picture) -> Result<Vec<u8>, PlotError> {
     register_font()?;
     let mut pixels = vec![0; (WIDTH * HEIGHT * 3) as usize];
     {
         let ground = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
-        picture.draw(&ground)?;
-        ground
-            .present()
-            .map_err(|e| PlotError::Draw(e.to_string()))?;
+        let drawn = picture.draw(&ground).and_then(|()| ground.present());
+        drawn.map_err(|e| PlotError::Draw(e.to_string()))?;
     }
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, WIDTH, HEIGHT);
@@ -66,14 +60,11 @@ fn register_font() -> Result<(), PlotError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::testing;
+    use crate::plot::{Figure, testing};
 
     #[test]
     fn a_png_is_drawn_without_fonts_on_the_machine() {
-        let png = Figure::new(&testing::recording(), 0, None, None)
-            .unwrap()
-            .to_png()
-            .unwrap();
+        let png = to_png(&Figure::new(&testing::recording(), 0, None, None).unwrap()).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(&png))
             .read_info()
             .unwrap();

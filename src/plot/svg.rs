@@ -4,27 +4,20 @@ use plotters::prelude::*;
 
 use crate::markup::escape_element;
 
-use super::figure::{Figure, HEIGHT, Picture, PlotError, WIDTH};
+use super::figure::{HEIGHT, Picture, PlotError, WIDTH};
 
-impl Figure {
-    /// The figure as one SVG document, shown at 800 by 450 pixels.
-    ///
-    /// Its `metadata` element holds each series' last value in bytes as JSON; title and description
-    /// say it in words.
-    pub fn to_svg(&self) -> Result<String, PlotError> {
-        write(self)
-    }
-}
-
-/// Any picture as an SVG document.
-pub(super) fn write(picture: &impl Picture) -> Result<String, PlotError> {
+/// A picture as an SVG document, shown at 800 by 450 pixels.
+///
+/// Its `metadata` element holds its numbers as JSON; title and description say it in words.
+///
+/// # Errors
+/// The plotting library's.
+pub fn to_svg(picture: &impl Picture) -> Result<String, PlotError> {
     let mut text = String::new();
     {
         let ground = SVGBackend::with_string(&mut text, (WIDTH, HEIGHT)).into_drawing_area();
-        picture.draw(&ground)?;
-        ground
-            .present()
-            .map_err(|e| PlotError::Draw(e.to_string()))?;
+        let drawn = picture.draw(&ground).and_then(|()| ground.present());
+        drawn.map_err(|e| PlotError::Draw(e.to_string()))?;
     }
     let (open, body) = text
         .find("<svg")
@@ -48,15 +41,12 @@ pub(super) fn write(picture: &impl Picture) -> Result<String, PlotError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::testing;
+    use crate::plot::{Figure, testing};
 
     #[test]
     fn each_series_says_its_last_value() {
         let recording = testing::recording();
-        let svg = Figure::new(&recording, 0, None, None)
-            .unwrap()
-            .to_svg()
-            .unwrap();
+        let svg = to_svg(&Figure::new(&recording, 0, None, None).unwrap()).unwrap();
         // 145 MiB of growth on 4, 100 of it cache that was all read again, 3 of the kernel.
         for text in [
             "anon 149.0 MiB",
@@ -75,10 +65,7 @@ mod tests {
 
     #[test]
     fn text_of_a_recording_cannot_become_markup() {
-        let svg = Figure::new(&testing::recording(), 0, None, None)
-            .unwrap()
-            .to_svg()
-            .unwrap();
+        let svg = to_svg(&Figure::new(&testing::recording(), 0, None, None).unwrap()).unwrap();
         assert!(!svg.contains("</script>"));
         if let Ok(path) = std::env::var("MEMTIDE_KEEP_FIGURE") {
             std::fs::write(path, svg).unwrap();

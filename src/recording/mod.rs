@@ -194,6 +194,12 @@ impl Recording {
         self.header.groups.iter().position(|g| g.name == name)
     }
 
+    /// The names of all groups, as a list in words.
+    pub fn group_names(&self) -> String {
+        let names: Vec<&str> = self.header.groups.iter().map(|g| &*g.name).collect();
+        names.join(", ")
+    }
+
     /// The first container: what a one-container scenario is about.
     pub fn main_group(&self) -> usize {
         self.header

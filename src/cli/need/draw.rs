@@ -1,9 +1,10 @@
 //! The curve as a picture and as a page.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 
+use super::super::common::picture;
 use super::Found;
 
 /// Where the curve goes, beside the terminal.
@@ -34,12 +35,7 @@ impl Drawn {
             }
         }
         if let Some(path) = &self.plot {
-            if !["svg", "png"].contains(&extension(path)) {
-                bail!(
-                    "{}: a picture's name ends in `.svg` or `.png`",
-                    path.display()
-                );
-            }
+            picture(path)?;
             if programs > 1 {
                 bail!(
                     "--plot draws one curve, and there are {programs}: `-o REPORT.html` has them all"
@@ -56,10 +52,6 @@ impl Drawn {
     pub fn write(&self, found: &[Found]) -> anyhow::Result<()> {
         write(self, found)
     }
-}
-
-fn extension(path: &Path) -> &str {
-    path.extension().and_then(|e| e.to_str()).unwrap_or("")
 }
 
 #[cfg(not(feature = "report"))]
@@ -90,11 +82,11 @@ fn write(drawn: &Drawn, found: &[Found]) -> anyhow::Result<()> {
 
 #[cfg(feature = "report")]
 mod with_figures {
-    use super::super::super::common::write_file;
+    use super::super::super::common::{picture, write_file};
     use super::super::{Found, print};
-    use super::{Drawn, extension};
+    use super::Drawn;
     use crate::need::{self, By, Measured, Verdict};
-    use crate::plot::{Curve, Mark, Point};
+    use crate::plot::{Curve, Mark, Picture, Point, to_file, to_svg};
     use crate::report::html::{NeedPart, need_page};
     use crate::units;
 
@@ -104,11 +96,7 @@ mod with_figures {
     pub fn write(drawn: &Drawn, found: &[Found]) -> anyhow::Result<()> {
         if let (Some(path), Some(one)) = (&drawn.plot, found.first()) {
             let curve = curve(&one.name, &one.measured);
-            let bytes = match extension(path) {
-                "svg" => curve.to_svg()?.into_bytes(),
-                _ => curve.to_png()?,
-            };
-            write_file(path, bytes)?;
+            write_file(path, to_file(&curve, picture(path)?)?)?;
         }
         if let Some(path) = &drawn.output {
             let parts = found.iter().map(part).collect::<anyhow::Result<Vec<_>>>()?;
@@ -122,8 +110,8 @@ mod with_figures {
         Ok(NeedPart {
             name: found.name.clone(),
             sentences: print::sentences(&found.name, &found.measured).to_vec(),
-            svg: curve.to_svg()?,
-            description: curve.words(),
+            svg: to_svg(&curve)?,
+            description: curve.description(),
             tables: vec![
                 ("Under each limit".into(), print::curve(&found.measured)),
                 (
