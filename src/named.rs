@@ -1,6 +1,6 @@
 //! Enums whose variants have a word each.
 
-/// An enum whose variants stand in one list, each with its word: `ALL` in that order, the function that is named
+/// An enum whose variants stand in one list, each with its word: `ALL` and `WORDS` in that order, the function that is named
 /// gives the word, and so does `Display`; `from_word` finds the variant. What such an enum can always do (be copied,
 /// compared, ordered as it is listed) is derived here; what only some can is derived where they are.
 macro_rules! named {
@@ -14,6 +14,9 @@ macro_rules! named {
         impl $name {
             /// All of them, in order.
             pub const ALL: [$name; [$($text),+].len()] = [$($name::$variant),+];
+
+            /// Their words, in the same order.
+            pub const WORDS: [&'static str; $name::ALL.len()] = [$($text),+];
 
             /// Its word.
             pub fn $word(self) -> &'static str {

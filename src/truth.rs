@@ -10,61 +10,48 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use crate::named::named;
 use crate::sys::memory::SharedWords;
 
 /// The counters, by the name they carry in recordings after `truth:`. All in bytes.
 ///
 /// `live` is what a heap profiler would call in use; the rest says where other memory went.
-pub const COUNTERS: [&str; 13] = [
-    "live",
-    "leaked",
-    "freed_lazy",
-    "freed_now",
-    "file_written",
-    "file_read",
-    "file_live",
-    "shmem_live",
-    "mapped_file_live",
-    "cold",
-    "allocated_total",
-    "released_total",
-    "ops",
-];
+pub const COUNTERS: [&str; 13] = Counter::WORDS;
 
-/// One counter; its number is its slot in the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Counter {
-    /// Anonymous bytes mapped, touched and still wanted (leaked ones included: a heap profiler
-    /// counts what is reachable *and* what was lost; `leaked` tells them apart).
-    Live = 0,
-    /// Bytes of `live` that the program will never use or release again.
-    Leaked,
-    /// Bytes given back with MADV_FREE and not written again.
-    FreedLazy,
-    /// Bytes given back with MADV_DONTNEED or munmap, in all; and what MADV_PAGEOUT put out of
-    /// memory, although that stays `live`: it is still wanted, from swap.
-    FreedNow,
-    /// Bytes written to files, in all.
-    FileWritten,
-    /// Bytes read from files, in all.
-    FileRead,
-    /// Bytes in files of this worker that exist now (what could be page cache). A file that was
-    /// deleted while open exists until it is closed.
-    FileLive,
-    /// Bytes in tmpfs files that exist now.
-    ShmemLive,
-    /// Bytes of file mappings that were touched and are still mapped.
-    MappedFileLive,
-    /// Bytes marked MADV_COLD and not touched since.
-    Cold,
-    /// Anonymous bytes ever allocated; memory that was given back and is written again counts
-    /// again, so that `live` is always this less `released_total`.
-    AllocatedTotal,
-    /// Anonymous bytes ever released by any means.
-    ReleasedTotal,
-    /// Operations done: lines, objects or look-ups. A count, not bytes.
-    Ops,
+named! {
+    /// One counter; its number is its slot in the page.
+    Counter, name {
+        /// Anonymous bytes mapped, touched and still wanted (leaked ones included: a heap profiler
+        /// counts what is reachable *and* what was lost; `leaked` tells them apart).
+        Live = "live",
+        /// Bytes of `live` that the program will never use or release again.
+        Leaked = "leaked",
+        /// Bytes given back with MADV_FREE and not written again.
+        FreedLazy = "freed_lazy",
+        /// Bytes given back with MADV_DONTNEED or munmap, in all; and what MADV_PAGEOUT put out of
+        /// memory, although that stays `live`: it is still wanted, from swap.
+        FreedNow = "freed_now",
+        /// Bytes written to files, in all.
+        FileWritten = "file_written",
+        /// Bytes read from files, in all.
+        FileRead = "file_read",
+        /// Bytes in files of this worker that exist now (what could be page cache). A file that was
+        /// deleted while open exists until it is closed.
+        FileLive = "file_live",
+        /// Bytes in tmpfs files that exist now.
+        ShmemLive = "shmem_live",
+        /// Bytes of file mappings that were touched and are still mapped.
+        MappedFileLive = "mapped_file_live",
+        /// Bytes marked MADV_COLD and not touched since.
+        Cold = "cold",
+        /// Anonymous bytes ever allocated; memory that was given back and is written again counts
+        /// again, so that `live` is always this less `released_total`.
+        AllocatedTotal = "allocated_total",
+        /// Anonymous bytes ever released by any means.
+        ReleasedTotal = "released_total",
+        /// Operations done: lines, objects or look-ups. A count, not bytes.
+        Ops = "ops",
+    }
 }
 
 /// Bytes of the file behind a page: one page on every machine we know would do, and the counters

@@ -282,7 +282,7 @@ fn predicted(card: &Card, scenarios: &[Scenario], out: &OutDir) -> anyhow::Resul
                 }
                 vec![recording::Writer::file(&path)]
             }
-            Sink::StdoutAndFile(_) => vec![("stdout".into(), Box::new(std::io::stdout()) as _)],
+            Sink::StdoutAndFile(_) => vec![recording::Writer::stdout()],
         };
         recording::Writer::tee(outputs, &recording.header)?.whole(&recording)?;
         results.push(report::analyze(scenario, &recording, kept));

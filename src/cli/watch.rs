@@ -76,10 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.recursive {
         let mut sums = recursive::Sums::new(to);
         let out = args.out.as_deref().map(|path| match streams {
-            true => (
-                "stdout".to_string(),
-                Box::new(std::io::stdout()) as recording::Sink,
-            ),
+            true => recording::Writer::stdout(),
             false => recording::Writer::file(path),
         });
         let observer = &mut Both(&mut sums, other);

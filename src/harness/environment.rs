@@ -17,7 +17,7 @@ use super::stage::Stage;
 use super::workdir::{WorkDir, existing};
 use crate::cgroup::{self, Chosen, Hierarchy, Placement};
 use crate::host::{self, HostFacts};
-use crate::recording::{self, Group, GroupKind, Header, WriteError, Writer};
+use crate::recording::{Group, GroupKind, Header, WriteError, Writer};
 use crate::run_id::RunId;
 use crate::sampler::{Clock, GroupSource, Sampler};
 use crate::scenario::Scenario;
@@ -329,15 +329,11 @@ pub(super) fn header(scenario: &Scenario, host: &HostFacts, groups: Vec<Group>) 
 }
 
 fn open(sink: &Sink, header: &Header) -> Result<Writer, WriteError> {
-    let stdout = || {
-        (
-            "stdout".to_string(),
-            Box::new(io::stdout()) as recording::Sink,
-        )
-    };
     match sink {
         Sink::File(path) => Writer::create(path, header),
-        Sink::StdoutAndFile(path) => Writer::tee(vec![stdout(), Writer::file(path)], header),
+        Sink::StdoutAndFile(path) => {
+            Writer::tee(vec![Writer::stdout(), Writer::file(path)], header)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fewer samples, for keeping: what a kernel did shows in some hundred samples as in thousands.
 
-use super::{Event, Recording, Sink, Table, WriteError, Writer};
+use super::{Recording, Sink, Table, WriteError, Writer};
 use crate::rows::{View, ViewIndex};
 
 /// What claims and detectors look at: where these are highest and lowest must not be lost.
@@ -44,30 +44,7 @@ impl Recording {
         for (group, table) in header.groups.iter_mut().zip(&self.tables) {
             group.columns.clone_from(&table.columns);
         }
-        let mut writer = Writer::to(name, sink, &header)?;
-        let mut samples: Vec<(u64, usize, usize)> = Vec::new();
-        for (group, table) in self.tables.iter().enumerate() {
-            samples.extend(table.t.iter().enumerate().map(|(i, t)| (*t, group, i)));
-        }
-        // By time, then tick by tick in the order of the groups.
-        samples.sort_by_key(|(t, group, i)| (*t, *i, *group));
-        let mut events = self.events.iter().peekable();
-        for (t, group, i) in samples {
-            while let Some(event) = events.next_if(|e: &&Event| e.t < t) {
-                writer.event(event)?;
-            }
-            let table = &self.tables[group];
-            let width = table.columns.len();
-            let values = &table.values[i * width..(i + 1) * width];
-            writer.sample(group, t, table.cost[i], values)?;
-        }
-        for event in events {
-            writer.event(event)?;
-        }
-        match &self.footer {
-            Some(footer) => writer.finish(footer),
-            None => Ok(()),
-        }
+        Writer::to(name, sink, &header)?.whole(self)
     }
 }
 

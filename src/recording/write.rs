@@ -74,6 +74,11 @@ impl Writer {
         (path.display().to_string(), Box::new(NewFile::at(path)))
     }
 
+    /// The same of standard output.
+    pub fn stdout() -> (String, Sink) {
+        ("stdout".into(), Box::new(io::stdout()))
+    }
+
     /// Writes to anything, for example standard output; `name` is for messages.
     pub fn to(name: &str, sink: Sink, header: &Header) -> Result<Self, WriteError> {
         Writer::tee(vec![(name.into(), sink)], header)
@@ -203,6 +208,7 @@ impl Writer {
         for (group, table) in recording.tables.iter().enumerate() {
             samples.extend((0..table.len()).map(|sample| (table.t[sample], sample, group)));
         }
+        // By time, then tick by tick in the order of the groups.
         samples.sort_unstable();
         let mut events = recording.events.iter().peekable();
         for (t, sample, group) in samples {
