@@ -3,8 +3,11 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sampler::{Sampler, TruthSource};
+use crate::scenario::StepRef;
 use crate::truth::Page;
 use crate::worker::protocol::{Message, Order};
 
@@ -18,7 +21,7 @@ pub struct Actor {
     /// Its name.
     pub name: String,
     /// What it knows.
-    pub page: std::sync::Arc<Page>,
+    pub page: Arc<Page>,
     /// Whether it works outside of the container's cgroup.
     pub outside: bool,
     /// Whether it reported that it is ready.
@@ -55,7 +58,7 @@ impl Actor {
             container,
             index,
             name: name.to_string(),
-            page: std::sync::Arc::new(page),
+            page: Arc::new(page),
             outside: false,
             output: None,
             ready: false,
@@ -74,7 +77,7 @@ impl Actor {
             container: 0,
             index: 0,
             name: name.to_string(),
-            page: std::sync::Arc::new(page),
+            page: Arc::new(page),
             outside: false,
             output: None,
             ready: true,
@@ -83,6 +86,19 @@ impl Actor {
             stdout: None,
             unread: Vec::new(),
             exit: None,
+        }
+    }
+
+    /// Whether it does the steps that `step` is one of.
+    pub fn does(&self, step: StepRef) -> bool {
+        self.container == step.container && self.index == step.actor
+    }
+
+    /// Lets its process and its truth be sampled with its group, unless it works outside of that.
+    pub fn attach(&self, sampler: &mut Sampler, group: usize) {
+        if !self.outside {
+            let truth = Some(self.page.clone() as Arc<dyn TruthSource>);
+            sampler.attach(group, &self.name, self.pid(), truth);
         }
     }
 

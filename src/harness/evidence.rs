@@ -74,9 +74,7 @@ impl Live<'_> {
             Status::Skipped(why) => return StepResult::Skipped(why),
             Status::Ended { end, why } => (end, why),
         };
-        let mut actors = self.parts.actors.iter();
-        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
-        if own.is_some_and(|actor| !actor.outside) {
+        if self.parts.actor(step).is_some_and(|actor| !actor.outside) {
             let who = format!("what step {} ran", self.id(step).step);
             self.evidence[step.container].exit(&who, end);
         }

@@ -66,6 +66,15 @@ impl Parts<'_> {
         let stage = self.stage.as_ref();
         stage.is_some_and(|stage| stage.sites().pod_path().is_some())
     }
+
+    /// Who does this step.
+    pub(super) fn actor(&self, step: StepRef) -> Option<&Actor> {
+        self.actors.iter().find(|actor| actor.does(step))
+    }
+
+    pub(super) fn actor_mut(&mut self, step: StepRef) -> Option<&mut Actor> {
+        self.actors.iter_mut().find(|actor| actor.does(step))
+    }
 }
 
 /// A step whose work is done and whose counters settle.
@@ -161,10 +170,9 @@ impl<'a> Live<'a> {
             return Ok(());
         }
         for step in self.schedule.ready(self.parts.scenario) {
-            if !self.parts.actors.iter().any(|a| is(a, step) && a.ready) {
-                continue;
+            if self.parts.actor(step).is_some_and(|actor| actor.ready) {
+                self.start(step)?;
             }
-            self.start(step)?;
         }
         Ok(())
     }
@@ -174,19 +182,7 @@ impl<'a> Live<'a> {
         let id = self.id(step);
         self.event(EventKind::StepStart(id))?;
         if let Err(why) = self.step(step).when.holds(&self.parts.host) {
-            let status = Status::Skipped(why);
-            let (target, achieved, unit) = (0, 0, "ops".to_string());
-            self.work_done(
-                step,
-                Report {
-                    step: step.step,
-                    target,
-                    achieved,
-                    unit,
-                    status,
-                    said: String::new(),
-                },
-            );
+            self.done_here(step, 0, Status::Skipped(why));
             return Ok(());
         }
         if self.step(step).workload.by_harness() {
@@ -195,7 +191,7 @@ impl<'a> Live<'a> {
         if self.port_is_taken(step)? {
             return Ok(());
         }
-        if let Some(actor) = self.parts.actors.iter_mut().find(|a| is(a, step)) {
+        if let Some(actor) = self.parts.actor_mut(step) {
             actor.go(step.step);
         }
         if let Some(serving) = &self.step(step).serving {
@@ -326,11 +322,7 @@ impl<'a> Live<'a> {
             if !rise.reported {
                 continue;
             }
-            let kind = EventKind::Kernel {
-                group: self.parts.groups[group].name.clone(),
-                what: rise.what.to_string(),
-                value: rise.value,
-            };
+            let kind = rise.event(&self.parts.groups[group].name);
             self.event_at(t, kind)?;
         }
         Ok(())
@@ -357,6 +349,11 @@ impl<'a> Live<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A step of which no worker reports.
+    pub(super) fn done_here(&mut self, step: StepRef, target: u64, status: Status) {
+        self.work_done(step, Report::whole(step.step, target, status));
     }
 
     pub(super) fn work_done(&mut self, step: StepRef, report: Report) {
@@ -397,7 +394,7 @@ impl<'a> Live<'a> {
     pub(super) fn step_over(&mut self, settled: Settling) -> Result<(), HarnessError> {
         self.sample_all()?;
         let step = settled.step;
-        let actor = self.parts.actors.iter().find(|a| is(a, step));
+        let actor = self.parts.actor(step);
         let smaps = actor.map(|a| self.smaps(step, a.pid())).unwrap_or_default();
         let result = self.result(step, settled.report.status);
         let id = self.id(step);
@@ -518,11 +515,6 @@ impl<'a> Live<'a> {
         &self.parts.scenario.containers[step.container].actors[step.actor].steps[step.step]
     }
 
-    /// The verdict counters of a group begin anew with its cgroup.
-    pub(super) fn forget_counters(&mut self, group: usize) {
-        self.verdicts[group].forget();
-    }
-
     pub(super) fn id(&self, step: StepRef) -> StepId {
         let container = &self.parts.scenario.containers[step.container];
         let actor = &container.actors[step.actor];
@@ -552,10 +544,6 @@ impl<'a> Live<'a> {
         }
         Ok(())
     }
-}
-
-fn is(actor: &Actor, step: StepRef) -> bool {
-    actor.container == step.container && actor.index == step.actor
 }
 
 /// The harness's own resident memory, bytes; 0 where it can't be read.

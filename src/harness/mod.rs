@@ -7,6 +7,7 @@
 
 mod actor;
 mod ad_hoc;
+mod background;
 mod cold;
 mod disk_waits;
 mod environment;

@@ -375,12 +375,7 @@ impl Watch<'_> {
         }
         let name = member.group.name.clone();
         for rise in rises.into_iter().filter(|rise| rise.reported) {
-            let kind = EventKind::Kernel {
-                group: name.clone(),
-                what: rise.what.to_string(),
-                value: rise.value,
-            };
-            self.event(t, kind)?;
+            self.event(t, rise.event(&name))?;
         }
         Ok(())
     }

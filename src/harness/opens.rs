@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::fanotify::{EventFFlags, Fanotify, FanotifyEvent, InitFlags, MarkFlags, MaskFlags};
 
+use super::background::Background;
 use crate::cgroup::mountinfo;
 
 /// How long the thread waits before it looks whether it is to end, ms.
@@ -39,12 +39,11 @@ const NO_DISK: [&str; 14] = [
 #[derive(Debug)]
 pub struct Opens {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Background,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    stop: AtomicBool,
     /// The directory of the cgroup whose processes count; none as long as it is not there.
     cgroup: Mutex<Option<PathBuf>>,
     found: Mutex<Found>,
@@ -67,12 +66,13 @@ impl Opens {
     pub fn watch() -> Option<Opens> {
         let fanotify = marked()?;
         let shared = Arc::<Shared>::default();
-        let mine = Arc::clone(&shared);
+        let stop = Arc::<AtomicBool>::default();
+        let (mine, end) = (Arc::clone(&shared), Arc::clone(&stop));
         let thread = std::thread::Builder::new().name("opens".into());
-        let thread = thread.spawn(move || follow(&fanotify, &mine)).ok()?;
+        let thread = thread.spawn(move || follow(&fanotify, &mine, &end)).ok()?;
         Some(Opens {
             shared,
-            thread: Some(thread),
+            thread: Background::of(stop, thread),
         })
     }
 
@@ -83,22 +83,8 @@ impl Opens {
 
     /// What they have opened, the last events included.
     pub fn finish(mut self) -> Found {
-        self.end();
+        self.thread.end();
         std::mem::take(&mut *lock(&self.shared.found))
-    }
-
-    fn end(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // What it has found until then is of use, however it ended.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Opens {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -133,10 +119,10 @@ fn marked() -> Option<Fanotify> {
     (marks.count() > 0).then_some(fanotify)
 }
 
-fn follow(fanotify: &Fanotify, shared: &Shared) {
+fn follow(fanotify: &Fanotify, shared: &Shared, stop: &AtomicBool) {
     loop {
         // Read before the queue is: what came before the end is heard.
-        let is_last = shared.stop.load(Ordering::Relaxed);
+        let is_last = stop.load(Ordering::Relaxed);
         let mut fds = [PollFd::new(fanotify.as_fd(), PollFlags::POLLIN)];
         // A poll that was interrupted is one that had nothing.
         let _ = poll(

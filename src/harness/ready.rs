@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::background::Background;
 use super::outside;
 
 /// What must hold for a service to be ready; nothing given is ready at once.
@@ -47,8 +47,7 @@ const LATE: u8 = 2;
 pub struct Waiter {
     state: Arc<AtomicU8>,
     missing: Arc<Mutex<String>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background,
 }
 
 impl Waiter {
@@ -81,8 +80,7 @@ impl Waiter {
         Waiter {
             state,
             missing,
-            stop,
-            thread: Some(thread),
+            _thread: Background::of(stop, thread),
         }
     }
 
@@ -97,15 +95,6 @@ impl Waiter {
                     .clone(),
             ),
             _ => Answer::Waiting,
-        }
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }

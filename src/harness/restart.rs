@@ -8,7 +8,7 @@ use crate::recording::{EventKind, MISSING};
 use crate::rows::ViewIndex;
 use crate::scenario::StepRef;
 use crate::truth::Counter;
-use crate::worker::protocol::{Report, Status};
+use crate::worker::protocol::Status;
 use crate::workload::{CgroupChurn, Workload};
 
 /// A controller that looks at one container's working_set on every sample.
@@ -88,7 +88,7 @@ impl Live<'_> {
                     restart.delete_files,
                     "a step of the scenario".into(),
                 )?;
-                self.work_done(step, done(step, 1));
+                self.done_here(step, 1, Status::Done);
                 Ok(())
             }
             Workload::CgroupChurn(job) => self.churn(step, &job),
@@ -121,12 +121,11 @@ impl Live<'_> {
                 continue;
             };
             let chore = self.chores.remove(i);
-            let mut report = done(chore.step, chore.count);
-            if !status.success() {
-                report.achieved = 0;
-                report.status = Status::Failed(format!("cgroup_churn: {status}"));
-            }
-            self.work_done(chore.step, report);
+            let status = match status.success() {
+                true => Status::Done,
+                false => Status::Failed(format!("cgroup_churn: {status}")),
+            };
+            self.done_here(chore.step, chore.count, status);
         }
         Ok(())
     }
@@ -171,30 +170,12 @@ impl Live<'_> {
             self.parts.sampler.reopen(group, path)?;
         }
         for actor in stage.spawn(container)? {
-            if actor.outside {
-                self.parts.actors.push(actor);
-                continue;
-            }
-            let truth = Some(actor.page.clone() as std::sync::Arc<dyn crate::sampler::TruthSource>);
-            self.parts
-                .sampler
-                .attach(group, &actor.name, actor.pid(), truth);
+            actor.attach(&mut self.parts.sampler, group);
             self.parts.actors.push(actor);
         }
         // The new cgroup's counters begin at 0 again.
-        self.forget_counters(group);
+        self.verdicts[group].forget();
         Ok(())
-    }
-}
-
-fn done(step: StepRef, count: u64) -> Report {
-    Report {
-        step: step.step,
-        target: count,
-        achieved: count,
-        unit: "ops".into(),
-        status: Status::Done,
-        said: String::new(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::background::Background;
 use super::outside;
 use crate::descendants;
 use crate::recording::MISSING;
@@ -61,8 +61,7 @@ pub struct Asker {
     latest: Arc<AtomicU64>,
     /// What the reader must know: why there was no answer yet, or that one was taken for bytes.
     doubt: Arc<Mutex<Option<Doubt>>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background,
 }
 
 impl Asker {
@@ -104,8 +103,7 @@ impl Asker {
             name,
             latest,
             doubt,
-            stop,
-            thread: Some(thread),
+            _thread: Background::of(stop, thread),
         }
     }
 
@@ -122,15 +120,6 @@ impl Asker {
         let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
         let (code, what) = doubt.as_ref()?;
         Some((code, format!("{} {what}", self.name)))
-    }
-}
-
-impl Drop for Asker {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -145,7 +145,7 @@ impl Live<'_> {
                         .done_with(step, &serving.until, self.parts.scenario) =>
                 {
                     self.served[i].stage = Phase::Leaving;
-                    self.work_done(step, report(step, Status::Done));
+                    self.done_here(step, 1, Status::Done);
                     Answer::Waiting
                 }
                 _ => Answer::Waiting,
@@ -170,9 +170,7 @@ impl Live<'_> {
 
     fn now_serves(&mut self, i: usize, serving: &Serving) {
         let step = self.served[i].step;
-        let mut actors = self.parts.actors.iter();
-        let worker = actors.find(|a| a.container == step.container && a.index == step.actor);
-        if let (Some(stage), Some(worker)) = (&self.parts.stage, worker) {
+        if let (Some(stage), Some(worker)) = (&self.parts.stage, self.parts.actor(step)) {
             let folder = self.asked_in(step, stage);
             let askers = serving
                 .says
@@ -282,8 +280,7 @@ impl Live<'_> {
 
     /// Whether somebody is there to be told.
     fn tell_to_stop(&mut self, step: StepRef) -> bool {
-        let mut actors = self.parts.actors.iter_mut();
-        let own = actors.find(|a| a.container == step.container && a.index == step.actor);
+        let own = self.parts.actor_mut(step);
         own.map(|actor| actor.stop(step.step)).is_some()
     }
 
@@ -313,24 +310,12 @@ impl Live<'_> {
     fn give_up(&mut self, step: StepRef, status: Status) -> Result<(), HarnessError> {
         self.served.retain(|s| s.step != step);
         self.settling.retain(|s| s.step != step);
-        self.work_done(step, report(step, status));
+        self.done_here(step, 1, status);
         if let Some(settling) = self.settling.pop() {
             self.step_over(settling)?;
         }
         self.stop = true;
         Ok(())
-    }
-}
-
-fn report(step: StepRef, status: Status) -> Report {
-    let achieved = u64::from(status == Status::Done);
-    Report {
-        step: step.step,
-        target: 1,
-        achieved,
-        unit: "ops".into(),
-        status,
-        said: String::new(),
     }
 }
 

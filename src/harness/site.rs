@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use super::actor::Actor;
 use super::error::HarnessError;
@@ -10,7 +9,7 @@ use crate::cgroup::{Chosen, Hierarchy, Limits, Managed, ManagedPod};
 use crate::host::HostFacts;
 use crate::recording::GroupKind;
 use crate::run_id::RunId;
-use crate::sampler::{GroupSource, Sampler, TruthSource};
+use crate::sampler::{GroupSource, Sampler};
 use crate::scenario::{Container, Scenario};
 use crate::sys::process::{Child, OOM_FIRST};
 use crate::units;
@@ -121,9 +120,8 @@ impl Sites {
         let sources = self.sources(hierarchy, scenario);
         let mut sampler = Sampler::open(sources, true)?;
         let group_of = self.group_of();
-        for actor in actors.iter().filter(|actor| !actor.outside) {
-            let truth = Some(actor.page.clone() as Arc<dyn TruthSource>);
-            sampler.attach(group_of[actor.container], &actor.name, actor.pid(), truth);
+        for actor in actors {
+            actor.attach(&mut sampler, group_of[actor.container]);
         }
         Ok(sampler)
     }

@@ -1,6 +1,6 @@
 //! The kernel's counters of verdicts: a rise of one is an event.
 
-use crate::recording::MISSING;
+use crate::recording::{EventKind, MISSING};
 use crate::rows::Rows;
 
 /// How often somebody was made to wait at memory.high.
@@ -45,6 +45,17 @@ pub(super) struct Rise {
     pub by: u64,
     /// Whether it is worth an event.
     pub reported: bool,
+}
+
+impl Rise {
+    /// The event of it.
+    pub fn event(&self, group: &str) -> EventKind {
+        EventKind::Kernel {
+            group: group.into(),
+            what: self.what.into(),
+            value: self.value,
+        }
+    }
 }
 
 impl Verdicts {

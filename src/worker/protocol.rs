@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::workload::{End, Workload};
+use crate::workload::{End, Unit, Workload};
 
 /// What one worker is to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,20 @@ pub struct Report {
     pub status: Status,
     /// The end of what a service printed that was told to stop, as the end of a message; else empty.
     pub said: String,
+}
+
+impl Report {
+    /// Of a step that was done as a whole or not at all.
+    pub fn whole(step: usize, target: u64, status: Status) -> Self {
+        Report {
+            step,
+            target,
+            achieved: if status == Status::Done { target } else { 0 },
+            unit: Unit::Ops.name().into(),
+            status,
+            said: String::new(),
+        }
+    }
 }
 
 /// How a step went.

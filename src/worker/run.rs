@@ -123,14 +123,7 @@ fn truth_number() -> io::Result<std::os::fd::RawFd> {
 fn do_step(plan: &Plan, step: usize, context: &mut Context) -> Report {
     let Some(planned) = plan.steps.get(step) else {
         let text = format!("no step {step}: the plan has {}", plan.steps.len());
-        return Report {
-            step,
-            target: 0,
-            achieved: 0,
-            unit: "ops".into(),
-            status: Status::Failed(text),
-            said: String::new(),
-        };
+        return Report::whole(step, 0, Status::Failed(text));
     };
     context.begin_step(&planned.name);
     // It outlives the harness for as long as it takes to end what such a step has started.
