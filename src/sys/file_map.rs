@@ -6,7 +6,7 @@ use std::io;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::memory::page_size;
+use super::memory::{in_memory, page_size};
 
 /// A file mapped shared and read-only. What it holds is of no interest, only that it is touched.
 #[derive(Debug)]
@@ -47,27 +47,9 @@ impl FileMap {
     /// # Errors
     /// As mincore(2).
     pub fn resident(&self) -> io::Result<u64> {
-        let page = page_size();
-        let mut flags = vec![0u8; 1 << 16];
-        let mut pages = 0u64;
-        let mut at = 0;
-        while at < self.map.len() {
-            let bytes = (self.map.len() - at).min(flags.len() * page);
-            // SAFETY: the range begins at a page of the mapping and ends in it, and `flags` has one
-            // byte for each of its pages, the last one included.
-            let answer = unsafe {
-                nix::libc::mincore(
-                    self.map.as_mut_ptr().add(at).cast(),
-                    bytes,
-                    flags.as_mut_ptr().cast(),
-                )
-            };
-            nix::errno::Errno::result(answer)?;
-            let seen = &flags[..bytes.div_ceil(page)];
-            pages += seen.iter().filter(|flag| **flag & 1 == 1).count() as u64;
-            at += bytes;
-        }
-        Ok(pages * page as u64)
+        let mut flags = vec![0; 1 << 16];
+        let bytes = in_memory(self.map.as_mut_ptr(), self.map.len(), &mut flags)?;
+        Ok(bytes as u64)
     }
 
     /// Reads one byte of every page of a range, cut to the mapping.

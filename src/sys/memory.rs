@@ -7,8 +7,35 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapOptions, MmapRaw};
-use nix::libc::c_void;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+
+/// How many bytes of the pages from `start` on are in memory, by mincore(2); asked for as many pages at once as there
+/// are `flags`.
+///
+/// # Errors
+/// As mincore(2).
+pub(super) fn in_memory(start: *mut u8, len: usize, flags: &mut [u8]) -> io::Result<usize> {
+    let page = page_size();
+    let mut pages = 0;
+    let mut at = 0;
+    while at < len {
+        let bytes = (len - at).min(flags.len() * page);
+        // SAFETY: nothing is read at the address, which may be any; `flags` has one byte for each page, the last,
+        // begun one included.
+        let answer = unsafe {
+            nix::libc::mincore(
+                start.wrapping_add(at).cast(),
+                bytes,
+                flags.as_mut_ptr().cast(),
+            )
+        };
+        nix::errno::Errno::result(answer)?;
+        let seen = &flags[..bytes.div_ceil(page)];
+        pages += seen.iter().filter(|flag| **flag & 1 == 1).count();
+        at += bytes;
+    }
+    Ok(pages * page)
+}
 
 /// Bytes a page on this machine, as a length.
 pub fn page_size() -> usize {
@@ -173,28 +200,8 @@ impl Anon {
     pub fn resident(&self, offset: usize, len: usize) -> io::Result<usize> {
         self.check(offset, len)?;
         // A fixed buffer, because what asks is itself charged for what it allocates.
-        let mut flags = [0u8; 1024];
-        let page = page_size();
-        let mut pages = 0;
-        let mut at = offset;
-        while at < offset + len {
-            let bytes = (offset + len - at).min(flags.len() * page);
-            // SAFETY: the range is inside the mapping, and `flags` has one byte for each page.
-            let answer = unsafe {
-                nix::libc::mincore(
-                    self.start.add(at).as_ptr().cast::<c_void>(),
-                    bytes,
-                    flags.as_mut_ptr().cast(),
-                )
-            };
-            nix::errno::Errno::result(answer)?;
-            pages += flags[..bytes / page]
-                .iter()
-                .filter(|flag| **flag & 1 == 1)
-                .count();
-            at += bytes;
-        }
-        Ok(pages * page)
+        let start = self.start.as_ptr().wrapping_add(offset);
+        in_memory(start, len, &mut [0; 1024])
     }
 
     /// Reads the word at an offset.
