@@ -131,8 +131,8 @@ fn truth(s: &Scenario) -> String {
             text.as_ref().map_or(String::new(), |t| format!(" `{t}`"))
         ),
         Some(Onset::Step(at)) => {
-            let step = &s.containers[at.container].actors[at.actor].steps[at.step];
-            format!(" from step `{}` on", step.name)
+            let [.., step] = s.names(*at);
+            format!(" from step `{step}` on")
         }
         None => String::new(),
     };

@@ -17,8 +17,8 @@ use crate::{shipped, units};
 #[derive(Debug, thiserror::Error)]
 pub enum LessonError {
     /// The scenario can't be read.
-    #[error("{0}")]
-    Scenario(Diagnostics),
+    #[error(transparent)]
+    Scenario(#[from] Diagnostics),
     /// The recordings of runtimes and services can't be listed.
     #[error(
         "failed to look for recordings below {0}; run it in memtide's sources, or give the folder with --suites"
@@ -36,9 +36,7 @@ pub enum LessonError {
 
 /// The page of one scenario, as Markdown.
 pub fn page(entry: &CatalogueEntry) -> Result<String, LessonError> {
-    let scenario = entry
-        .parse(Overrides::default())
-        .map_err(LessonError::Scenario)?;
+    let scenario = entry.parse(Overrides::default())?;
     let mut out = format!(
         "<!-- Made from scenarios/{name}.toml and recordings/ by `MEMTIDE_UPDATE=1 cargo test --test \
          lesson_pages`. -->\n\n# {name}: {title}\n\n{story}\n\n",
@@ -61,93 +59,77 @@ pub fn index() -> Result<String, LessonError> {
          | scenario | what you will see | truth |\n|---|---|---|\n",
     );
     for entry in catalogue() {
-        let scenario = entry
-            .parse(Overrides::default())
-            .map_err(LessonError::Scenario)?;
+        let scenario = entry.parse(Overrides::default())?;
         let name = entry.name;
-        line(
-            &mut out,
-            format_args!(
-                "| [{name}]({name}.md) | {} | {} |",
-                scenario.title, scenario.truth.class
-            ),
+        let _ = writeln!(
+            out,
+            "| [{name}]({name}.md) | {} | {} |",
+            scenario.title, scenario.truth.class
         );
     }
     Ok(out)
 }
 
-/// Writing to a string can't fail.
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    let _ = writeln!(out, "{text}");
-}
-
+/// Here as in the functions below: writing to a string can't fail.
 fn truth(out: &mut String, scenario: &Scenario) {
     let truth = &scenario.truth;
     let should = match (truth.fire, &truth.onset) {
         (false, _) => "stay quiet".to_string(),
         (true, Some(Onset::Mark(_))) => "fire, from the mark in its recording on".to_string(),
         (true, Some(Onset::Step(at))) => {
-            let step = &scenario.containers[at.container].actors[at.actor].steps[at.step];
-            format!("fire, from the start of `{}` on", step.name)
+            let [.., step] = scenario.names(*at);
+            format!("fire, from the start of `{step}` on")
         }
         (true, None) => "fire".to_string(),
     };
-    line(
+    let _ = writeln!(
         out,
-        format_args!(
-            "**The truth:** `{}`. A leak or OOM detector should {should}: {}.\n",
-            truth.class, truth.why
-        ),
+        "**The truth:** `{}`. A leak or OOM detector should {should}: {}.\n",
+        truth.class, truth.why
     );
     let limits: Vec<String> = scenario
         .containers
         .iter()
         .map(|c| format!("`{}` with {}", c.name, units::bytes(c.limit)))
         .collect();
-    line(
+    let _ = writeln!(
         out,
-        format_args!(
-            "Containers: {}. One recorded second stands for {} s of a detector's time.\n\n\
+        "Containers: {}. One recorded second stands for {} s of a detector's time.\n\n\
              `memtide run {name}` runs it here, `memtide demo {name}` as a show.\n",
-            limits.join(", "),
-            scenario.time_scale,
-            name = scenario.name,
-        ),
+        limits.join(", "),
+        scenario.time_scale,
+        name = scenario.name
     );
     for requirement in &scenario.requires {
-        line(
+        let _ = writeln!(
             out,
-            format_args!("Needs: {} ({}).\n", requirement.when, requirement.reason),
+            "Needs: {} ({}).\n",
+            requirement.when, requirement.reason
         );
     }
 }
 
 fn steps(out: &mut String, scenario: &Scenario) {
-    line(out, format_args!("## Steps\n"));
+    let _ = writeln!(out, "## Steps\n");
     let actors = scenario.containers.iter().map(|c| c.actors.len());
     let several = actors.sum::<usize>() > 1;
     for container in &scenario.containers {
         for actor in &container.actors {
             if several {
-                line(
+                let _ = writeln!(
                     out,
-                    format_args!(
-                        "In container `{}`, actor `{}`:\n",
-                        container.name, actor.name
-                    ),
+                    "In container `{}`, actor `{}`:\n",
+                    container.name, actor.name
                 );
             }
             for (n, step) in actor.steps.iter().enumerate() {
-                line(
-                    out,
-                    format_args!("{}. **{}**: {}", n + 1, step.name, step.say),
-                );
+                let _ = writeln!(out, "{}. **{}**: {}", n + 1, step.name, step.say);
             }
             out.push('\n');
         }
     }
     for across in scenario.across_pages() {
-        line(out, format_args!("Note: {across}.\n"));
+        let _ = writeln!(out, "Note: {across}.\n");
     }
 }
 
@@ -162,12 +144,10 @@ fn measured(scenario: &Scenario) -> Result<String, LessonError> {
         runs.push((shipped.setup, recording));
     }
     if runs.is_empty() {
-        line(
-            &mut out,
-            format_args!(
-                "No recording of it is shipped. `memtide run {}` makes one.\n",
-                scenario.name
-            ),
+        let _ = writeln!(
+            out,
+            "No recording of it is shipped. `memtide run {}` makes one.\n",
+            scenario.name
         );
         return Ok(out);
     }
@@ -181,23 +161,21 @@ fn measured(scenario: &Scenario) -> Result<String, LessonError> {
 }
 
 fn learn(out: &mut String, scenario: &Scenario) {
-    line(out, format_args!("## What to learn\n"));
+    let _ = writeln!(out, "## What to learn\n");
     for outcome in &scenario.outcomes {
         let names: Vec<String> = outcome.is.iter().map(|o| format!("`{o}`")).collect();
         let place = place(&outcome.when.to_string());
-        line(
+        let _ = writeln!(
             out,
-            format_args!(
-                "- It ends as {}{place}: {}.",
-                names.join(" or "),
-                outcome.why
-            ),
+            "- It ends as {}{place}: {}.",
+            names.join(" or "),
+            outcome.why
         );
     }
     for e in &scenario.expectations {
         let claim = expect::claim(scenario, e);
         let place = place(&e.when.to_string());
-        line(out, format_args!("- {claim}{place}: {}.", e.why));
+        let _ = writeln!(out, "- {claim}{place}: {}.", e.why);
     }
 }
 

@@ -2,9 +2,10 @@
 //! from the recordings of the scenarios with the tag `runtime`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
-use super::{LessonError, line};
+use super::LessonError;
 use crate::formula;
 use crate::judge::corpus::{files, setup_of};
 use crate::recording::{EventKind, ReadError, Recording, StepEnd, read_path};
@@ -36,9 +37,7 @@ pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
         let Some(entry) = entries.find(|e| e.name == recording.header.scenario) else {
             continue;
         };
-        let scenario = entry
-            .parse(Overrides::default())
-            .map_err(LessonError::Scenario)?;
+        let scenario = entry.parse(Overrides::default())?;
         if !scenario.tags.iter().any(|tag| tag == "runtime") {
             continue;
         }
@@ -57,9 +56,9 @@ pub fn runtimes(suites: &Path) -> Result<String, LessonError> {
     let setups: Vec<&String> = tables.keys().collect();
     out.push_str(&by_kernel(&setups, &kernels));
     for (setup, table) in tables {
-        line(&mut out, format_args!("## Set-up {setup}\n\n{COLUMNS}"));
+        let _ = writeln!(out, "## Set-up {setup}\n\n{COLUMNS}");
         for row in table.into_values() {
-            line(&mut out, format_args!("{row}"));
+            let _ = writeln!(out, "{row}");
         }
         out.push('\n');
     }
@@ -76,20 +75,15 @@ fn by_kernel(
     let cells = |cells: Vec<String>| cells.join(" | ");
     let names = cells(setups.iter().map(|name| (*name).clone()).collect());
     let rule = "---|".repeat(setups.len());
-    line(
-        &mut out,
-        format_args!("{KERNELS}| scenario | {names} |\n|---|{rule}"),
-    );
+    let _ = writeln!(out, "{KERNELS}| scenario | {names} |\n|---|{rule}");
     for ((_, name), on) in kernels.iter().filter(|(_, on)| on.len() > 1) {
         let row = setups
             .iter()
             .map(|setup| on.get(*setup).cloned().unwrap_or_else(|| "-".into()));
-        line(
-            &mut out,
-            format_args!(
-                "| [{name}](scenarios/{name}.md) | {} |",
-                cells(row.collect())
-            ),
+        let _ = writeln!(
+            out,
+            "| [{name}](scenarios/{name}.md) | {} |",
+            cells(row.collect())
         );
     }
     out.push('\n');
