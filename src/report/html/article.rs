@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::data::Chart;
 use super::scorecard::{self, Answer};
-use super::text::paragraphs;
+use super::text::{paragraphs, table};
 use super::{Entry, HtmlError, pack, tables};
 use crate::markup::escape;
-use crate::plot::{Figure, steps};
+use crate::plot::{Figure, Picture, steps, to_svg};
 
 /// Points of each series in the still figure: enough for paper, a few dozen KB.
 const STILL_SAMPLES_MAX: usize = 240;
@@ -89,7 +89,7 @@ fn viewer(index: usize, entry: &Entry) -> Result<String, HtmlError> {
         entry.scenario.as_ref(),
         Some(STILL_SAMPLES_MAX),
     )
-    .and_then(|figure| Ok((figure.description(), figure.to_svg()?)));
+    .and_then(|figure| Ok((figure.description(), to_svg(&figure)?)));
     let (description, svg) = match figure {
         Ok(parts) => parts,
         Err(source @ crate::plot::PlotError::Empty(_)) => {
@@ -117,13 +117,10 @@ fn fired(answers: &[&Answer]) -> String {
     if answers.is_empty() {
         return String::new();
     }
-    let mut out = String::from(
-        "<div class=scroll><table><caption>Detectors</caption>\n<thead><tr><th scope=col>detector\
-         <th scope=col>judgement<th scope=col class=n>fired at</tr></thead>\n<tbody>\n",
-    );
+    let mut rows = String::new();
     for answer in answers {
         let _ = writeln!(
-            out,
+            rows,
             "<tr><th scope=row>{}</th><td><b class={}>{}</b></td><td class=n>{}</td></tr>",
             escape(&answer.detector),
             if answer.right { "good" } else { "bad" },
@@ -131,8 +128,8 @@ fn fired(answers: &[&Answer]) -> String {
             answer.fired.map_or("–".into(), |t| format!("{t:.2} s")),
         );
     }
-    out.push_str("</tbody></table></div>\n");
-    out
+    let head = "<th scope=col>detector<th scope=col>judgement<th scope=col class=n>fired at";
+    table("Detectors", head, &rows)
 }
 
 fn warnings(entry: &Entry) -> String {

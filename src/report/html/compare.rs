@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::Entry;
-use super::text::{mib_cell, script_json};
+use super::text::{mib_cell, script_json, table};
 use crate::compare::{Comparison, Reading, Run, sentences};
 use crate::formula::FORMULAS;
 use crate::markup::escape;
@@ -63,7 +63,7 @@ fn section(entries: &[&Entry], number: usize) -> String {
         let _ = writeln!(out, "<option{selected}>{name}</option>");
     }
     out.push_str("</select></label>\n");
-    table(&mut out, first);
+    out.push_str(&grid(first));
     for column in 1..first.runs.len() {
         for sentence in sentences(first, column) {
             let known = sentence
@@ -84,15 +84,12 @@ fn section(entries: &[&Entry], number: usize) -> String {
     out
 }
 
-fn table(out: &mut String, comparison: &Comparison) {
-    out.push_str(
-        "<div class=scroll><table><caption>MiB when each step had settled; bold where it differs \
-         from the first set-up</caption>\n<thead><tr><th scope=col>step",
-    );
+fn grid(comparison: &Comparison) -> String {
+    let mut head = String::from("<th scope=col>step");
     for run in &comparison.runs {
-        let _ = write!(out, "<th scope=col class=n>{}", escape(&run.label));
+        let _ = write!(head, "<th scope=col class=n>{}", escape(&run.label));
     }
-    out.push_str("</tr></thead>\n<tbody>\n");
+    let mut out = String::new();
     for row in comparison.sheets.iter().flat_map(|s| &s.rows) {
         let _ = write!(out, "<tr><th scope=row>{}</th>", escape(&row.step));
         for cell in &row.cells {
@@ -110,7 +107,9 @@ fn table(out: &mut String, comparison: &Comparison) {
         let outcome = run.outcome.map_or("cut", |o| o.as_str());
         let _ = write!(out, "<td class=\"{class}\">{outcome}</td>");
     }
-    out.push_str("</tr>\n</tbody></table></div>\n");
+    out.push_str("</tr>\n");
+    let caption = "MiB when each step had settled; bold where it differs from the first set-up";
+    table(caption, &head, &out)
 }
 
 /// Every formula's table: a step a row, a set-up a cell, `[bytes, differs]`.

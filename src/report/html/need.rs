@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::text::table;
 use crate::markup::escape;
 use crate::report::Table;
 
@@ -51,24 +52,19 @@ fn article(id: &str, part: &NeedPart) -> String {
         "<div class=chart role=img aria-label=\"{}\">{svg}</div>",
         escape(&part.description)
     );
-    for (caption, table) in &part.tables {
-        let _ = write!(
-            out,
-            "<div class=scroll><table><caption>{}</caption>\n<thead><tr>",
-            escape(caption)
-        );
-        for heading in table.headings() {
-            let _ = write!(out, "<th scope=col>{}", escape(heading));
+    for (caption, numbers) in &part.tables {
+        let headings = numbers.headings();
+        let head: String = headings
+            .map(|h| format!("<th scope=col>{}", escape(h)))
+            .collect();
+        let mut rows = String::new();
+        for row in numbers.cells() {
+            let cells: String = row
+                .map(|cell| format!("<td>{}</td>", escape(cell)))
+                .collect();
+            let _ = writeln!(rows, "<tr>{cells}</tr>");
         }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        for row in table.cells() {
-            out.push_str("<tr>");
-            for cell in row {
-                let _ = write!(out, "<td>{}</td>", escape(cell));
-            }
-            out.push_str("</tr>\n");
-        }
-        out.push_str("</tbody></table></div>\n");
+        out.push_str(&table(&escape(caption), &head, &rows));
     }
     for note in &part.notes {
         let _ = writeln!(out, "<p>Note: {}</p>", escape(note));

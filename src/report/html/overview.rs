@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Entry;
 use super::scorecard::Answer;
-use super::text::mib_cell;
+use super::text::{mib_cell, table};
 use crate::formula::cadvisor;
 use crate::markup::escape;
 use crate::plot::layers;
@@ -20,12 +20,7 @@ pub fn overview(entries: &[Entry]) -> String {
         .count();
     let mut out = format!(
         "<section id=overview aria-labelledby=overview-title>\n<h2 id=overview-title>Overview</h2>\n\
-         <p>{} {}; {good} of {judged} judged ones as expected.</p>\n\
-         <div class=scroll><table><caption>Largest values of the first container, in MiB</caption>\n\
-         <thead><tr><th scope=col>scenario<th scope=col>set-up<th scope=col>outcome\
-         <th scope=col>expectations<th scope=col class=n>limit<th scope=col class=n>usage\
-         <th scope=col class=n>working_set<th scope=col class=n>rss\
-         <th scope=col class=n>truth: live</tr></thead>\n<tbody>\n",
+         <p>{} {}; {good} of {judged} judged ones as expected.</p>\n",
         entries.len(),
         if entries.len() == 1 {
             "recording"
@@ -33,10 +28,16 @@ pub fn overview(entries: &[Entry]) -> String {
             "recordings"
         },
     );
+    let head = "<th scope=col>scenario<th scope=col>set-up<th scope=col>outcome\
+        <th scope=col>expectations<th scope=col class=n>limit<th scope=col class=n>usage\
+        <th scope=col class=n>working_set<th scope=col class=n>rss<th scope=col class=n>truth: live";
+    let mut rows = String::new();
     for (i, entry) in entries.iter().enumerate() {
-        row(&mut out, i, entry);
+        row(&mut rows, i, entry);
     }
-    out.push_str("</tbody></table></div>\n</section>\n");
+    let caption = "Largest values of the first container, in MiB";
+    out.push_str(&table(caption, head, &rows));
+    out.push_str("</section>\n");
     out
 }
 
@@ -88,12 +89,7 @@ pub fn scorecard(answers: &[Answer]) -> String {
             names.push(&answer.detector);
         }
     }
-    let mut out = String::from(
-        "<section id=scorecard aria-labelledby=scorecard-title>\n<h2 id=scorecard-title>Detectors</h2>\n\
-         <div class=scroll><table><caption>Right answers, and what the wrong ones were</caption>\n\
-         <thead><tr><th scope=col>detector<th scope=col class=n>right<th scope=col class=n>of\
-         <th scope=col>wrong</tr></thead>\n<tbody>\n",
-    );
+    let mut rows = String::new();
     for name in names {
         let own = || answers.iter().filter(|a| a.detector == name);
         let wrong: Vec<String> = own()
@@ -101,7 +97,7 @@ pub fn scorecard(answers: &[Answer]) -> String {
             .map(|a| format!("{}: {}", a.scenario, a.judgement))
             .collect();
         let _ = writeln!(
-            out,
+            rows,
             "<tr><th scope=row>{}</th><td class=n>{}</td><td class=n>{}</td><td>{}</td></tr>",
             escape(name),
             own().filter(|a| a.right).count(),
@@ -109,6 +105,10 @@ pub fn scorecard(answers: &[Answer]) -> String {
             escape(&wrong.join("; ")),
         );
     }
-    out.push_str("</tbody></table></div>\n</section>\n");
-    out
+    let head = "<th scope=col>detector<th scope=col class=n>right<th scope=col class=n>of<th scope=col>wrong";
+    let table = table("Right answers, and what the wrong ones were", head, &rows);
+    format!(
+        "<section id=scorecard aria-labelledby=scorecard-title>\n<h2 id=scorecard-title>Detectors</h2>\n\
+         {table}</section>\n"
+    )
 }

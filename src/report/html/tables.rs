@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Entry;
-use super::text::mib_cell;
+use super::text::{mib_cell, table};
 use crate::expect::{CheckResult, Checked};
 use crate::formula::cadvisor;
 use crate::markup::escape;
@@ -25,29 +25,27 @@ const TRUTH: [&str; 2] = ["live", "file_live"];
 
 /// Each step with the numbers that stood when it had settled.
 pub fn steps(recording: &Recording, bands: &[StepBand]) -> String {
-    let mut out = String::from(
-        "<div class=scroll><table><caption>Steps, and the numbers in MiB when each had settled</caption>\n\
-         <thead><tr><th scope=col>step<th scope=col>by<th scope=col class=n>at\
+    let mut head = String::from(
+        "<th scope=col>step<th scope=col>by<th scope=col class=n>at\
          <th scope=col class=n>usage<th scope=col class=n>working_<wbr>set",
     );
-    for name in COUNTERS {
-        // A narrow page may break a long name after its underscore.
-        let name = name.replace('_', "_<wbr>");
-        let _ = write!(out, "<th scope=col class=n>{name}");
+    // A narrow page may break a long name after its underscore.
+    let breakable = |name: &str| name.replace('_', "_<wbr>");
+    for name in COUNTERS.map(breakable) {
+        let _ = write!(head, "<th scope=col class=n>{name}");
     }
-    for name in TRUTH {
-        let name = name.replace('_', "_<wbr>");
+    for name in TRUTH.map(breakable) {
         let _ = write!(
-            out,
+            head,
             "<th scope=col class=n title=\"what the worker itself knows\">truth: {name}"
         );
     }
-    out.push_str("</tr></thead>\n<tbody>\n");
+    let mut rows = String::new();
     for band in bands {
-        step(&mut out, recording, band);
+        step(&mut rows, recording, band);
     }
-    out.push_str("</tbody></table></div>\n");
-    out
+    let caption = "Steps, and the numbers in MiB when each had settled";
+    table(caption, &head, &rows)
 }
 
 fn step(out: &mut String, recording: &Recording, band: &StepBand) {
@@ -98,11 +96,7 @@ pub fn checks(checks: &[Checked]) -> String {
     if checks.is_empty() {
         return "<p>No expectation is known for this recording.</p>\n".into();
     }
-    let mut out = String::from(
-        "<div class=scroll><table><caption>Expectations</caption>\n<thead><tr><th scope=col>\
-         <th scope=col>claim<th scope=col>expected<th scope=col>seen<th scope=col>why\
-         </tr></thead>\n<tbody>\n",
-    );
+    let mut rows = String::new();
     for check in checks {
         let (class, word, seen) = match &check.result {
             CheckResult::Pass => ("good", "✓ met", &check.seen),
@@ -110,7 +104,7 @@ pub fn checks(checks: &[Checked]) -> String {
             CheckResult::NotHere(reason) => ("none", "not here", reason),
         };
         let _ = writeln!(
-            out,
+            rows,
             "<tr class={class}><td><b class={class}>{word}</b></td><th scope=row>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&check.text),
             escape(&check.expected),
@@ -118,8 +112,8 @@ pub fn checks(checks: &[Checked]) -> String {
             escape(&check.why),
         );
     }
-    out.push_str("</tbody></table></div>\n");
-    out
+    let head = "<th scope=col><th scope=col>claim<th scope=col>expected<th scope=col>seen<th scope=col>why";
+    table("Expectations", head, &rows)
 }
 
 /// The machine, and what the harness cost.

@@ -20,6 +20,14 @@ pub fn mib_cell(value: Option<impl TryInto<i64>>) -> String {
     }
 }
 
+/// A table that scrolls where it is too wide; caption, heading cells and rows are HTML.
+pub fn table(caption: &str, head: &str, rows: &str) -> String {
+    format!(
+        "<div class=scroll><table><caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n\
+         <tbody>\n{rows}</tbody></table></div>\n"
+    )
+}
+
 /// Paragraphs of a text: blank lines part them.
 pub fn paragraphs(text: &str) -> String {
     text.split("\n\n")
