@@ -109,16 +109,13 @@ impl Evidence {
     /// The outcome of this container and a sentence.
     pub fn outcome(&self) -> (Outcome, String) {
         let name = &self.name;
-        match self.oom_kills {
-            Some(1) => {
-                let text = format!("the kernel's OOM killer ended a process of {name}");
-                return (Outcome::OomKilled, text);
-            }
-            Some(kills @ 2..) => {
-                let text = format!("the kernel's OOM killer ended {kills} processes of {name}");
-                return (Outcome::OomKilled, text);
-            }
-            _ => {}
+        if let Some(kills @ 1..) = self.oom_kills {
+            let whom = match kills {
+                1 => "a process".to_string(),
+                _ => format!("{kills} processes"),
+            };
+            let text = format!("the kernel's OOM killer ended {whom} of {name}");
+            return (Outcome::OomKilled, text);
         }
         if let Some(who) = self.kills.first() {
             let text = format!(

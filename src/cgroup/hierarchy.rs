@@ -88,12 +88,8 @@ impl Hierarchy {
                 best = Limit::Finite { bytes, set_by };
             }
         };
-        let file = match self.version {
-            CgroupVersion::V1 => v1::LIMIT,
-            CgroupVersion::V2 => v2::MAX,
-        };
         for dir in self.up_from(path) {
-            if let Ok(text) = std::fs::read_to_string(dir.join(file))
+            if let Ok(text) = std::fs::read_to_string(dir.join(self.limit_file()))
                 && let Some(bytes) = parse_limit(&text, self.ram)
             {
                 keep(bytes, SetBy::Cgroup(dir.to_path_buf()));

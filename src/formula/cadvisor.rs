@@ -1,6 +1,6 @@
 //! cAdvisor, and with it the kubelet and most dashboards.
 
-use super::{Formula, Kind, Tool, clamped, display, signed};
+use super::{Formula, Kind, clamped, display, signed, tool};
 use crate::rows::View;
 
 /// `usage - inactive_file`, not below 0.
@@ -17,22 +17,10 @@ pub const WORKING_SET: Formula = Formula {
     used_by: "cAdvisor, kubelet, CRI stats, podman 5.6 and later",
     eval: working_set,
     tools: &[
-        Tool {
-            name: "container_memory_working_set_bytes",
-            print: display::metric,
-        },
-        Tool {
-            name: "kubelet /stats/summary workingSetBytes",
-            print: display::plain,
-        },
-        Tool {
-            name: "crictl stats",
-            print: display::human_si,
-        },
-        Tool {
-            name: "podman stats (5.6 and later)",
-            print: display::human_si_of_limit,
-        },
+        tool("container_memory_working_set_bytes", display::metric),
+        tool("kubelet /stats/summary workingSetBytes", display::plain),
+        tool("crictl stats", display::human_si),
+        tool("podman stats (5.6 and later)", display::human_si_of_limit),
     ],
 };
 

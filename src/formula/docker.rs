@@ -1,6 +1,6 @@
 //! What `docker stats` printed over the years. The API gives raw rows; the client subtracts.
 
-use super::{Formula, Kind, Tool, display, signed};
+use super::{Formula, Kind, display, signed, tool};
 
 /// `usage - inactive_file` where that is below usage, else usage.
 ///
@@ -22,10 +22,10 @@ pub const STATS: Formula = Formula {
         };
         signed(used as i128)
     },
-    tools: &[Tool {
-        name: "docker stats (20.10 and later)",
-        print: display::human_iec_of_limit,
-    }],
+    tools: &[tool(
+        "docker stats (20.10 and later)",
+        display::human_iec_of_limit,
+    )],
 };
 
 /// `usage - cache`, which hides tmpfs as well as page cache.
@@ -38,8 +38,8 @@ pub const CLI_17_06: Formula = Formula {
     kind: Kind::Used,
     used_by: "docker stats 17.06 to 19.03",
     eval: |view| signed(view.usage? as i128 - view.cache? as i128),
-    tools: &[Tool {
-        name: "docker stats (17.06 to 19.03)",
-        print: display::human_iec_of_limit,
-    }],
+    tools: &[tool(
+        "docker stats (17.06 to 19.03)",
+        display::human_iec_of_limit,
+    )],
 };

@@ -1,6 +1,6 @@
 //! The kubelet's eviction signal and what `kubectl top` shows.
 
-use super::{Formula, Kind, Tool, cadvisor, display, signed};
+use super::{Formula, Kind, cadvisor, display, signed, tool};
 
 const MIB: i64 = 1 << 20;
 
@@ -18,10 +18,7 @@ pub const MEMORY_AVAILABLE: Formula = Formula {
         let capacity = view.node_capacity? as i128;
         signed(capacity - cadvisor::working_set(view)? as i128)
     },
-    tools: &[Tool {
-        name: "kubelet eviction message",
-        print: display::quantity,
-    }],
+    tools: &[tool("kubelet eviction message", display::quantity)],
 };
 
 /// `cadvisor_working_set` truncated to whole MiB, in bytes.
@@ -34,8 +31,5 @@ pub const TOP: Formula = Formula {
     kind: Kind::Used,
     used_by: "kubectl top pod, kubectl top node",
     eval: |view| Some(cadvisor::working_set(view)? / MIB * MIB),
-    tools: &[Tool {
-        name: "kubectl top",
-        print: display::mi_truncated,
-    }],
+    tools: &[tool("kubectl top", display::mi_truncated)],
 };

@@ -57,6 +57,10 @@ pub struct Tool {
     pub print: fn(i64, &View) -> String,
 }
 
+const fn tool(name: &'static str, print: fn(i64, &View) -> String) -> Tool {
+    Tool { name, print }
+}
+
 impl Formula {
     /// What each tool prints for these rows: (tool, text). Empty where a row is missing.
     pub fn display(&self, view: &View) -> Vec<(&'static str, String)> {

@@ -1,6 +1,6 @@
 //! One row as it is.
 
-use super::{Formula, Kind, Tool, display, signed};
+use super::{Formula, Kind, display, signed, tool};
 
 /// What `podman stats` counts, by version. containers/common, pkg/cgroups/memory_linux.go: pull request 870
 /// (podman 4.0) made it `anon` on cgroup v2, 1643 (4.7) the anonymous lists on v1, and 2455 (5.6) usage less
@@ -18,22 +18,13 @@ pub const USAGE: Formula = Formula {
     used_by: "container_memory_usage_bytes, docker before 17.06, podman before 4.0 (4.7 on v1), nomad",
     eval: |view| signed(view.usage? as i128),
     tools: &[
-        Tool {
-            name: "container_memory_usage_bytes",
-            print: display::metric,
-        },
-        Tool {
-            name: "docker stats (before 17.06)",
-            print: display::human_iec_of_limit,
-        },
-        Tool {
-            name: "podman stats (before 4.0; on v1 before 4.7)",
-            print: display::human_si_of_limit,
-        },
-        Tool {
-            name: "nomad alloc status -stats (Usage)",
-            print: display::humanize_iec,
-        },
+        tool("container_memory_usage_bytes", display::metric),
+        tool("docker stats (before 17.06)", display::human_iec_of_limit),
+        tool(
+            "podman stats (before 4.0; on v1 before 4.7)",
+            display::human_si_of_limit,
+        ),
+        tool("nomad alloc status -stats (Usage)", display::humanize_iec),
     ],
 };
 
@@ -48,17 +39,11 @@ pub const RSS: Formula = Formula {
     used_by: "container_memory_rss, many alert rules, podman 4.0 to 5.5 on v2, nomad",
     eval: |view| signed(view.rss? as i128),
     tools: &[
-        Tool {
-            name: "container_memory_rss",
-            print: display::metric,
-        },
-        Tool {
-            name: "podman stats (4.0 to 5.5 on v2)",
-            print: display::human_si_of_limit,
-        },
-        Tool {
-            name: "nomad alloc status (Memory)",
-            print: display::humanize_iec,
-        },
+        tool("container_memory_rss", display::metric),
+        tool(
+            "podman stats (4.0 to 5.5 on v2)",
+            display::human_si_of_limit,
+        ),
+        tool("nomad alloc status (Memory)", display::humanize_iec),
     ],
 };

@@ -1,6 +1,6 @@
 //! Programs that read their own cgroup to decide when they have used too much.
 
-use super::{Formula, Kind, Tool, display, signed};
+use super::{Formula, Kind, display, signed, tool};
 
 /// `usage - inactive_file - active_file`, signed.
 ///
@@ -15,10 +15,7 @@ pub const USAGE_MINUS_FILE_LRU: Formula = Formula {
         let file_lru = view.inactive_file? as i128 + view.active_file? as i128;
         signed(view.usage? as i128 - file_lru)
     },
-    tools: &[Tool {
-        name: "Ray out-of-memory message",
-        print: display::gib_called_gb,
-    }],
+    tools: &[tool("Ray out-of-memory message", display::gib_called_gb)],
 };
 
 /// `anon + sock + kernel - slab_reclaimable`, v2 only, signed.
@@ -35,8 +32,5 @@ pub const ANON_SOCK_KERNEL: Formula = Formula {
         let held = view.rss? as i128 + view.sock? as i128 + view.kernel? as i128;
         signed(held - view.slab_reclaimable? as i128)
     },
-    tools: &[Tool {
-        name: "ClickHouse log",
-        print: display::readable_iec,
-    }],
+    tools: &[tool("ClickHouse log", display::readable_iec)],
 };
