@@ -129,8 +129,8 @@ options_check() {
     [ ${#scenarios[@]} -gt 0 ] || wrong "there is no scenario to run"
     for name in "${settings[@]}"; do
         # Read by the shell of the guest.
-        [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_.,:/+-]*$ ]] ||
-            wrong "'$name' is not NAME=VALUE, of letters, digits and _.,:/+-"
+        [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*=[A-Za-z0-9_.,:/+=-]*$ ]] ||
+            wrong "'$name' is not NAME=VALUE, of letters, digits and _.,:/+=-"
     done
     for number in "$jobs" "$scenario_timeout" "$vm_timeout"; do
         [[ $number =~ ^[1-9][0-9]*$ ]] || wrong "'$number' is not a whole number above 0"
