@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::region::State;
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
@@ -87,5 +87,9 @@ impl Work for Anon {
             done += part;
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

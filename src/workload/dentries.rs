@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::pace::Pace;
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
 
 /// See [`Workload::Dentries`](super::Workload::Dentries).
@@ -57,6 +57,10 @@ impl Work for Dentries {
             context.truth.add(Counter::Ops, batch);
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 
 /// See [`Workload::Fadvise`](super::Workload::Fadvise).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,5 +47,9 @@ impl Work for Fadvise {
         posix_fadvise(&file, 0, 0, advice)
             .map_err(|error| trouble("posix_fadvise on", error.into()))?;
         Ok(Reached::new(1, 1, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Context, Reached, Unit, Work, WorkError, clock};
+use super::{Context, Needs, Reached, Unit, Work, WorkError, clock};
 use crate::truth::{Counter, Page};
 use crate::units;
 
@@ -65,6 +65,10 @@ impl Work for FileRead {
                 Err(reached.failed(format_args!("{reason} after {far} read")))
             }
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

@@ -29,6 +29,10 @@ impl Work for RestartContainer {
     fn run(&self, _: &mut Context) -> Result<Reached, WorkError> {
         not_here()
     }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
+    }
 }
 
 impl Work for CgroupChurn {

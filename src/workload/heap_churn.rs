@@ -9,7 +9,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use super::arena::{Arena, Object};
 use super::dist::Draw;
 use super::pace::Pace;
-use super::{Context, Dist, Reached, Unit, Work, WorkError};
+use super::{Context, Dist, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
 
 /// See [`Workload::HeapChurn`](super::Workload::HeapChurn).
@@ -68,6 +68,10 @@ impl Work for HeapChurn {
         context.heap = Some(heap);
         result.map_err(|error| reached(done).failed(error))?;
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::file_map::FileMap;
 use crate::truth::Counter;
 
@@ -55,5 +55,9 @@ impl Work for MmapScan {
             context.truth.sub(Counter::MappedFileLive, mapped);
         }
         Ok(Reached::new(target, done, Unit::Bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

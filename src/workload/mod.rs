@@ -64,10 +64,8 @@ pub trait Work {
     /// [`WorkError::Failed`] with how far it came, [`WorkError::Skipped`] where the kernel can't.
     fn run(&self, context: &mut Context) -> Result<Reached, WorkError>;
 
-    /// What must be free before the run begins; nothing if it does not say.
-    fn needs(&self) -> Needs {
-        Needs::NOTHING
-    }
+    /// What must be free before the run begins. No default: the compiler asks a new workload for it.
+    fn needs(&self) -> Needs;
 }
 
 /// What a step can fill up at the most, as if nothing were deleted: bytes.

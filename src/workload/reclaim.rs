@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::cgroup::{self, Hierarchy};
 
 /// See [`Workload::Reclaim`](super::Workload::Reclaim).
@@ -28,6 +28,10 @@ impl Work for Reclaim {
                 Err(refused(nothing, &path, &error))
             }
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

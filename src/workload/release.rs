@@ -6,7 +6,7 @@ use std::io;
 use nix::sys::mman::MmapAdvise;
 
 use super::region::{Region, State, Were};
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::{Counter, Page};
 
 /// See [`Workload::Release`](super::Workload::Release).
@@ -63,6 +63,10 @@ impl Work for Release {
             Advice::Pageout | Advice::Unmap => {}
         }
         Ok(reached(bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
 

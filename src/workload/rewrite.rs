@@ -1,7 +1,7 @@
 //! `rewrite`: writes to memory of a region again, whatever became of it.
 
 use super::region::State;
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
@@ -33,5 +33,9 @@ impl Work for Rewrite {
             done += part;
         }
         Ok(Reached::new(bytes, done, Unit::Bytes))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

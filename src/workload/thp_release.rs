@@ -5,7 +5,7 @@ use nix::sys::mman::MmapAdvise;
 use serde::{Deserialize, Serialize};
 
 use super::region::{HUGE_BYTES, State};
-use super::{Context, Reached, Unit, Work, WorkError};
+use super::{Context, Needs, Reached, Unit, Work, WorkError};
 use crate::sys::memory::page_size;
 use crate::truth::Counter;
 
@@ -51,5 +51,9 @@ impl Work for ThpRelease {
             done += len;
         }
         Ok(reached(done))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }

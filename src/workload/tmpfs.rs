@@ -80,4 +80,8 @@ impl Work for TmpfsRemove {
         context.truth.sub(Counter::ShmemLive, mine);
         Ok(Reached::new(1, 1, Unit::Ops))
     }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
+    }
 }

@@ -1,6 +1,6 @@
 //! `unlink`: deletes a file and its rotated copies.
 
-use super::{Context, Reached, Unit, Work, WorkError, files};
+use super::{Context, Needs, Reached, Unit, Work, WorkError, files};
 use crate::truth::Counter;
 use serde::{Deserialize, Serialize};
 
@@ -33,5 +33,9 @@ impl Work for Unlink {
             done += 1;
         }
         Ok(Reached::new(target, done, Unit::Ops))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
     }
 }
