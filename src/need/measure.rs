@@ -196,8 +196,9 @@ pub enum Stop<E> {
     #[error(
         "its runs differ by {spread:.0} % at one and the same limit ({from:.3} to {to:.3} {unit}), more \
          than the loss of {loss:.0} % that was asked for: no number would mean anything{}; ask for a \
-         larger --loss, give it more work, let nothing else run, or judge --by refaults",
-        known(*fits)
+         larger --loss, give it more work, or let nothing else run{}",
+        known(*fits),
+        otherwise(unit)
     )]
     Noisy {
         /// Percent of the median.
@@ -213,6 +214,16 @@ pub enum Stop<E> {
         /// A limit, bytes, below the highest one at which every run was as good.
         fits: Option<u64>,
     },
+}
+
+/// What of a run is judged by unless it is said.
+const SECONDS: &str = "s";
+
+fn otherwise(unit: &str) -> &'static str {
+    match unit {
+        SECONDS => "; --by refaults does not hang on time",
+        _ => "",
+    }
 }
 
 fn known(fits: Option<u64>) -> String {
@@ -560,7 +571,7 @@ fn check<E>(wanted: Wanted, run: &Trial) -> Result<(), Stop<E>> {
 
 fn noisy<E>(wanted: Wanted, from: f64, to: f64, median: f64) -> Stop<E> {
     let unit = match wanted.by {
-        By::Time => "s",
+        By::Time => SECONDS,
         By::Refaults => "of the limit read again",
         By::Less | By::More => "by --measure",
     };

@@ -283,6 +283,11 @@ fn noise_is_told_where_the_limit_was_met_and_time_decides() {
     };
     assert_eq!(fits, Some(128 * MIB));
     assert!(known(fits).contains("at 128.0 MiB it was still as good"));
+    // Who judges by something else already is not told to.
+    for (by, told) in [(By::Time, true), (By::Refaults, false), (By::More, false)] {
+        let stop: Stop<std::io::Error> = super::noisy(Wanted { by, ..WANTED }, 1.0, 2.0, 1.0);
+        assert_eq!(stop.to_string().contains("--by refaults"), told, "{stop}");
+    }
 }
 
 /// Beside a baseline of a busy moment what is slow seems fast.
