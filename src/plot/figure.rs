@@ -268,7 +268,7 @@ impl Figure {
 
 /// What can be written as SVG and as PNG.
 pub trait Picture {
-    /// Draws onto a ground of [`WIDTH`] by [`HEIGHT`].
+    /// Draws onto a ground of `WIDTH` by `HEIGHT`.
     ///
     /// # Errors
     /// The plotting library's.
