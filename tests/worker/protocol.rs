@@ -37,13 +37,20 @@ fn a_step_that_is_not_in_the_plan_fails() {
 #[test]
 fn holding_costs_no_cpu() {
     let dir = tempfile::tempdir().unwrap();
-    let mut worker = Worker::start(dir.path(), &[sleep(500)]);
-    let before = worker.cpu_ns();
-    worker.done();
-    let spent = worker.cpu_ns() - before;
+    let mut worker = Worker::start(
+        dir.path(),
+        &[sleep(500), sleep(500), sleep(500), sleep(500)],
+    );
     // 0.1 % of 500 ms is 0.5 ms; reading the order and writing the report in a build without
-    // optimisation is most of what is seen here.
-    assert!(spent < 500_000, "{spent} ns of CPU for 500 ms of sleep");
+    // optimisation is most of what is seen here. The least of four: another's work beside it can make
+    // one dearer (cold caches: 0.9 ms seen), and a worker that polls is dear in each.
+    let spent = (0..4).map(|_| {
+        let before = worker.cpu_ns();
+        worker.done();
+        worker.cpu_ns() - before
+    });
+    let least = spent.min().expect("there are four");
+    assert!(least < 500_000, "{least} ns of CPU for 500 ms of sleep");
 }
 
 #[test]
