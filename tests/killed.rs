@@ -6,7 +6,7 @@ mod services;
 
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use memtide::recording::{self, EventKind};
 use nix::sys::signal::{Signal, kill};
@@ -63,18 +63,6 @@ fn signal(child: &Child, signal: Signal) {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
 }
 
-/// Waits until `done`, at most `longest`.
-fn wait_until(longest: Duration, mut done: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < longest {
-        if done() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    done()
-}
-
 #[test]
 fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() {
     if !common::can_manage("SIGKILL at 100 moments") {
@@ -90,7 +78,7 @@ fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() 
         let mut child = start(dir.path());
         // Every other time not before the first line, however slow the machine: there must be something to read.
         if round % 2 == 1 {
-            assert!(wait_until(Duration::from_secs(60), || file.exists()));
+            assert!(common::wait_until(Duration::from_secs(60), || file.exists()));
         }
         std::thread::sleep(Duration::from_millis(random.random_range(0..700)));
         signal(&child, Signal::SIGKILL);
@@ -151,7 +139,7 @@ fn killed_without_out_the_next_start_removes_what_was_among_temporary_files() {
         let left = || std::fs::read_dir(temporary.path()).unwrap().count();
         let mut child = begin(killed);
         assert!(
-            wait_until(Duration::from_secs(60), || left() > 0),
+            common::wait_until(Duration::from_secs(60), || left() > 0),
             "{killed:?} made no folder"
         );
         signal(&child, Signal::SIGKILL);
@@ -197,7 +185,7 @@ fn interrupted_a_run_ends_and_is_clean() {
         // A recording that is being written can be read at any moment.
         let working = || recording::read_path(&file).is_ok_and(|r| r.events.iter().any(begun));
         assert!(
-            wait_until(Duration::from_secs(60), working),
+            common::wait_until(Duration::from_secs(60), working),
             "the run never began its first step"
         );
         signal(&child, sent);
@@ -245,34 +233,24 @@ fn killed_with_a_load_nothing_of_it_goes_on() {
     let load = format!(
         "(setsid sh -c 'sleep {long}; true' &); sleep {long} & sh -c 'touch up; sleep {long}; true'"
     );
-    let mut child = common::memtide()
-        .args([
-            "record",
-            "--limit",
-            "64MiB",
-            "--workdir",
-            ".",
-            "--load",
-            &load,
-            "--",
-            "sleep",
-            "1000",
-        ])
-        .current_dir(dir.path())
+    let mut child = common::record_in(dir.path())
+        .args(["--load", &load, "--", "sleep", "1000"])
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let longest = Duration::from_secs(60);
-    assert!(wait_until(longest, || dir.path().join("up").exists()));
+    assert!(common::wait_until(longest, || dir
+        .path()
+        .join("up")
+        .exists()));
     signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
     assert!(
-        wait_until(longest, || !services::sleeps(&long)),
+        common::wait_until(longest, || !services::sleeps(&long)),
         "the load goes on"
     );
-    let next = common::memtide()
-        .args(["record", "--limit", "64MiB", "--workdir", ".", "--", "true"])
-        .current_dir(dir.path())
+    let next = common::record_in(dir.path())
+        .args(["--", "true"])
         .output()
         .unwrap();
     assert!(next.status.success());

@@ -64,20 +64,8 @@ fn two_recordings_at_once_do_not_share_a_file() {
     }
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let begin = |script: &str| {
-        let mut command = common::memtide();
-        command
-            .args([
-                "record",
-                "--limit",
-                "64MiB",
-                "--workdir",
-                ".",
-                "--",
-                "sh",
-                "-c",
-                script,
-            ])
-            .current_dir(dir.path());
+        let mut command = common::record_in(dir.path());
+        command.args(["--", "sh", "-c", script]);
         command
     };
     let mut first = begin("until test -e second; do sleep 0.05; done")
@@ -85,11 +73,12 @@ fn two_recordings_at_once_do_not_share_a_file() {
         .spawn()
         .unwrap();
     let file = dir.path().join("memtide-sh.jsonl");
-    while !file.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let longest = std::time::Duration::from_secs(60);
+    let begun = common::wait_until(longest, || file.exists());
     let second = begin("true").output().unwrap();
+    // Also ends the first where something is wrong.
     std::fs::write(dir.path().join("second"), "").unwrap();
+    assert!(begun, "the first makes no file");
     let said = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(2), "{said}");
     assert!(said.contains("another run is writing it"), "{said}");
@@ -108,19 +97,8 @@ fn a_command_that_leaves_its_cgroup_is_told() {
     let own = hierarchy.cgroup_of(std::process::id() as i32).unwrap();
     let dir = tempfile::tempdir_in("/var/tmp").unwrap();
     let record = |script: &str| {
-        let output = common::memtide()
-            .args([
-                "record",
-                "--limit",
-                "64MiB",
-                "--workdir",
-                ".",
-                "--",
-                "sh",
-                "-c",
-                script,
-            ])
-            .current_dir(dir.path())
+        let output = common::record_in(dir.path())
+            .args(["--", "sh", "-c", script])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

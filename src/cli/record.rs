@@ -14,6 +14,7 @@ use crate::cgroup;
 use crate::harness::{self, Command, Environment, Finished, HarnessError, Observer, Sink};
 use crate::recording::{Event, EventKind, GroupKind, Header};
 use crate::scenario::{self, Outcome};
+use crate::sys::process;
 use crate::units;
 
 #[derive(Debug, clap::Args)]
@@ -242,11 +243,7 @@ fn explain(error: HarnessError, program: &str) -> anyhow::Error {
     if let HarnessError::Spawn { source, .. } = &error {
         let (exit, hint) = match source.kind() {
             ErrorKind::NotFound if program.is_empty() => (Exit::NotFound, "its name is empty"),
-            // The kernel says the same of a script's first line, and of a loader.
-            ErrorKind::NotFound if is_there(program) => (
-                Exit::NotFound,
-                "it is there, but the interpreter that its first line names is not",
-            ),
+            ErrorKind::NotFound if is_there(program) => (Exit::NotFound, process::NO_INTERPRETER),
             ErrorKind::NotFound if program.contains('/') => {
                 (Exit::NotFound, "there is no such file")
             }

@@ -195,9 +195,8 @@ fn joined(read: Recording, fate: &Fate, log: &Extract, name: &str) -> (Vec<u8>, 
     if read.complete {
         return (text, read);
     }
-    let last = read.tables.iter().filter_map(|table| table.t.last()).max();
     let footer = Footer {
-        t: last.copied().unwrap_or(0),
+        t: read.last_sample().unwrap_or(0),
         outcome: Outcome::OomKilled,
         reason: fate.to_string(),
         containers: Vec::new(),

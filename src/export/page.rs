@@ -98,8 +98,7 @@ impl<'a> Pages<'a> {
 
     /// The detector's time of the last sample of all groups, seconds.
     pub fn end(&self) -> f64 {
-        let last = self.recording.tables.iter().filter_map(|t| t.t.last());
-        self.seconds(last.copied().max().unwrap_or(0))
+        self.seconds(self.recording.last_sample().unwrap_or(0))
     }
 
     /// What cAdvisor would have shown of a group, had it looked when this sample was taken.

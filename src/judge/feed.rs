@@ -98,8 +98,7 @@ pub fn check_length(recording: &Recording, scraping: &Scraping) -> Result<(), Fe
 
 /// From its start to its last sample, detector seconds.
 fn lasts_s(recording: &Recording, scale: f64) -> f64 {
-    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
-    last.copied().unwrap_or(0) as f64 / 1e9 * scale
+    recording.last_sample().unwrap_or(0) as f64 / 1e9 * scale
 }
 
 /// A recording made ready for judging.

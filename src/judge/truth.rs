@@ -188,10 +188,9 @@ fn consistent(truth: Truth, recording: &Recording) -> Result<Truth, TruthError> 
     if let Some(at) = truth.oom_ns.filter(|_| !truth.fire) {
         return Err(TruthError::Killed { at_s: seconds(at) });
     }
-    let last = recording.tables.iter().filter_map(|t| t.t.last()).max();
-    let end = match (truth.oom_ns, last) {
+    let end = match (truth.oom_ns, recording.last_sample()) {
         (Some(oom), _) => Some(("the OOM killer came at", oom)),
-        (None, Some(last)) => Some(("it ends at", *last)),
+        (None, Some(last)) => Some(("it ends at", last)),
         (None, None) => None,
     };
     match end.filter(|(_, end)| truth.fire && truth.onset_ns > *end) {

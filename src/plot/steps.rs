@@ -33,9 +33,9 @@ pub struct Mark {
 
 /// Seconds at the end of the recording.
 pub fn end(recording: &Recording) -> f64 {
-    let samples = recording.tables.iter().filter_map(|t| t.t.last());
-    let events = recording.events.iter().map(|e| &e.t);
-    samples.chain(events).max().map_or(0.0, |t| *t as f64 / 1e9)
+    let events = recording.events.iter().map(|e| e.t);
+    let last = recording.last_sample().into_iter().chain(events).max();
+    last.map_or(0.0, |t| t as f64 / 1e9)
 }
 
 /// The bands of all steps, in the order they began.

@@ -200,6 +200,12 @@ impl Recording {
         names.join(", ")
     }
 
+    /// When the last sample of all groups was taken, ns; none where there is none.
+    pub fn last_sample(&self) -> Option<u64> {
+        let last = self.tables.iter().filter_map(|table| table.t.last());
+        last.copied().max()
+    }
+
     /// The first container: what a one-container scenario is about.
     pub fn main_group(&self) -> usize {
         self.header

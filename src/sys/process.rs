@@ -25,6 +25,11 @@ pub fn page_size() -> u64 {
 /// The oom_score_adj that makes a process the OOM killer's first choice.
 pub const OOM_FIRST: i32 = 1000;
 
+/// What it means that the kernel finds no program whose file is there: it says of a script's first line, and of a
+/// loader, what it says of the file itself.
+pub const NO_INTERPRETER: &str =
+    "it is there, but the interpreter that its first line names is not";
+
 /// What a child does between fork(2) and execve(2).
 #[derive(Debug, Clone, Copy)]
 pub struct Child<'a> {

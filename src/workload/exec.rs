@@ -167,7 +167,7 @@ fn cannot_start(program: &str, folder: &std::path::Path, error: &io::Error) -> S
     let remedy = match error.kind() {
         _ if !folder.is_dir() => "the directory that it runs in is missing",
         io::ErrorKind::NotFound if program.contains('/') && folder.join(program).is_file() => {
-            "it is there, but the interpreter that its first line names is not"
+            process::NO_INTERPRETER
         }
         io::ErrorKind::NotFound => "install it, put it on PATH, or give its full path",
         io::ErrorKind::PermissionDenied => "is it executable?",

@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The binary under test.
 pub fn memtide() -> Command {
@@ -15,6 +16,27 @@ pub fn memtide() -> Command {
         .env_remove("MEMTIDE_SETUP")
         .env("NO_COLOR", "1");
     command
+}
+
+/// `memtide record` under 64 MiB in `dir`; the rest of the line is the caller's.
+pub fn record_in(dir: &Path) -> Command {
+    let mut command = memtide();
+    command
+        .args(["record", "--limit", "64MiB", "--workdir", "."])
+        .current_dir(dir);
+    command
+}
+
+/// Waits until `done`, at most `longest`.
+pub fn wait_until(longest: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < longest {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    done()
 }
 
 /// A fleet's only service: a log, a saw of garbage, and in half of the pods a leak.

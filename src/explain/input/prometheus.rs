@@ -34,10 +34,7 @@ pub fn read(text: &str) -> Option<Vec<Reading>> {
     let data = data(text)?;
     let series = data.series();
     let lines: Vec<&str> = series.iter().map(|(line, _)| line.as_str()).collect();
-    let mut readings = metrics::read(&lines.join(
-        "
-",
-    ));
+    let mut readings = metrics::read(&lines.join("\n"));
     let ranges = series.iter().filter(|_| data.result_type == "matrix");
     for (line, series) in ranges {
         series.over_time(line, &mut readings);
