@@ -9,8 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use memtide::recording::{self, EventKind};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -59,10 +58,6 @@ fn start(dir: &Path) -> Child {
         .unwrap()
 }
 
-fn signal(child: &Child, signal: Signal) {
-    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
-}
-
 #[test]
 fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() {
     if !common::can_manage("SIGKILL at 100 moments") {
@@ -81,7 +76,7 @@ fn killed_at_100_random_moments_every_recording_is_readable_and_nothing_stays() 
             assert!(common::wait_until(Duration::from_secs(60), || file.exists()));
         }
         std::thread::sleep(Duration::from_millis(random.random_range(0..700)));
-        signal(&child, Signal::SIGKILL);
+        common::signal(&child, Signal::SIGKILL);
         child.wait().unwrap();
         pids.push(child.id());
         // Killed before its first line, there is no recording.
@@ -142,7 +137,7 @@ fn killed_without_out_the_next_start_removes_what_was_among_temporary_files() {
             common::wait_until(Duration::from_secs(60), || left() > 0),
             "{killed:?} made no folder"
         );
-        signal(&child, Signal::SIGKILL);
+        common::signal(&child, Signal::SIGKILL);
         child.wait().unwrap();
         assert!(left() > 0, "{killed:?}: nothing was left to remove");
         assert!(begin(next).wait().unwrap().success(), "{next:?}");
@@ -188,7 +183,7 @@ fn interrupted_a_run_ends_and_is_clean() {
             common::wait_until(Duration::from_secs(60), working),
             "the run never began its first step"
         );
-        signal(&child, sent);
+        common::signal(&child, sent);
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(130), "{sent}");
         let recording = recording::read_path(&file).unwrap();
@@ -243,7 +238,7 @@ fn killed_with_a_load_nothing_of_it_goes_on() {
         .path()
         .join("up")
         .exists()));
-    signal(&child, Signal::SIGKILL);
+    common::signal(&child, Signal::SIGKILL);
     child.wait().unwrap();
     assert!(
         common::wait_until(longest, || !services::sleeps(&long)),

@@ -11,8 +11,19 @@ fn what_can_mean_nothing_is_refused_before_anything_runs() {
     let script = dir.path().join("script");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&script, mode).unwrap();
+    std::fs::write(dir.path().join("text"), "no program\n").unwrap();
     let service = ["--limit=9MiB", "--load=true"];
-    let cases: [(&[&str], &str, i32, &str); 6] = [
+    let cases: [(&[&str], &str, i32, &str); 11] = [
+        (
+            &["--limit=9MiB"],
+            "no-such-command",
+            127,
+            "no such command on PATH",
+        ),
+        (&service, "no-such-command", 127, "no such command on PATH"),
+        (&service, "./no-such-file", 127, "there is no such file"),
+        (&service, "", 127, "its name is empty"),
+        (&service, "./text", 126, "it is not executable"),
         (&["--limit=0"], "true", 2, "a page has"),
         (&["--limit=3KiB"], "true", 2, "--limit 3KiB leaves nothing"),
         (&["--limit=9MiB"], "", 127, "its name is empty"),

@@ -6,9 +6,11 @@ mod common;
 mod services;
 
 use std::path::Path;
+use std::time::Duration;
 
 use memtide::recording::{self, EventKind, Recording};
 use memtide::scenario::Outcome;
+use nix::sys::signal::Signal;
 use services::{outcome, seconds, sleeps};
 
 /// `memtide record` with these options and command; its code, what it said, and the recording.
@@ -406,4 +408,56 @@ fn how_long_a_service_may_take_to_stop_can_be_said() {
     assert_eq!(outcome(&read).0, Outcome::Survived);
     let told = "did not stop within 300 ms of SIGTERM and was killed; give another --stop-signal or a longer --stop-within";
     assert!(said.contains(told), "{said}");
+}
+
+/// What is served may be somebody's database.
+#[test]
+fn an_interrupted_recording_lets_its_service_stop() {
+    if !common::can_manage("Ctrl-C while a service serves") {
+        return;
+    }
+    let stops = |script: &str, options: &[&str], after_first: fn(&std::process::Child)| {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let child = common::record_in(dir.path())
+            .args(["--ready", "line:up", "--load", "touch loaded; sleep 1000"])
+            .args(options)
+            .args(["--", "sh", "-c", script])
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let is_there = |name: &str| dir.path().join(name).exists();
+        let longest = Duration::from_secs(60);
+        let loaded = common::wait_until(longest, || is_there("loaded"));
+        common::signal(&child, Signal::SIGINT);
+        if loaded && common::wait_until(longest, || is_there("stopping")) {
+            after_first(&child);
+        }
+        let said = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(loaded, "{text}");
+        assert_eq!(said.status.code(), Some(130), "{text}");
+        let read = recording::read_path(&dir.path().join("memtide-sh.jsonl")).unwrap();
+        assert_eq!(read.footer.unwrap().reason, "interrupted", "{text}");
+        (is_there("stopped"), text)
+    };
+    let script = |last: &str| {
+        format!("trap 'touch stopping; {last}' TERM; echo up; while :; do sleep 0.05; done")
+    };
+    let nothing_more = |_: &std::process::Child| {};
+    // It takes longer than one look at it, and shorter than it may.
+    let (stopped, text) = stops(
+        &script("sleep 0.5; touch stopped; exit 0"),
+        &[],
+        nothing_more,
+    );
+    assert!(stopped && !text.contains("did not stop"), "{text}");
+    let (_, text) = stops(&script("true"), &["--stop-within", "300ms"], nothing_more);
+    assert!(
+        text.contains("did not stop within 300 ms of SIGTERM"),
+        "{text}"
+    );
+    // Who asks twice does not want to wait: here an hour.
+    let again = |child: &std::process::Child| common::signal(child, Signal::SIGINT);
+    let (_, text) = stops(&script("true"), &["--stop-within", "1h"], again);
+    assert!(!text.contains("did not stop"), "{text}");
 }

@@ -7,7 +7,7 @@ mod services;
 
 use std::path::Path;
 
-use memtide::recording::{self, EventKind, Recording, StepResult};
+use memtide::recording::{self, Event, EventKind, Recording, StepResult};
 use memtide::scenario::Outcome;
 use services::{outcome, seconds, sleeps};
 
@@ -307,6 +307,13 @@ fn a_mark_of_the_load_is_in_the_recording_and_is_the_onset() {
     let truth = memtide::judge::truth::from_scenario(&parsed, &recording).unwrap();
     assert_eq!(Some(truth.onset_ns), at);
     assert!(truth.onset_ns >= 500_000_000, "{}", truth.onset_ns);
+    let lacks = |recording: &Recording| {
+        let is_said = |event: &Event| matches!(&event.kind, EventKind::Warning { text, .. } if text.contains("did not come"));
+        recording.events.iter().any(is_said)
+    };
+    assert!(!lacks(&recording));
+    let other = run(dir.path(), &text.replace("mark:load on", "mark:load off"));
+    assert!(lacks(&other), "nothing tells that its onset is missing");
 
     // The same from a recorded command itself, by another name of its environment it is not.
     let file = dir.path().join("m.jsonl");

@@ -1,7 +1,9 @@
 //! `memtide record`: any program in a limited cgroup, as `time` does for seconds.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -65,6 +67,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     args.service.check()?;
     common::holds_something(args.limit)?;
+    if args.service.is_service() {
+        startable(&args.command[0]).map_err(|error| explain(error, &args.command[0]))?;
+    }
     let environment = args.placed.environment()?;
     let mut left = Left::default();
     let finished = record(&args, &environment, &out, &mut left);
@@ -255,6 +260,20 @@ fn explain(error: HarnessError, program: &str) -> anyhow::Error {
         return Failure { exit, message }.into();
     }
     Failure::of_harness(&error, error.to_string())
+}
+
+/// What the kernel would say of a program when it is to be run: a service is started by its worker, far from here.
+fn startable(program: &str) -> Result<(), HarnessError> {
+    let is_executable = |m: &Metadata| m.permissions().mode() & 0o111 != 0;
+    let kind = match std::fs::metadata(program) {
+        _ if !is_there(program) => ErrorKind::NotFound,
+        Ok(file) if program.contains('/') && !is_executable(&file) => ErrorKind::PermissionDenied,
+        _ => return Ok(()),
+    };
+    Err(HarnessError::Spawn {
+        actor: program.into(),
+        source: kind.into(),
+    })
 }
 
 fn is_there(program: &str) -> bool {

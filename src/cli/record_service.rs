@@ -29,10 +29,10 @@ pub struct ServiceArgs {
     /// number follows it), `,unit=SIZE`, `,every=TIME`. May be given several times.
     #[arg(long, value_name = "NAME=FROM", requires = "load", value_parser = parse_says)]
     truth: Vec<Says>,
-    /// The signal that stops the service.
+    /// The signal that stops the service when its load has ended, or at Ctrl-C.
     #[arg(long, value_name = "SIGNAL", requires = "load", default_value = "SIGTERM", value_parser = parse_signal)]
     stop_signal: Signal,
-    /// The longest that the service may take to stop; then it is killed.
+    /// The longest that the service may take to stop; then, or at a second Ctrl-C, it is killed.
     #[arg(long, value_name = "TIME", requires = "load", default_value = "10s", value_parser = units::parse_duration)]
     stop_within: Duration,
     /// Put a free port into this variable of the service's and the load's environment.

@@ -102,6 +102,11 @@ impl Actor {
         }
     }
 
+    /// Whether its end has not been seen.
+    pub fn is_alive(&self) -> bool {
+        self.exit.is_none()
+    }
+
     /// Whether it is a command and not a worker.
     pub fn is_command(&self) -> bool {
         self.stdout.is_none()

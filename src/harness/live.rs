@@ -22,7 +22,7 @@ use crate::recording::{Event, EventKind, Footer, Group, StepEnd, StepId, StepRes
 use crate::rows::{CgroupVersion, Rows};
 use crate::sampler::{Clock, Sampler, Settle, Settled};
 use crate::scenario::Schedule;
-use crate::scenario::{Outcome, Scenario, Step, StepRef};
+use crate::scenario::{Onset, Outcome, Scenario, Step, StepRef};
 use crate::sys::process::Signals;
 use crate::worker::protocol::{Message, Report, Status};
 
@@ -109,6 +109,8 @@ pub(super) struct Live<'a> {
     /// When memory.events `high` of each group last rose, nanoseconds.
     pub(super) high_rose: Vec<Option<u64>>,
     pub(super) stop: bool,
+    /// Whether the mark came that the truth begins with.
+    onset_marked: bool,
 }
 
 impl<'a> Live<'a> {
@@ -128,6 +130,7 @@ impl<'a> Live<'a> {
             gone: vec![false; parts.groups.len()],
             high_rose: vec![None; parts.groups.len()],
             stop: false,
+            onset_marked: false,
             parts,
         };
         live.index();
@@ -202,7 +205,7 @@ impl<'a> Live<'a> {
     }
 
     /// Sleeps until the clock, a signal, a worker or a settling step wants attention.
-    fn wait(&mut self) -> Result<(), HarnessError> {
+    pub(super) fn wait(&mut self) -> Result<(), HarnessError> {
         let actors = &self.parts.actors;
         let mut fds: Vec<BorrowedFd> = vec![self.parts.clock.as_fd(), self.parts.signals.as_fd()];
         fds.extend(actors.iter().filter_map(Actor::stdout));
@@ -479,12 +482,14 @@ impl<'a> Live<'a> {
 
     /// Ends the workers, takes a last sample and writes the footer.
     fn finish(mut self) -> Result<Finished, HarnessError> {
+        self.end_services()?;
         for actor in &mut self.parts.actors {
             actor.dismiss();
         }
         let counters = self.final_counters();
         self.parts.actors.clear();
         self.hear_marks()?;
+        self.miss_onset()?;
         self.sample_all()?;
         let (outcome, reason) = outcome::of_run(self.of_run, &self.evidence);
         let footer = Footer {
@@ -502,6 +507,23 @@ impl<'a> Live<'a> {
             interrupted: self.of_run.interrupted,
             exit: self.exit,
         })
+    }
+
+    /// Without the mark that its truth begins with a recording can't be judged: said while the load is at hand.
+    fn miss_onset(&mut self) -> Result<(), HarnessError> {
+        let onset = &self.parts.scenario.truth.onset;
+        let Some(Onset::Mark(awaited)) = onset.as_ref().filter(|_| !self.onset_marked) else {
+            return Ok(());
+        };
+        let awaited = awaited
+            .as_ref()
+            .map_or("a mark".into(), |text| format!("the mark {text:?}"));
+        let text = format!(
+            "its truth begins with {awaited}, which did not come: `memtide mark TEXT` in a command of the run sets it; \
+             without it the recording can't be judged"
+        );
+        let code = "no_onset".into();
+        self.event(EventKind::Warning { code, text })
     }
 
     fn final_counters(&self) -> Vec<(String, Rows)> {
@@ -540,6 +562,8 @@ impl<'a> Live<'a> {
     /// Writes the marks that have come into the recording.
     pub(super) fn hear_marks(&mut self) -> Result<(), HarnessError> {
         while let Some(text) = self.parts.stage.as_mut().and_then(|s| s.marks_mut().next()) {
+            let onset = &self.parts.scenario.truth.onset;
+            self.onset_marked |= onset.as_ref().is_some_and(|onset| onset.is_mark(&text));
             self.event(EventKind::Mark { text })?;
         }
         Ok(())

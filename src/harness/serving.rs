@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::actor::Actor;
 use super::error::HarnessError;
 use super::live::Live;
 use super::ready::{self, Answer, Ready, Waiter};
@@ -20,6 +21,9 @@ use crate::sampler;
 use crate::scenario::{Says, Serving, Source, StepRef};
 use crate::worker::protocol::{Report, Status};
 use crate::workload::Workload;
+
+/// So long after its time to stop a service's worker may take to kill it and to report.
+const KILLED_WITHIN: Duration = Duration::from_secs(2);
 
 /// One service and how far it is.
 pub(super) struct Served {
@@ -62,10 +66,10 @@ impl Served {
 }
 
 impl Live<'_> {
-    /// Whether a service may become ready at any moment.
+    /// Whether a service may become ready, or its time to stop be over, at any moment.
     pub(super) fn awaits_services(&self) -> bool {
         let mut served = self.served.iter();
-        served.any(|s| matches!(s.stage, Phase::Starting | Phase::Asked(_)))
+        served.any(|s| !matches!(s.stage, Phase::Serving | Phase::Leaving))
     }
 
     pub(super) fn is_served(&self, step: StepRef) -> bool {
@@ -282,6 +286,38 @@ impl Live<'_> {
     fn tell_to_stop(&mut self, step: StepRef) -> bool {
         let own = self.parts.actor_mut(step);
         own.map(|actor| actor.stop(step.step)).is_some()
+    }
+
+    /// The run is over before its services were done with (Ctrl-C, a deadline, a step that failed): they hear
+    /// their stop signal all the same, since what they serve may not be memtide's. A second Ctrl-C waits for none.
+    pub(super) fn end_services(&mut self) -> Result<(), HarnessError> {
+        let parts = &mut self.parts;
+        self.served
+            .retain(|s| parts.actor(s.step).is_some_and(Actor::is_alive));
+        // Loads would only tell that nobody answers any more.
+        let serves = |actor: &Actor| self.served.iter().any(|s| actor.does(s.step));
+        parts.actors.retain(|a| !a.outside || serves(a));
+        let now = parts.clock.now_ns();
+        let mut longest = Duration::ZERO;
+        for step in self.served.iter().map(|s| s.step).collect::<Vec<_>>() {
+            if let Workload::Serve(serve) = &self.step(step).workload {
+                longest =
+                    longest.max(Duration::from_millis(serve.stop_ms).saturating_add(KILLED_WITHIN));
+            }
+            self.tell_to_stop(step);
+        }
+        for served in &mut self.served {
+            if !matches!(served.stage, Phase::Late(_)) {
+                served.stage = Phase::Stopping(now);
+            }
+        }
+        self.parts.deadline = None;
+        self.stop = false;
+        let waited = |now_ns: u64| Duration::from_nanos(now_ns.saturating_sub(now));
+        while !self.served.is_empty() && !self.stop && waited(self.parts.clock.now_ns()) < longest {
+            self.wait()?;
+        }
+        Ok(())
     }
 
     /// A stop that needed SIGKILL is no failure, but the reader should know.

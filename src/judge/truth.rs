@@ -166,7 +166,7 @@ fn moment(
         (Onset::Mark(text), _) => {
             let mut events = recording.events.iter();
             let first = events.find(|event| match &event.kind {
-                EventKind::Mark { text: told } => text.as_ref().is_none_or(|text| text == told),
+                EventKind::Mark { text: told } => onset.is_mark(told),
                 _ => false,
             });
             let name = text.as_ref().map(|text| format!("the mark {text:?}"));

@@ -196,6 +196,11 @@ impl Onset {
             _ => None,
         }
     }
+
+    /// Whether a mark with this text is it, if it is the first.
+    pub fn is_mark(&self, told: &str) -> bool {
+        matches!(self, Onset::Mark(text) if text.as_ref().is_none_or(|text| text == told))
+    }
 }
 
 /// What is true of a scenario, and what a detector should make of it.

@@ -4,8 +4,11 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// The binary under test.
 pub fn memtide() -> Command {
@@ -25,6 +28,12 @@ pub fn record_in(dir: &Path) -> Command {
         .args(["record", "--limit", "64MiB", "--workdir", "."])
         .current_dir(dir);
     command
+}
+
+/// Sends a signal to a process that was started and not yet waited for.
+pub fn signal(child: &Child, signal: Signal) {
+    // Process ids are below 2^22.
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
 }
 
 /// Waits until `done`, at most `longest`.
