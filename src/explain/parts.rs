@@ -3,7 +3,7 @@
 use super::account::{Account, Quantity};
 use super::{Reading, Scope, derive, names, number};
 use crate::composition::Composition;
-use crate::formula::{self, display};
+use crate::formula::display;
 use crate::rows::{CgroupVersion, View};
 
 /// Usage split into parts that do not overlap. Bytes; none where rows for it are missing.
@@ -83,7 +83,8 @@ impl Parts {
         let bound = bound.max(largest).max(reading.working_set);
         // Below a MiB it is pages on their way to a list (batches of each CPU), not a finding.
         let found = |bytes: Option<u64>| bytes.filter(|bytes| *bytes >= 1 << 20).unwrap_or(0);
-        let lazy_free = found(Some(estimate("lazyfree_estimate", &view)));
+        let composition = Composition::of(&view);
+        let lazy_free = found(composition.lazily_freed);
         // It is charged: no more than the rows leave of the usage.
         let rows = view
             .rss
@@ -94,7 +95,7 @@ impl Parts {
             .map_or(u64::MAX, |usage| usage.saturating_sub(rows));
         let total = view.usage.or(bound).unwrap_or(0);
         // No part is larger than the least of the whole, where lists and sums contradict each other.
-        let thp_hidden = found(Composition::of(&view).hidden).min(left).min(total);
+        let thp_hidden = found(composition.hidden).min(left).min(total);
         let in_lists = |list: Option<u64>, lazy: u64| list.map(|bytes| bytes.saturating_sub(lazy));
         // MADV_FREE puts pages on the inactive list; only what does not fit there is elsewhere.
         let lazy_inactive = lazy_free.min(view.inactive_file.unwrap_or(0));
@@ -233,11 +234,6 @@ fn node_lists(reading: &Reading) -> Option<u64> {
     ];
     let lists = rows.into_iter().flatten().reduce(u64::saturating_add);
     lists.max(view.cache).max(view.rss).max(view.shmem)
-}
-
-fn estimate(name: &str, view: &View) -> u64 {
-    let value = formula::by_name(name).and_then(|f| (f.eval)(view));
-    value.map_or(0, |bytes| bytes.max(0) as u64)
 }
 
 /// Anonymous pages by the lists, where rss was cut. Shared memory is on them too.
