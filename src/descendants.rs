@@ -8,6 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+/// The longest that what is killed may take to be gone: a write to a disk has to end first.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
 /// One process below another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descendant {

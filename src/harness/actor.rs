@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::descendants;
 use crate::sampler::{Sampler, TruthSource};
 use crate::scenario::StepRef;
 use crate::truth::Page;
@@ -217,7 +217,7 @@ impl Drop for Actor {
             // Outside of the container no cgroup takes along what it started. A command that is the
             // actor was started with the container's.
             if self.outside {
-                let _ = crate::descendants::end_below(self.pid(), Duration::from_secs(2));
+                let _ = descendants::end_below(self.pid(), descendants::PATIENCE);
             }
             // It is ours, it is not reaped yet, so its id can't be another's.
             let _ = self.child.kill();

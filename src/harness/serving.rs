@@ -22,9 +22,6 @@ use crate::scenario::{Says, Serving, Source, StepRef};
 use crate::worker::protocol::{Report, Status};
 use crate::workload::Workload;
 
-/// So long after its time to stop a service's worker may take to kill it and to report.
-const KILLED_WITHIN: Duration = Duration::from_secs(2);
-
 /// One service and how far it is.
 pub(super) struct Served {
     pub(super) step: StepRef,
@@ -301,8 +298,9 @@ impl Live<'_> {
         let mut longest = Duration::ZERO;
         for step in self.served.iter().map(|s| s.step).collect::<Vec<_>>() {
             if let Workload::Serve(serve) = &self.step(step).workload {
-                longest =
-                    longest.max(Duration::from_millis(serve.stop_ms).saturating_add(KILLED_WITHIN));
+                longest = longest.max(
+                    Duration::from_millis(serve.stop_ms).saturating_add(descendants::PATIENCE),
+                );
             }
             self.tell_to_stop(step);
         }

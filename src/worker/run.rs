@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -13,9 +12,6 @@ use crate::descendants;
 use crate::sys::{fd, process};
 use crate::truth::Page;
 use crate::workload::{Context, WorkError, Workload};
-
-/// The longest that what commands have left may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs one actor's steps as the harness orders them, until stdin ends.
 ///
@@ -73,7 +69,7 @@ fn serve() -> Result<(), WorkerError> {
     }
     let done = obey(&plan, &mut context, &mut orders);
     if plan.outside {
-        let _ = descendants::end_all(PATIENCE);
+        let _ = descendants::end_all(descendants::PATIENCE);
     }
     done
 }

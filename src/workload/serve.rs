@@ -55,7 +55,7 @@ impl Work for Serve {
         };
         let watched = service.watch(self, context);
         if watched.is_err() {
-            let _ = descendants::end_all(std::time::Duration::from_secs(2));
+            let _ = descendants::end_all(descendants::PATIENCE);
         }
         watched.map_err(failed)?;
         // One that ended well although nobody told it to: the harness knows what that means.
