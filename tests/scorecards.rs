@@ -36,7 +36,11 @@ fn the_tables_are_what_the_commands_print() {
     let page = std::fs::read_to_string(root.join("docs/scorecards.md")).unwrap();
     let blocks = blocks(&page);
     let checked: Vec<_> = blocks.iter().filter(|block| is_checked(block.0)).collect();
-    assert_eq!(checked.len(), 5, "a time scale, all at their own, and the kernels at three");
+    assert_eq!(
+        checked.len(),
+        5,
+        "a time scale, all at their own, and the kernels at three"
+    );
     let promtool = Command::new("promtool").arg("--version").output().is_ok();
     for (name, args, shown) in checked {
         if args.contains(&"--rules") && !promtool {
