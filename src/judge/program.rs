@@ -260,3 +260,34 @@ fn last_words(mut stderr: ChildStderr) -> String {
     }
     String::from_utf8_lossy(&kept).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(script: &str, output_max: u64) -> (Answers, bool) {
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let read = read_answers(child.stdout.take().unwrap(), 100.0, output_max);
+        // Nobody listens any more, so it has ended or does so at its next line.
+        child.wait().unwrap();
+        read
+    }
+
+    #[test]
+    fn a_program_is_read_to_its_end_to_its_limit_or_to_its_first_line_that_is_no_answer() {
+        let answer = r#"echo '{"fire":true,"t":42.0,"class":"leak"}'"#;
+        let (answers, flooded) = read(answer, 1000);
+        assert!(!flooded && answers.finish().fired_at == Some(42.0));
+        // Its limit counts the bytes of all its lines.
+        let (_, flooded) = read("yes ''", 1000);
+        assert!(flooded);
+        let (_, flooded) = read("yes '' | head -n 1000", 1000);
+        assert!(!flooded, "1000 bytes are not more than 1000");
+        let (answers, flooded) = read("echo nothing; yes ''", 1000);
+        assert!(!flooded && answers.is_broken());
+    }
+}

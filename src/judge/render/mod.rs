@@ -100,3 +100,31 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     rows.iter().for_each(|row| table.plain(row));
     table.render(0, false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_shares_and_counts_are_for_people() {
+        for (s, words, digits) in [
+            (0.0, "0 s", "0:00:00"),
+            (119.4, "119 s", "0:01:59"),
+            (120.0, "2 min 00 s", "0:02:00"),
+            (7199.0, "119 min 59 s", "1:59:59"),
+            (7261.0, "2 h 01 min", "2:01:01"),
+        ] {
+            assert_eq!((&*seconds(s), &*clock(s)), (words, digits));
+            assert_eq!(maybe_seconds(Some(s)), words);
+        }
+        assert_eq!((&*maybe_seconds(None), &*percent(None)), ("-", "-"));
+        assert_eq!(percent(Some(0.854)), "85 %");
+        let totals = Totals {
+            hits: 2,
+            early: 1,
+            not_judged: 3,
+            ..Totals::default()
+        };
+        assert_eq!(counts(&totals), "2 hit, 1 early, 3 not judged");
+    }
+}
