@@ -158,5 +158,17 @@ mod tests {
             ..Answer::default()
         };
         assert_eq!(judge(&leak, &died), Judgement::Error);
+        let not_asked = Answer {
+            not_judged: Some("too short".into()),
+            ..died
+        };
+        assert_eq!(judge(&leak, &not_asked), Judgement::NotJudged);
+    }
+
+    #[test]
+    fn two_judgements_are_right_and_one_counts_for_nothing() {
+        let all = |is: fn(Judgement) -> bool| Judgement::ALL.into_iter().filter(move |j| is(*j));
+        assert!(all(Judgement::is_right).eq([Judgement::Hit, Judgement::Quiet]));
+        assert!(all(|j| !j.counts()).eq([Judgement::NotJudged]));
     }
 }

@@ -23,6 +23,13 @@ pub struct Known<'a> {
     pub case: &'a Case,
     /// Its need.
     pub need: &'a Recorded,
+    /// Where that lies.
+    pub interval: Interval,
+}
+
+/// Where a need lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Interval {
     /// Nothing fitted at this limit, bytes.
     pub above: u64,
     /// The smallest limit that fitted, bytes.
@@ -31,7 +38,7 @@ pub struct Known<'a> {
     pub at_most: u64,
 }
 
-impl Known<'_> {
+impl Interval {
     /// What `said` bytes are against the need.
     pub fn judge(&self, said: u64) -> Judged {
         match said {
@@ -64,9 +71,11 @@ pub fn known(corpus: &Corpus) -> (Vec<Known<'_>>, Vec<(String, String)>) {
             Some((above, fits, at_most)) => known.push(Known {
                 case,
                 need,
-                above,
-                fits,
-                at_most,
+                interval: Interval {
+                    above,
+                    fits,
+                    at_most,
+                },
             }),
             None => {
                 let why = need.none_because.clone().unwrap_or_default();
@@ -75,4 +84,27 @@ pub fn known(corpus: &Corpus) -> (Vec<Known<'_>>, Vec<(String, String)>) {
         }
     }
     (known, without)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_in_the_interval_is_right_and_errors_are_from_what_fitted() {
+        let interval = Interval {
+            above: 90,
+            fits: 95,
+            at_most: 110,
+        };
+        for (said, want) in [
+            (0, Judged::TooLittle(95)),
+            (90, Judged::TooLittle(5)),
+            (91, Judged::Right),
+            (110, Judged::Right),
+            (111, Judged::TooMuch(16)),
+        ] {
+            assert_eq!(interval.judge(said), want, "{said}");
+        }
+    }
 }

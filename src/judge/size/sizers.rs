@@ -178,7 +178,7 @@ pub fn score(
         card.rows.push(Row {
             recording: one.case.name.clone(),
             limit: said.as_ref().ok().copied(),
-            need: one.fits,
+            need: one.interval.fits,
             ran: said.as_ref().ok().and_then(|limit| run(one, *limit)),
             error: said.err(),
         });

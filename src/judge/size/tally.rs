@@ -98,7 +98,7 @@ impl Scored {
 
     /// What it said of one recording, bytes.
     pub fn add(&mut self, known: &Known<'_>, said: u64) {
-        let (judged, case) = (known.judge(said), known.case);
+        let (judged, case) = (known.interval.judge(said), known.case);
         let class = self
             .by_class
             .entry(case.truth.class.to_string())
