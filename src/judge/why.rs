@@ -280,6 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn the_comparison_that_decides_is_found() {
+        for (expr, want) in [
+            ("a > 80", ["a", "80"]),
+            ("80 <= a", ["80", "a"]),
+            // A guard against division by nothing is not what decides.
+            ("(a / b > 80) < +Inf", ["a / b", "80"]),
+            ("(a > 80) < 5", ["(a > 80)", "5"]),
+            ("a < +Inf", ["a", "Inf"]),
+            ("b and a > 80 or a > 90", ["a", "90"]),
+            ("(a > 80 unless b) or b", ["a", "80"]),
+        ] {
+            let asked = Inquiry::new(expr).expressions();
+            assert_eq!(asked[1..3], want, "{expr}");
+        }
+    }
+
+    #[test]
     fn numbers_are_short() {
         let all = [
             0.81234567,
