@@ -461,3 +461,39 @@ fn an_interrupted_recording_lets_its_service_stop() {
     let (_, text) = stops(&script("true"), &["--stop-within", "1h"], again);
     assert!(!text.contains("did not stop"), "{text}");
 }
+
+/// As time(1) does: a command has its own end, whoever interrupts.
+#[test]
+fn an_interrupted_command_comes_to_its_own_end() {
+    if !common::can_manage("a signal while a command runs") {
+        return;
+    }
+    let ends = |script: &str, signals: &[Signal]| {
+        let dir = tempfile::tempdir_in("/var/tmp").unwrap();
+        let mut child = common::record_in(dir.path())
+            .args(["--", "sh", "-c", script])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Each is sent when what the one before leads to has happened.
+        let mut all_came = true;
+        for (signal, file) in signals.iter().zip(["up", "stopping"]) {
+            let came = || dir.path().join(file).exists();
+            all_came &= common::wait_until(Duration::from_secs(60), came);
+            common::signal(&child, *signal);
+        }
+        let status = child.wait().unwrap();
+        assert!(all_came, "{script}");
+        let read = recording::read_path(&dir.path().join("memtide-sh.jsonl")).unwrap();
+        assert_eq!(read.footer.unwrap().reason, "interrupted", "{script}");
+        (status.code(), dir.path().join("stopped").exists())
+    };
+    let works = "touch up; while :; do sleep 0.05; done";
+    let own = format!("trap 'sleep 0.5; touch stopped; exit 7' INT TERM; {works}");
+    assert_eq!(ends(&own, &[Signal::SIGTERM]), (Some(7), true));
+    assert_eq!(ends(&own, &[Signal::SIGINT]), (Some(7), true));
+    assert_eq!(ends(works, &[Signal::SIGTERM]), (Some(128 + 15), false));
+    // Who asks twice does not want to wait.
+    let never = format!("trap 'touch stopping' TERM; {works}");
+    assert_eq!(ends(&never, &[Signal::SIGTERM; 2]), (Some(130), false));
+}

@@ -48,7 +48,8 @@ pub struct Args {
     #[command(flatten)]
     placed: Placed,
     /// The command and its arguments. `record` ends with its code; 127 if there is no such command,
-    /// 126 if it can't be executed. With --load it ends with 0 if the command served until the load had ended well.
+    /// 126 if it can't be executed. At Ctrl-C it has 10 s to end, or until a second one. With --load `record` ends with 0
+    /// if the command served until the load had ended well.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<String>,
 }

@@ -5,6 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::Arc;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::descendants;
 use crate::sampler::{Sampler, TruthSource};
 use crate::scenario::StepRef;
@@ -166,6 +169,14 @@ impl Actor {
         match serde_json::to_string(order) {
             Ok(line) => self.send_line(&line),
             Err(error) => log::warn!("can't write an order: {error}"),
+        }
+    }
+
+    /// Sends a signal to the process itself, unless it has ended.
+    pub fn signal(&self, signal: Signal) {
+        if self.is_alive() {
+            // It is ours, it is not reaped yet, so its id can't be another's.
+            let _ = kill(Pid::from_raw(self.pid()), signal);
         }
     }
 

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 
 use super::actor::Actor;
 use super::error::{HarnessError, doing};
@@ -109,6 +110,10 @@ pub(super) struct Live<'a> {
     /// When memory.events `high` of each group last rose, nanoseconds.
     pub(super) high_rose: Vec<Option<u64>>,
     pub(super) stop: bool,
+    /// The signal that somebody sent to memtide alone.
+    pub(super) sent: Option<Signal>,
+    /// It is over, and what still runs is waited for.
+    pub(super) closing: bool,
     /// Whether the mark came that the truth begins with.
     onset_marked: bool,
 }
@@ -130,6 +135,8 @@ impl<'a> Live<'a> {
             gone: vec![false; parts.groups.len()],
             high_rose: vec![None; parts.groups.len()],
             stop: false,
+            sent: None,
+            closing: false,
             onset_marked: false,
             parts,
         };
@@ -214,7 +221,7 @@ impl<'a> Live<'a> {
             .into_iter()
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
-        let timeout = if self.settling.is_empty() && !self.awaits_services() {
+        let timeout = if self.settling.is_empty() && !self.awaits_services() && !self.closing {
             PollTimeout::NONE
         } else {
             // Milliseconds; 10 fits.
@@ -272,6 +279,9 @@ impl<'a> Live<'a> {
             if info.ssi_signo != nix::libc::SIGCHLD as u32 {
                 self.of_run.interrupted = !self.parts.watching;
                 self.stop = true;
+                let by_terminal = info.ssi_code == nix::libc::SI_KERNEL;
+                let signal = Signal::try_from(info.ssi_signo as i32).ok();
+                self.sent = signal.filter(|_| !by_terminal);
             }
         }
         self.reap_chores()?;
@@ -482,7 +492,7 @@ impl<'a> Live<'a> {
 
     /// Ends the workers, takes a last sample and writes the footer.
     fn finish(mut self) -> Result<Finished, HarnessError> {
-        self.end_services()?;
+        self.close()?;
         for actor in &mut self.parts.actors {
             actor.dismiss();
         }

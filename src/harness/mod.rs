@@ -8,6 +8,7 @@
 mod actor;
 mod ad_hoc;
 mod background;
+mod closing;
 mod cold;
 mod disk_waits;
 mod environment;

@@ -63,10 +63,10 @@ impl Served {
 }
 
 impl Live<'_> {
-    /// Whether a service may become ready, or its time to stop be over, at any moment.
+    /// Whether a service may become ready at any moment.
     pub(super) fn awaits_services(&self) -> bool {
         let mut served = self.served.iter();
-        served.any(|s| !matches!(s.stage, Phase::Serving | Phase::Leaving))
+        served.any(|s| matches!(s.stage, Phase::Starting | Phase::Asked(_)))
     }
 
     pub(super) fn is_served(&self, step: StepRef) -> bool {
@@ -285,9 +285,8 @@ impl Live<'_> {
         own.map(|actor| actor.stop(step.step)).is_some()
     }
 
-    /// The run is over before its services were done with (Ctrl-C, a deadline, a step that failed): they hear
-    /// their stop signal all the same, since what they serve may not be memtide's. A second Ctrl-C waits for none.
-    pub(super) fn end_services(&mut self) -> Result<(), HarnessError> {
+    /// Tells all services that are left to stop; how long that may take.
+    pub(super) fn stop_services(&mut self) -> Duration {
         let parts = &mut self.parts;
         self.served
             .retain(|s| parts.actor(s.step).is_some_and(Actor::is_alive));
@@ -298,9 +297,8 @@ impl Live<'_> {
         let mut longest = Duration::ZERO;
         for step in self.served.iter().map(|s| s.step).collect::<Vec<_>>() {
             if let Workload::Serve(serve) = &self.step(step).workload {
-                longest = longest.max(
-                    Duration::from_millis(serve.stop_ms).saturating_add(descendants::PATIENCE),
-                );
+                let patience = Duration::from_millis(serve.stop_ms);
+                longest = longest.max(patience.saturating_add(descendants::PATIENCE));
             }
             self.tell_to_stop(step);
         }
@@ -309,13 +307,7 @@ impl Live<'_> {
                 served.stage = Phase::Stopping(now);
             }
         }
-        self.parts.deadline = None;
-        self.stop = false;
-        let waited = |now_ns: u64| Duration::from_nanos(now_ns.saturating_sub(now));
-        while !self.served.is_empty() && !self.stop && waited(self.parts.clock.now_ns()) < longest {
-            self.wait()?;
-        }
-        Ok(())
+        longest
     }
 
     /// A stop that needed SIGKILL is no failure, but the reader should know.
