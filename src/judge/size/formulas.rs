@@ -28,3 +28,13 @@ pub fn score(known: &[Known<'_>]) -> Vec<Scored> {
     all.sort_by(|a, b| error(a).total_cmp(&error(b)));
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_formula_that_said_nothing_has_no_score() {
+        assert!(score(&[]).is_empty());
+    }
+}
