@@ -6,6 +6,7 @@ mod common;
 mod services;
 
 use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 use memtide::recording::{self, EventKind, Recording};
@@ -416,26 +417,28 @@ fn an_interrupted_recording_lets_its_service_stop() {
     if !common::can_manage("Ctrl-C while a service serves") {
         return;
     }
-    let stops = |script: &str, options: &[&str], after_first: fn(&std::process::Child)| {
+    let longest = Duration::from_secs(60);
+    // `then` is done when the service has heard its signal.
+    let stops = |script: &str, options: &[&str], then: &dyn Fn(&Child, &Path)| {
         let dir = tempfile::tempdir_in("/var/tmp").unwrap();
-        let child = common::record_in(dir.path())
+        let said = dir.path().join("said");
+        let mut child = common::record_in(dir.path())
             .args(["--ready", "line:up", "--load", "touch loaded; sleep 1000"])
             .args(options)
             .args(["--", "sh", "-c", script])
-            .stderr(std::process::Stdio::piped())
+            .stderr(std::fs::File::create(&said).unwrap())
             .spawn()
             .unwrap();
         let is_there = |name: &str| dir.path().join(name).exists();
-        let longest = Duration::from_secs(60);
         let loaded = common::wait_until(longest, || is_there("loaded"));
         common::signal(&child, Signal::SIGINT);
         if loaded && common::wait_until(longest, || is_there("stopping")) {
-            after_first(&child);
+            then(&child, dir.path());
         }
-        let said = child.wait_with_output().unwrap();
-        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        let code = child.wait().unwrap().code();
+        let text = std::fs::read_to_string(&said).unwrap();
         assert!(loaded, "{text}");
-        assert_eq!(said.status.code(), Some(130), "{text}");
+        assert_eq!(code, Some(130), "{text}");
         let read = recording::read_path(&dir.path().join("memtide-sh.jsonl")).unwrap();
         assert_eq!(read.footer.unwrap().reason, "interrupted", "{text}");
         (is_there("stopped"), text)
@@ -443,23 +446,34 @@ fn an_interrupted_recording_lets_its_service_stop() {
     let script = |last: &str| {
         format!("trap 'touch stopping; {last}' TERM; echo up; while :; do sleep 0.05; done")
     };
-    let nothing_more = |_: &std::process::Child| {};
+    let nothing = |_: &Child, _: &Path| {};
     // It takes longer than one look at it, and shorter than it may.
-    let (stopped, text) = stops(
-        &script("sleep 0.5; touch stopped; exit 0"),
-        &[],
-        nothing_more,
-    );
+    let (stopped, text) = stops(&script("sleep 0.5; touch stopped; exit 0"), &[], &nothing);
     assert!(stopped && !text.contains("did not stop"), "{text}");
-    let (_, text) = stops(&script("true"), &["--stop-within", "300ms"], nothing_more);
+    let (_, text) = stops(&script("true"), &["--stop-within", "300ms"], &nothing);
     assert!(
         text.contains("did not stop within 300 ms of SIGTERM"),
         "{text}"
     );
     // Who asks twice does not want to wait: here an hour.
-    let again = |child: &std::process::Child| common::signal(child, Signal::SIGINT);
-    let (_, text) = stops(&script("true"), &["--stop-within", "1h"], again);
+    let hour = ["--stop-within", "1h"];
+    let again = |child: &Child, _: &Path| common::signal(child, Signal::SIGINT);
+    let (_, text) = stops(&script("true"), &hour, &again);
     assert!(!text.contains("did not stop"), "{text}");
+    // Who waits is told for what, and how to wait no longer.
+    let when_told = |_: &Child, dir: &Path| {
+        let is_told = || {
+            let said = std::fs::read_to_string(dir.join("said")).unwrap();
+            said.contains("waiting for what runs to stop, 3602 s at most; Ctrl-C again kills it")
+        };
+        if common::wait_until(longest, is_told) {
+            std::fs::write(dir.join("stopped"), "").unwrap();
+        }
+        std::fs::write(dir.join("enough"), "").unwrap();
+    };
+    let waits = script("until test -e enough; do sleep 0.05; done; exit 0");
+    let (told, text) = stops(&waits, &hour, &when_told);
+    assert!(told, "{text}");
 }
 
 /// As time(1) does: a command has its own end, whoever interrupts.

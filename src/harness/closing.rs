@@ -8,6 +8,9 @@ use super::live::Live;
 /// As services have where nobody says otherwise.
 const COMMAND_STOPS_WITHIN: Duration = Duration::from_secs(10);
 
+/// Who waits this long wonders why.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
 impl Live<'_> {
     /// Lets what still runs come to its own end, since what it holds may not be memtide's: services hear their stop
     /// signal, an interrupted command what interrupted memtide. A second Ctrl-C waits for none.
@@ -17,10 +20,19 @@ impl Live<'_> {
         self.parts.deadline = None;
         self.stop = false;
         self.closing = true;
+        let mut is_told = !self.of_run.interrupted;
         while self.is_awaited() && !self.stop {
             let waited = self.parts.clock.now_ns().saturating_sub(begin);
-            if Duration::from_nanos(waited) >= longest {
+            let waited = Duration::from_nanos(waited);
+            if waited >= longest {
                 break;
+            }
+            if waited >= TOLD_AFTER && !is_told {
+                is_told = true;
+                let most = longest.as_secs();
+                log::warn!(
+                    "waiting for what runs to stop, {most} s at most; Ctrl-C again kills it"
+                );
             }
             self.wait()?;
         }
