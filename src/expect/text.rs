@@ -119,3 +119,23 @@ fn pick_in_words(pick: Pick) -> &'static str {
         Pick::Range => "the range of ",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units_and_counts_have_none() {
+        for (value, size, want) in [
+            ("usage", Size::Bytes(0), "0"),
+            ("usage", Size::Bytes(3 << 20), "3.0 MiB"),
+            ("row:memory.failcnt", Size::Bytes(3 << 20), "3145728"),
+            ("memory.events:max", Size::Bytes(3 << 20), "3145728"),
+            ("restarts", Size::Bytes(3), "3"),
+            ("usage", Size::OfLimit(0.0), "0"),
+            ("usage", Size::OfLimit(85.0), "85% of the limit"),
+        ] {
+            assert_eq!(size_in_words(value, size), want, "{value}");
+        }
+    }
+}

@@ -125,6 +125,7 @@ fn rank(verdict: Judgement) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::scorecard::testing::card;
     use crate::judge::verdict::Window;
     use crate::scenario::Class;
 
@@ -167,6 +168,30 @@ mod tests {
         let confused = row(Judgement::Hit, Some(60.0), Some(Class::Tmpfs));
         assert!(told(&confused).unwrap().contains("tmpfs"));
         assert_eq!(change(&missed, &good, 15.0), None);
+    }
+
+    #[test]
+    fn what_only_one_of_them_judged_is_not_compared() {
+        let not_judged = row(Judgement::NotJudged, None, None);
+        let hit = row(Judgement::Hit, Some(60.0), None);
+        let miss = row(Judgement::Miss, None, None);
+        let elsewhere = Row {
+            recording: "b/leak".into(),
+            ..miss.clone()
+        };
+        let compared = |old: &Row, new: &Row| {
+            let (old, new) = (card("a", vec![old.clone()]), card("a", vec![new.clone()]));
+            let (worse, compared) = compare(&old, &new);
+            (worse.len(), compared)
+        };
+        assert_eq!(compared(&hit, &hit), (0, 1));
+        assert_eq!(compared(&hit, &miss), (1, 1));
+        assert_eq!(compared(&miss, &hit), (0, 1));
+        assert_eq!(compared(&hit, &not_judged), (0, 0));
+        assert_eq!(compared(&not_judged, &miss), (0, 0));
+        assert_eq!(compared(&hit, &elsewhere), (0, 0));
+        let other = card("another", vec![miss]);
+        assert_eq!(compare(&card("a", vec![hit]), &other), (Vec::new(), 0));
     }
 
     proptest::proptest! {

@@ -265,6 +265,21 @@ pub(crate) mod testing {
             lead_s,
         }
     }
+
+    /// What one detector did.
+    pub fn card(detector: &str, rows: Vec<Row>) -> Scorecard {
+        Scorecard {
+            format: FORMAT.into(),
+            memtide: String::new(),
+            scrape_interval_s: 15.0,
+            realism_seed: None,
+            time_scale: None,
+            set: Vec::new(),
+            scale_to: None,
+            detectors: vec![DetectorCard::new(detector.into(), rows, Vec::new())],
+            skipped: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -103,8 +103,7 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scorecard::testing::row;
-    use super::super::scorecard::{DetectorCard, Scorecard};
+    use super::super::scorecard::testing::{card, row};
     use super::super::verdict::Judgement;
     use super::*;
 
@@ -135,18 +134,7 @@ mod tests {
     fn a_page_says_of_each_detector_what_was_not_right() {
         let hit = || row(true, Judgement::Hit, Some(60.0));
         let not_judged = || row(true, Judgement::NotJudged, None);
-        let card = |rows: Vec<Row>| Scorecard {
-            format: String::new(),
-            memtide: String::new(),
-            scrape_interval_s: 15.0,
-            realism_seed: None,
-            time_scale: None,
-            set: Vec::new(),
-            scale_to: None,
-            detectors: vec![DetectorCard::new("one".into(), rows, Vec::new())],
-            skipped: Vec::new(),
-        };
-        let says = |rows: Vec<Row>| markdown(&card(rows));
+        let says = |rows: Vec<Row>| markdown(&card("one", rows));
         let right = "Right on every recording it was judged on.";
         assert!(says(vec![hit()]).contains(right));
         assert!(says(vec![hit(), not_judged()]).contains(right));
