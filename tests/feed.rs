@@ -81,6 +81,29 @@ fn a_line_has_what_kube_state_metrics_says_of_its_container() {
     );
 }
 
+/// Two containers of a pod, with a limit each: none is given what is said of the other.
+#[test]
+fn a_line_has_what_is_said_of_its_own_container() {
+    let recording = shipped::find("6.18-v1", "go-service")
+        .unwrap()
+        .read()
+        .unwrap();
+    let feed = Feed::new(&recording, &few(), "x");
+    let mut limits = std::collections::BTreeSet::new();
+    for line in text(&feed).lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let said = &line["kube_pod_container_resource_limits{node=\"node-1\",resource=\"memory\",unit=\"byte\"}"];
+        if line["container"] != "" {
+            assert_eq!(
+                said.as_f64(),
+                line["container_spec_memory_limit_bytes"].as_f64()
+            );
+            limits.extend(said.as_u64());
+        }
+    }
+    assert_eq!(Vec::from_iter(limits), [256 << 20, 1 << 30]);
+}
+
 #[test]
 fn neither_scenario_nor_steps_nor_truth_can_be_read_from_it() {
     for shipped in shipped::all() {
