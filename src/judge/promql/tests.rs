@@ -41,6 +41,21 @@ fn what_public_rules_write_is_understood() {
         of(text);
     }
     assert_eq!(of("4 * 1024 * 1024").constant(), Some(4_194_304.0));
+    for (expr, want) in [
+        ("-3 + 10", Some(7.0)),
+        ("7 - 2 - 1", Some(4.0)),
+        ("9 / 2 % 4", Some(0.5)),
+        ("2 ^ 3", Some(8.0)),
+        ("vector(80)", Some(80.0)),
+        ("scalar(vector(1) * 2)", Some(2.0)),
+        // What these make of a number is another number, or none.
+        ("abs(-80)", None),
+        ("ceil(vector(1.5))", None),
+        ("vector(time())", None),
+        ("up", None),
+    ] {
+        assert_eq!(of(expr).constant(), want, "{expr}");
+    }
     let selectors = of("a{b!=\"c\"} / d")
         .selectors()
         .iter()
