@@ -76,11 +76,9 @@ fn own(file: &File) -> io::Result<()> {
 
 /// Takes away what an earlier run has left at `path`.
 fn make_room(path: &Path) -> io::Result<()> {
-    match File::open(path) {
-        Ok(before) => own(&before)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        // One that may not be read may be replaced.
-        Err(_) => {}
+    // One that may not be read may be replaced.
+    if let Ok(before) = File::open(path) {
+        own(&before)?;
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
