@@ -157,4 +157,25 @@ mod tests {
         std::fs::write(file.path(), "22\n").unwrap();
         assert_eq!(kept.read(&mut buffer).unwrap(), 3);
     }
+
+    #[test]
+    fn a_closed_file_leaves_its_descriptor_to_the_next() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "1\n").unwrap();
+        let mut few = Descriptors {
+            left: 1,
+            reserve: 0,
+        };
+        for _ in 0..3 {
+            let kept = Kept::open(file.path(), false, &mut few, &mut Vec::new()).unwrap();
+            assert!(kept.file.is_some());
+            // One that had none gives none back.
+            let without = Kept::open(file.path(), false, &mut few, &mut Vec::new()).unwrap();
+            assert!(without.file.is_none());
+            without.close(&mut few);
+            assert_eq!(few.left, 0);
+            kept.close(&mut few);
+        }
+        assert_eq!(few.left, 1);
+    }
 }

@@ -143,6 +143,7 @@ impl Expr {
                     "*" => left * right,
                     "/" => left / right,
                     "%" => left % right,
+                    "atan2" => left.atan2(right),
                     _ => left.powf(right),
                 })
             }

@@ -90,7 +90,7 @@ impl Parser {
                 "or" => (Operator::Or, 1),
                 "and" => (Operator::And, 2),
                 "unless" => (Operator::Unless, 2),
-                "atan2" => (Operator::Calculate("*"), 5),
+                "atan2" => (Operator::Calculate("atan2"), 5),
                 _ => return None,
             },
             lex::Kind::Sign(sign @ ("==" | "!=" | ">" | "<" | ">=" | "<=")) => {

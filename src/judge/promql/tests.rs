@@ -46,6 +46,8 @@ fn what_public_rules_write_is_understood() {
         ("7 - 2 - 1", Some(4.0)),
         ("9 / 2 % 4", Some(0.5)),
         ("2 ^ 3", Some(8.0)),
+        ("0 Atan2 5 + 1", Some(1.0)),
+        ("3 atan2 0 > 1", None),
         ("vector(80)", Some(80.0)),
         ("scalar(vector(1) * 2)", Some(2.0)),
         // What these make of a number is another number, or none.
