@@ -247,3 +247,26 @@ fn totals_table(detectors: &[DetectorCard]) -> String {
     ];
     table(&header, &rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::scorecard::testing::row;
+    use crate::judge::verdict::Judgement;
+
+    #[test]
+    fn the_scale_of_most_rows_is_said_once_and_others_beside_their_row() {
+        let at = |time_scale: f64| Row {
+            time_scale,
+            ..row(false, Judgement::Quiet, None)
+        };
+        let rows = vec![at(5.0), at(60.0), at(60.0)];
+        assert_eq!((usual_scale(&rows), usual_scale(&[])), (60.0, 1.0));
+        let text = detector_table(&DetectorCard::new("one".into(), rows, Vec::new()));
+        assert!(text.contains("one recorded second is 60 s (x60)"), "{text}");
+        assert_eq!(
+            (text.matches("(x5)").count(), text.matches("(x60)").count()),
+            (1, 1)
+        );
+    }
+}

@@ -200,3 +200,15 @@ proptest::proptest! {
         let _ = RuleFile::parse(&text, "x");
     }
 }
+
+/// Grafana's rules have a query in `data` and its `condition`; others may have a word of those, which is no matter.
+#[test]
+fn only_what_is_grafanas_is_refused_as_such() {
+    let with = |more: &str| format!("- alert: A\n  expr: up > 1\n{more}");
+    for more in ["", "  condition: B\n", "  data: []\n"] {
+        let file = parse(&with(more));
+        assert_eq!(file.groups[0].rules.len(), 1, "{more}");
+    }
+    let said = error(&with("  condition: B\n  data: []\n"));
+    assert!(said.contains("Grafana"), "{said}");
+}

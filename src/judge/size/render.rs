@@ -120,3 +120,43 @@ pub fn rows(cards: &[SizerCard]) -> String {
     }
     table.render(0, false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sizers::Row;
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_was_recommended_of_what_is_needed_or_why_not() {
+        let row = |name: &str| Row {
+            recording: name.into(),
+            limit: Some(100 << 20),
+            need: 64 << 20,
+            ran: Some("fits".into()),
+            error: None,
+        };
+        let failed = Row {
+            limit: None,
+            ran: None,
+            error: Some("no scrape".into()),
+            ..row("b/leak")
+        };
+        let card = SizerCard {
+            score: Scored::new("vpa"),
+            rows: vec![row("a/steady"), failed],
+        };
+        let text = rows(&[card]);
+        let words: Vec<Vec<&str>> = text
+            .lines()
+            .map(|l| l.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            words[1],
+            ["vpa", "a/steady", "100.0", "MiB", "64.0", "MiB", "fits"]
+        );
+        assert_eq!(
+            words[2],
+            ["vpa", "b/leak", "-", "64.0", "MiB", "no", "scrape"]
+        );
+    }
+}

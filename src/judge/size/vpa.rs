@@ -112,6 +112,15 @@ mod tests {
             oom: true,
             ..sample(0.0, 1e9)
         };
-        assert!(target(&[killed]).unwrap() > 1.2e9 * MARGIN);
+        // 20 % more, or of little 100 MiB: and no more than the next bucket's end.
+        for (bytes, peak) in [(1e9, 1.2e9), (3e8, 3e8 + BUMP_LEAST)] {
+            let killed = Sample {
+                working_set: bytes,
+                ..killed.clone()
+            };
+            let target = target(&[killed]).unwrap();
+            let (least, most) = (peak * MARGIN, (peak * GROWTH + FIRST_BUCKET) * MARGIN);
+            assert!((least..most).contains(&target), "{bytes}: {target}");
+        }
     }
 }
