@@ -116,7 +116,7 @@ mod tests {
         for (bytes, peak) in [(1e9, 1.2e9), (3e8, 3e8 + BUMP_LEAST)] {
             let killed = Sample {
                 working_set: bytes,
-                ..killed.clone()
+                ..killed
             };
             let target = target(&[killed]).unwrap();
             let (least, most) = (peak * MARGIN, (peak * GROWTH + FIRST_BUCKET) * MARGIN);
