@@ -212,3 +212,16 @@ fn only_what_is_grafanas_is_refused_as_such() {
     let said = error(&with("  condition: B\n  data: []\n"));
     assert!(said.contains("Grafana"), "{said}");
 }
+
+#[test]
+fn what_is_left_out_is_said_once_and_only_where_it_was() {
+    let rule = |name: &str, more: &str| format!("- alert: {name}\n  expr: up > 1\n{more}");
+    let kept = "  keep_firing_for: 5m\n";
+    let said = |rules: &[String]| parse(&rules.concat()).notes;
+    assert!(said(&[rule("A", ""), rule("B", "")]).is_empty());
+    let once = said(&[rule("A", kept), rule("B", ""), rule("C", kept)]);
+    assert!(
+        once.len() == 1 && once[0].contains("keep_firing_for"),
+        "{once:?}"
+    );
+}
