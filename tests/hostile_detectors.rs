@@ -1,6 +1,7 @@
 //! Whatever a detector program does, the judge ends in bounded time, says what was wrong, goes on
 //! with the rest, and leaves no process.
 
+mod common;
 #[path = "support/synthetic.rs"]
 mod synthetic;
 
@@ -237,11 +238,7 @@ fn when_the_judge_is_killed_the_detector_goes_too() {
 }
 
 fn wait_until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    assert!(common::wait_until(PATIENCE, condition), "waited in vain");
 }
 
 #[test]

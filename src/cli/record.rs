@@ -1,9 +1,7 @@
 //! `memtide record`: any program in a limited cgroup, as `time` does for seconds.
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -265,10 +263,11 @@ fn explain(error: HarnessError, program: &str) -> anyhow::Error {
 
 /// What the kernel would say of a program when it is to be run: a service is started by its worker, far from here.
 fn startable(program: &str) -> Result<(), HarnessError> {
-    let is_executable = |m: &Metadata| m.permissions().mode() & 0o111 != 0;
     let kind = match std::fs::metadata(program) {
         _ if !is_there(program) => ErrorKind::NotFound,
-        Ok(file) if program.contains('/') && !is_executable(&file) => ErrorKind::PermissionDenied,
+        Ok(file) if program.contains('/') && !scenario::is_executable(&file) => {
+            ErrorKind::PermissionDenied
+        }
         _ => return Ok(()),
     };
     Err(HarnessError::Spawn {

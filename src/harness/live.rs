@@ -522,12 +522,10 @@ impl<'a> Live<'a> {
     /// Without the mark that its truth begins with a recording can't be judged: said while the load is at hand.
     fn miss_onset(&mut self) -> Result<(), HarnessError> {
         let onset = &self.parts.scenario.truth.onset;
-        let Some(Onset::Mark(awaited)) = onset.as_ref().filter(|_| !self.onset_marked) else {
+        let missed = onset.as_ref().filter(|_| !self.onset_marked);
+        let Some(awaited) = missed.and_then(Onset::mark_in_words) else {
             return Ok(());
         };
-        let awaited = awaited
-            .as_ref()
-            .map_or("a mark".into(), |text| format!("the mark {text:?}"));
         let text = format!(
             "its truth begins with {awaited}, which did not come: `memtide mark TEXT` in a command of the run sets it; \
              without it the recording can't be judged"

@@ -303,7 +303,7 @@ impl Live<'_> {
             self.tell_to_stop(step);
         }
         for served in &mut self.served {
-            if !matches!(served.stage, Phase::Late(_)) {
+            if !matches!(served.stage, Phase::Stopping(_) | Phase::Late(_)) {
                 served.stage = Phase::Stopping(now);
             }
         }

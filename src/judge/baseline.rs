@@ -125,31 +125,14 @@ fn rank(verdict: Judgement) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::scorecard::testing::card;
-    use crate::judge::verdict::Window;
+    use crate::judge::scorecard::testing::{self, card};
     use crate::scenario::Class;
 
     fn row(verdict: Judgement, lead_s: Option<f64>, said: Option<Class>) -> Row {
         Row {
-            corpus: crate::judge::kind::Kind::Lessons,
             recording: "a/leak".into(),
-            setup: "a".into(),
-            scenario: "leak".into(),
-            time_scale: 1.0,
-            expected: Window {
-                fire: true,
-                onset_s: 0.0,
-                oom_s: Some(100.0),
-                end_s: 100.0,
-            },
-            class: Class::Leak,
-            fired_at_s: None,
             said,
-            error: None,
-            not_judged: None,
-            why: None,
-            verdict,
-            lead_s,
+            ..testing::row(true, verdict, lead_s)
         }
     }
 

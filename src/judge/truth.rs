@@ -163,14 +163,13 @@ fn moment(
     recording: &Recording,
 ) -> Result<u64, TruthError> {
     match (onset, scenario) {
-        (Onset::Mark(text), _) => {
+        (Onset::Mark(_), _) => {
             let mut events = recording.events.iter();
             let first = events.find(|event| match &event.kind {
                 EventKind::Mark { text: told } => onset.is_mark(told),
                 _ => false,
             });
-            let name = text.as_ref().map(|text| format!("the mark {text:?}"));
-            let none = || TruthError::NoMark(name.unwrap_or_else(|| "a mark".into()));
+            let none = || TruthError::NoMark(onset.mark_in_words().unwrap_or_default());
             first.map(|event| event.t).ok_or_else(none)
         }
         (Onset::Step(_), None) => Ok(0),

@@ -110,7 +110,6 @@ fn lru_in_words(lru: Lru) -> &'static str {
 
 /// A program by PATH; a shared library (`libx.so.1`) in the folders the loader looks in.
 pub(crate) fn on_path(program: &str) -> bool {
-    use std::os::unix::fs::PermissionsExt;
     if program.contains(".so.") {
         return is_library(program);
     }
@@ -120,8 +119,14 @@ pub(crate) fn on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|dir| {
         dir.join(program)
             .metadata()
-            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+            .is_ok_and(|file| is_executable(&file))
     })
+}
+
+/// Whether it is a file that somebody may run.
+pub(crate) fn is_executable(file: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.is_file() && file.permissions().mode() & 0o111 != 0
 }
 
 fn is_library(name: &str) -> bool {

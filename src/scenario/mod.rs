@@ -19,7 +19,7 @@ mod wire;
 
 pub use across::Across;
 pub use catalogue::{ARTICLE, CatalogueEntry, catalogue, find};
-pub(crate) use condition::on_path;
+pub(crate) use condition::{is_executable, on_path};
 pub use diagnostic::{Diagnostic, Diagnostics, Span};
 pub(crate) use lower::is_of_proc;
 pub use lower::values;

@@ -197,6 +197,15 @@ impl Onset {
         }
     }
 
+    /// The mark that it is, for a sentence; none for a step.
+    pub fn mark_in_words(&self) -> Option<String> {
+        match self {
+            Onset::Mark(Some(text)) => Some(format!("the mark {text:?}")),
+            Onset::Mark(None) => Some("a mark".into()),
+            Onset::Step(_) => None,
+        }
+    }
+
     /// Whether a mark with this text is it, if it is the first.
     pub fn is_mark(&self, told: &str) -> bool {
         matches!(self, Onset::Mark(text) if text.as_ref().is_none_or(|text| text == told))
