@@ -8,8 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// The longest that what is killed may take to be gone: a write to a disk has to end first.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest that what is killed may take until less of it is left, and its cgroup to be empty: hundreds of MiB
+/// are given back in some 100 ms, a write to a disk has to end first, and what hangs in the kernel never goes.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One process below another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +82,9 @@ fn tree(root: i32, all: &[(i32, Descendant)]) -> Vec<Descendant> {
 }
 
 /// Ends everything below this process and reaps it; this process must be a child subreaper, so
-/// that orphans come to it. Gives what could not be ended within `patience`.
-pub fn end_all(patience: Duration) -> io::Result<Vec<i32>> {
-    let left = end(&|_| false, patience)?;
+/// that orphans come to it. Returns the ids of those that could not be ended, see [`PATIENCE`].
+pub fn end_all() -> io::Result<Vec<i32>> {
+    let left = end_orphans(&|_| false)?;
     while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(s) if s != WaitStatus::StillAlive)
     {
     }
@@ -91,63 +92,80 @@ pub fn end_all(patience: Duration) -> io::Result<Vec<i32>> {
 }
 
 /// The same for all but the children that `keep` knows, and what is below those.
-pub fn end_orphans(keep: &dyn Fn(i32) -> bool, patience: Duration) -> io::Result<Vec<i32>> {
-    end(keep, patience)
-}
-
-/// Ends everything below another process, which must be a child subreaper that starts nothing new; gives up
-/// after `patience`.
-pub fn end_below(root: i32, patience: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let mut left = below(root, 0)?;
-        left.retain(|process| !process.zombie);
-        if left.is_empty() || Instant::now() > deadline {
-            return Ok(());
-        }
-        kill_all(left.iter().map(|process| process.pid));
-    }
-}
-
-/// Stopped first, so that none forks while the others are being killed.
-fn kill_all(pids: impl Iterator<Item = i32> + Clone) {
-    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
-        for pid in pids.clone() {
-            // Gone already is as good as killed.
-            let _ = kill(Pid::from_raw(pid), signal);
-        }
-    }
-    // The kernel needs a moment to take them down; /proc can't be waited on.
-    std::thread::sleep(Duration::from_millis(1));
-}
-
-fn end(keep: &dyn Fn(i32) -> bool, patience: Duration) -> io::Result<Vec<i32>> {
+pub fn end_orphans(keep: &dyn Fn(i32) -> bool) -> io::Result<Vec<i32>> {
     let own = std::process::id() as i32;
-    let deadline = Instant::now() + patience;
-    loop {
+    end(|| {
+        // One look for all: where hundreds are left, one a child would take seconds.
+        let all = all(0)?;
         let mut left = Vec::new();
-        for child in children(own)?.into_iter().filter(|p| !keep(p.pid)) {
+        for (_, child) in all.iter().filter(|(p, c)| *p == own && !keep(c.pid)) {
             if child.zombie {
                 // By its own id: nobody else's child is taken from them.
                 let _ = waitpid(Pid::from_raw(child.pid), Some(WaitPidFlag::WNOHANG));
                 continue;
             }
             left.push(child.pid);
-            left.extend(
-                below(child.pid, 0)?
-                    .iter()
-                    .filter(|p| !p.zombie)
-                    .map(|p| p.pid),
-            );
+            left.extend(alive(&tree(child.pid, &all)));
         }
-        if left.is_empty() {
+        Ok(left)
+    })
+}
+
+/// Ends everything below another process, which must be a child subreaper that starts nothing new; gives up
+/// as [`PATIENCE`] says.
+pub fn end_below(root: i32) -> io::Result<()> {
+    end(|| Ok(alive(&below(root, 0)?).collect())).map(|_| ())
+}
+
+fn alive(processes: &[Descendant]) -> impl Iterator<Item = i32> {
+    let alive = processes.iter().filter(|process| !process.zombie);
+    alive.map(|process| process.pid)
+}
+
+/// Kills what is `left` until nothing is, or it does not become less any more; returns that.
+fn end(left: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<Vec<i32>> {
+    let mut patience = Patience::new(Instant::now());
+    loop {
+        let left = left()?;
+        if left.is_empty() || patience.is_over(left.len(), Instant::now()) {
             return Ok(left);
         }
-        if Instant::now() > deadline {
-            return Ok(left);
-        }
-        kill_all(left.iter().copied());
+        kill_all(&left);
     }
+}
+
+/// Begins anew whenever fewer are left than ever: a slow machine with many to end is none that hangs.
+struct Patience {
+    fewest: usize,
+    deadline: Instant,
+}
+
+impl Patience {
+    fn new(now: Instant) -> Self {
+        Patience {
+            fewest: usize::MAX,
+            deadline: now + PATIENCE,
+        }
+    }
+
+    fn is_over(&mut self, left: usize, now: Instant) -> bool {
+        if left < self.fewest {
+            (self.fewest, self.deadline) = (left, now + PATIENCE);
+        }
+        now > self.deadline
+    }
+}
+
+/// Stopped first, so that none forks while the others are being killed.
+fn kill_all(pids: &[i32]) {
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for pid in pids {
+            // Gone already is as good as killed.
+            let _ = kill(Pid::from_raw(*pid), signal);
+        }
+    }
+    // The kernel needs a moment to take them down; /proc can't be waited on.
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 #[cfg(test)]
@@ -172,6 +190,18 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(found.iter().any(|p| p.pid == child.id() as i32));
+    }
+
+    #[test]
+    fn patience_lasts_while_fewer_and_fewer_are_left() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start);
+        let mut is_over = |left, seconds| patience.is_over(left, start + seconds * PATIENCE / 2);
+        assert!(!is_over(100, 0) && !is_over(100, 2));
+        assert!(!is_over(99, 3) && !is_over(99, 5), "one less: anew");
+        // Others that come do not count, nor that they go again.
+        assert!(!is_over(300, 4));
+        assert!(is_over(99, 6) && is_over(120, 6));
     }
 
     proptest! {

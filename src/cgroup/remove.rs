@@ -10,11 +10,8 @@ use nix::unistd::Pid;
 
 use super::files::{children, pids};
 use super::{CgroupError, leaf};
+use crate::descendants::PATIENCE;
 use crate::run_id::RunId;
-
-/// How long processes may take to die and directories to empty. A killed process with hundreds of
-/// MiB to give back takes some 100 ms; one that hangs in the kernel never goes.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Kills every process in `dir` and below, waits until all are gone, and says how many there were.
 pub(super) fn kill(dir: &Path) -> Result<usize, CgroupError> {

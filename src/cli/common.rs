@@ -2,12 +2,12 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 
 use super::Failure;
 use crate::cgroup::Placement;
+use crate::descendants;
 use crate::harness::Environment;
 use crate::judge::corpus::Skipped;
 use crate::model::{self, Card};
@@ -184,7 +184,7 @@ pub fn adopting<T>(work: impl FnOnce() -> T) -> T {
     let subreaper = nix::sys::prctl::set_child_subreaper(true);
     log::debug!("child subreaper: {subreaper:?}");
     let done = work();
-    let _ = crate::descendants::end_all(Duration::from_secs(5));
+    let _ = descendants::end_all();
     done
 }
 

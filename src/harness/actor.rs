@@ -228,7 +228,7 @@ impl Drop for Actor {
             // Outside of the container no cgroup takes along what it started. A command that is the
             // actor was started with the container's.
             if self.outside {
-                let _ = descendants::end_below(self.pid(), descendants::PATIENCE);
+                let _ = descendants::end_below(self.pid());
             }
             // It is ours, it is not reaped yet, so its id can't be another's.
             let _ = self.child.kill();

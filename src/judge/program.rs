@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::units;
 
@@ -32,9 +31,6 @@ pub struct Program {
     /// killed supervisor leaves can then be found and ended.
     pub subreaper: bool,
 }
-
-/// How long orphans may take to go.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The supervisors that run now.
 fn known() -> MutexGuard<'static, BTreeSet<i32>> {
@@ -142,7 +138,7 @@ impl Program {
             return Ok(ended);
         }
         if self.subreaper {
-            descendants::end_orphans(&|pid| known().contains(&pid), PATIENCE)?;
+            descendants::end_orphans(&|pid| known().contains(&pid))?;
         }
         Ok(Ended::Failed(
             "it left no status, so it was killed itself".to_owned(),

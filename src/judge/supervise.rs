@@ -73,8 +73,6 @@ pub enum Ended {
 
 /// How often the processes below are counted while nothing happens.
 const TICK: Duration = Duration::from_millis(25);
-/// How long killed processes may take to go.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `command` by `/bin/sh` under `limits` with this process's stdin, stdout and stderr, and
 /// returns when nothing of it is left.
@@ -113,7 +111,7 @@ fn supervise(command: &str, limits: &Limits) -> io::Result<Ended> {
     let ended = watch(child, limits, (&listener, deadline), page_size)?;
     // In one stroke: no member of the group can fork on while the others are being found.
     let _ = killpg(child, Signal::SIGKILL);
-    let left = descendants::end_all(PATIENCE)?;
+    let left = descendants::end_all()?;
     if left.is_empty() {
         Ok(ended)
     } else {

@@ -69,7 +69,7 @@ fn serve() -> Result<(), WorkerError> {
     }
     let done = obey(&plan, &mut context, &mut orders);
     if plan.outside {
-        let _ = descendants::end_all(descendants::PATIENCE);
+        let _ = descendants::end_all();
     }
     done
 }

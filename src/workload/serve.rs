@@ -55,7 +55,7 @@ impl Work for Serve {
         };
         let watched = service.watch(self, context);
         if watched.is_err() {
-            let _ = descendants::end_all(descendants::PATIENCE);
+            let _ = descendants::end_all();
         }
         watched.map_err(failed)?;
         // One that ended well although nobody told it to: the harness knows what that means.
