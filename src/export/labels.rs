@@ -193,6 +193,42 @@ fn escape(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
+/// The labels after an opening brace, escapes undone, and what follows the closing one; none where they are not whole.
+pub fn read(text: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut labels = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches([',', ' ']);
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some((labels, after));
+        }
+        let (name, after) = rest.split_once('=')?;
+        let (value, after) = unescape(after.trim_start().strip_prefix('"')?)?;
+        labels.push((name.trim().to_owned(), value));
+        rest = after;
+    }
+}
+
+/// A value up to its closing quote, and what follows.
+fn unescape(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(match chars.next()?.1 {
+                'n' => '\n',
+                // The last two are promtool's, which quotes as Go does.
+                't' => '\t',
+                'r' => '\r',
+                other => other,
+            }),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,5 +279,22 @@ mod tests {
     fn label_values_are_escaped() {
         assert_eq!(selector([("a", "x\"y\\z\n")]), r#"{a="x\"y\\z\n"}"#);
         assert_eq!(selector([]), "");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_a_cut_is_seen() {
+        let all = [("a", "x\"y\\z\n,}=\t"), ("b", ""), ("ü", "é")];
+        let text = selector(all) + " 1";
+        let (read, rest) = super::read(&text[1..]).expect("whole");
+        assert!(pairs(&read).eq(all), "{read:?}");
+        assert_eq!(rest, " 1");
+        let last = text.len() - " 1".len();
+        for cut in (1..last).filter(|at| text.is_char_boundary(*at)) {
+            assert_eq!(super::read(&text[1..cut]), None, "{}", &text[..cut]);
+        }
+        // As promtool shows them.
+        let (read, rest) = super::read(r#"b="q\"", c = "\t", } +Inf"#).expect("whole");
+        assert!(pairs(&read).eq([("b", "q\""), ("c", "\t")]));
+        assert_eq!(rest, " +Inf");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::rules_error::RulesError;
 use super::scratch;
+use crate::export::labels;
 use crate::sys::process;
 
 /// One sample that promtool says it got.
@@ -79,7 +80,7 @@ fn samples(text: &str) -> Vec<Sample> {
     let mut all = Vec::new();
     let mut rest = text;
     while let Some(open) = rest.find('{') {
-        let Some((labels, after)) = labels(&rest[open + 1..]) else {
+        let Some((labels, after)) = labels::read(&rest[open + 1..]) else {
             break;
         };
         let end = after.find(", ").unwrap_or(after.len());
@@ -89,29 +90,6 @@ fn samples(text: &str) -> Vec<Sample> {
         rest = &after[end..];
     }
     all
-}
-
-/// The labels up to `}`, and what follows.
-fn labels(text: &str) -> Option<(Vec<(String, String)>, &str)> {
-    let mut all = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start_matches([',', ' ']);
-        if let Some(after) = rest.strip_prefix('}') {
-            return Some((all, after));
-        }
-        let (name, after) = rest.split_once("=\"")?;
-        let mut escaped = false;
-        let end = after.char_indices().find(|(_, c)| {
-            let ends = *c == '"' && !escaped;
-            escaped = *c == '\\' && !escaped;
-            ends
-        })?;
-        let raw = &after[..end.0];
-        let json = serde_json::from_str(&format!("\"{raw}\""));
-        all.push((name.to_owned(), json.unwrap_or_else(|_| raw.to_owned())));
-        rest = &after[end.0 + 1..];
-    }
 }
 
 /// Runs promtool; gives whether it was content and all it said.

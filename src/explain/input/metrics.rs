@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::READINGS_MAX;
 use crate::explain::{Reading, clean};
+use crate::export::labels;
 
 /// One line of the page.
 #[derive(Debug, PartialEq)]
@@ -188,7 +189,7 @@ fn sample(line: &str) -> Option<Sample> {
         .unwrap_or(line.len());
     let (name, rest) = line.split_at(name_end);
     let (labels, rest) = match rest.trim_start().strip_prefix('{') {
-        Some(inside) => labels(inside)?,
+        Some(inside) => labels::read(inside)?,
         None => (Vec::new(), rest),
     };
     let mut words = rest.split_whitespace().filter(|word| *word != "=>");
@@ -204,39 +205,6 @@ fn sample(line: &str) -> Option<Sample> {
         value,
         time: time as i64,
     })
-}
-
-/// What is between the braces, and what follows them.
-fn labels(text: &str) -> Option<(Vec<(String, String)>, &str)> {
-    let mut labels = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start_matches([',', ' ']);
-        if let Some(after) = rest.strip_prefix('}') {
-            return Some((labels, after));
-        }
-        let (key, after) = rest.split_once('=')?;
-        let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
-        labels.push((key.trim().to_string(), value));
-        rest = after;
-    }
-}
-
-/// A label's value up to its closing quote, escapes undone.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((value, &text[at + 1..])),
-            '\\' => value.push(match chars.next()?.1 {
-                'n' => '\n',
-                other => other,
-            }),
-            c => value.push(c),
-        }
-    }
-    None
 }
 
 #[cfg(test)]
