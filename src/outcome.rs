@@ -102,7 +102,7 @@ impl Evidence {
 
     /// The deadline passed with steps open; `stalled` at memory.high or not.
     pub fn deadline(&mut self, stalled: bool) {
-        self.stalled = stalled;
+        self.stalled |= stalled;
         self.unfinished = true;
     }
 
@@ -315,5 +315,44 @@ mod tests {
         // The new cgroup's counter begins at 0 and has not risen.
         evidence.oom_kills(0);
         assert_eq!(outcome(&evidence), Outcome::OomKilled);
+    }
+
+    #[test]
+    fn the_gravest_of_several_is_told_and_of_equal_ones_the_first() {
+        let ways: [fn(&mut Evidence); 6] = [
+            |_| {},
+            |e| e.failed("missed".into()),
+            |e| e.deadline(false),
+            |e| e.deadline(true),
+            |e| {
+                let _ = e.exit("w", End::Signal(9));
+            },
+            |e| e.oom_kills(1),
+        ];
+        let of = |name: &str, way: fn(&mut Evidence)| {
+            let mut evidence = counted(0);
+            evidence.name = name.into();
+            way(&mut evidence);
+            evidence
+        };
+        for (less, way) in ways.iter().enumerate() {
+            for graver in &ways[less + 1..] {
+                let (a, b) = (of("a", *way), of("b", *graver));
+                let want = b.outcome();
+                assert_ne!(a.outcome().0, want.0);
+                assert_eq!(of_run(OfRun::default(), &[a.clone(), b.clone()]), want);
+                assert_eq!(of_run(OfRun::default(), &[b, a]), want);
+                // The same where one container has seen both.
+                let mut both = of("b", *graver);
+                way(&mut both);
+                assert_eq!(both.outcome().0, want.0);
+            }
+            let same = [of("a", *way), of("b", *way)];
+            assert_eq!(of_run(OfRun::default(), &same), same[0].outcome());
+        }
+        let mut twice = counted(0);
+        twice.failed("first".into());
+        twice.failed("second".into());
+        assert_eq!(twice.outcome().1, "first");
     }
 }

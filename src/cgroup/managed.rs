@@ -330,3 +330,48 @@ fn read_back(hierarchy: &Hierarchy, path: &Path, asked: u64) -> Result<u64, Cgro
     }
     Ok(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_the_kernel_holds_otherwise_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.max");
+        let page = crate::sys::process::page_size();
+        let asked = 16 * page + 1;
+        let held = |text: String, ram: u64| {
+            std::fs::write(&path, text).unwrap();
+            let hierarchy = Hierarchy {
+                version: CgroupVersion::V2,
+                mount: PathBuf::new(),
+                root: PathBuf::new(),
+                own: PathBuf::new(),
+                listed: String::new(),
+                read_only: false,
+                hybrid: false,
+                ram,
+                swap_on: false,
+            };
+            read_back(&hierarchy, &path, asked)
+        };
+        let ram = 1 << 40;
+        // Whole pages, rounded down or up.
+        for kept in [16 * page, 17 * page, asked] {
+            assert_eq!(held(format!("{kept}\n"), ram).unwrap(), kept);
+        }
+        // More than there is of RAM is a limit too, for it was asked for.
+        assert_eq!(held(format!("{asked}\n"), page).unwrap(), asked);
+        for (text, kept) in [
+            ("max\n".to_string(), u64::MAX),
+            (format!("{}\n", asked + page), asked + page),
+            (format!("{}\n", asked - page), asked - page),
+            ("0\n".to_string(), 0),
+        ] {
+            let error = held(text.clone(), ram).unwrap_err();
+            let told = matches!(error, CgroupError::LimitNotTaken { kept: k, asked: a, .. } if (k, a) == (kept, asked));
+            assert!(told, "{text:?}: {error}");
+        }
+    }
+}

@@ -63,3 +63,76 @@ pub fn set_limit(dir: &Path, bytes: u64, swap_on: bool) -> Result<SwapRule, Cgro
 fn number(path: &Path) -> Option<u64> {
     read(path).ok()?.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A folder with these files of the kernel's.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        dir
+    }
+
+    /// The kernel keeps limit <= memsw: whichever would break that is written last. Without the file of the
+    /// limit the writing ends there, and shows what came before.
+    #[test]
+    fn going_up_memsw_is_written_first_and_going_down_last() {
+        for (now, first) in [("4096", true), ("8192", false), ("9000", false)] {
+            let dir = folder(&[(MEMSW, now)]);
+            assert!(set_limit(dir.path(), 8192, true).is_err());
+            let kept = fs::read_to_string(dir.path().join(MEMSW)).unwrap();
+            assert_eq!(kept, if first { "8192" } else { now }, "{now}");
+            fs::write(dir.path().join(LIMIT), "").unwrap();
+            let rule = set_limit(dir.path(), 8192, true).unwrap();
+            assert_eq!(rule, SwapRule::Forbidden);
+            for file in [LIMIT, MEMSW] {
+                assert_eq!(fs::read_to_string(dir.path().join(file)).unwrap(), "8192");
+            }
+        }
+    }
+
+    #[test]
+    fn without_swap_or_without_its_account_the_rule_says_so() {
+        for (swap_on, memsw, rule) in [
+            (false, true, SwapRule::NoSwap),
+            (false, false, SwapRule::NoSwap),
+            (true, false, SwapRule::Unlimited),
+        ] {
+            let dir = folder(&[(LIMIT, "")]);
+            if memsw {
+                fs::write(dir.path().join(MEMSW), "1").unwrap();
+            }
+            assert_eq!(set_limit(dir.path(), 8192, swap_on).unwrap(), rule);
+        }
+    }
+
+    #[test]
+    fn children_count_in_the_pod_where_the_kernel_asks_whether_they_should() {
+        let text =
+            |dir: &tempfile::TempDir| fs::read_to_string(dir.path().join(USE_HIERARCHY)).ok();
+        for (before, after) in [("0", "1"), ("1", "1")] {
+            let dir = folder(&[(USE_HIERARCHY, before)]);
+            enable_hierarchy(dir.path()).unwrap();
+            assert_eq!(text(&dir).as_deref(), Some(after));
+        }
+        // Later kernels may do without the file: it is never made.
+        let dir = folder(&[]);
+        enable_hierarchy(dir.path()).unwrap();
+        assert_eq!((text(&dir), use_hierarchy(dir.path())), (None, None));
+    }
+
+    #[test]
+    fn the_limit_of_all_ancestors_is_a_row() {
+        let dir = folder(&[(
+            "memory.stat",
+            "cache 1\nhierarchical_memory_limit 4096\nhierarchical_memsw_limit 9\n",
+        )]);
+        assert_eq!(hierarchical_limit(dir.path()), Some(4096));
+        assert_eq!(hierarchical_limit(folder(&[]).path()), None);
+    }
+}

@@ -50,3 +50,45 @@ pub fn set_limit(dir: &Path, bytes: u64, swap_on: bool) -> Result<SwapRule, Cgro
         (true, false) => SwapRule::Unlimited,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn swap_is_forbidden_before_memory_is_limited() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let text = |name: &str| fs::read_to_string(path(name)).unwrap();
+        fs::write(path(SWAP_MAX), "9").unwrap();
+        // Without the limit's file it ends there, and shows what came before.
+        assert!(set_limit(dir.path(), 8192, true).is_err());
+        assert_eq!(text(SWAP_MAX), "0");
+        fs::write(path(MAX), "").unwrap();
+        for (swap_on, rule) in [(true, SwapRule::Forbidden), (false, SwapRule::NoSwap)] {
+            assert_eq!(set_limit(dir.path(), 8192, swap_on).unwrap(), rule);
+            assert_eq!((text(MAX), text(SWAP_MAX)), ("8192".into(), "0".into()));
+        }
+        fs::remove_file(path(SWAP_MAX)).unwrap();
+        let rule = set_limit(dir.path(), 8192, true).unwrap();
+        assert_eq!(rule, SwapRule::Unlimited);
+        assert!(!path(SWAP_MAX).exists(), "a control file is never made");
+    }
+
+    #[test]
+    fn memory_is_one_of_the_controllers_by_its_whole_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, listed) in [
+            ("cpuset cpu io memory pids\n", true),
+            ("memory\n", true),
+            ("cpu hugetlb memory2\n", false),
+            ("\n", false),
+        ] {
+            fs::write(dir.path().join(CONTROLLERS), text).unwrap();
+            let found = lists_memory(dir.path(), CONTROLLERS).unwrap();
+            assert_eq!(found, listed, "{text:?}");
+        }
+        assert!(lists_memory(dir.path(), SUBTREE_CONTROL).is_err());
+    }
+}

@@ -1,61 +1,22 @@
 //! Recordings made by hand: each way a claim can end.
 
 use super::*;
-use crate::host::{HostFacts, Lru};
+use crate::host::testing::host;
+use crate::recording::testing::{app, footer, header, step_end};
 use crate::recording::*;
-use crate::rows::{CgroupVersion, Rows};
 use crate::scenario::{Outcome, parse};
 
 const MIB: u64 = 1 << 20;
 
-fn host() -> HostFacts {
-    HostFacts {
-        kernel: "6.1.0-49-cloud-amd64".into(),
-        arch: "x86_64".into(),
-        cgroup: CgroupVersion::V2,
-        lru: Lru::Classic,
-        page_size: 4096,
-        cpus: 2,
-        mem_total: 1 << 30,
-        swap_total: 0,
-        thp: Some("madvise".into()),
-        psi: true,
-        madv_free: true,
-        filesystem: Some("ext4".into()),
-        block_size: Some(4096),
-        placement: "managed".into(),
-        setup: None,
-    }
-}
-
 /// Samples at 1 s, 2 s, ...: (usage, anon, inactive_file, truth:live) in MiB.
 fn recording(samples: &[[u64; 4]], events: Vec<Event>, outcome: Option<Outcome>) -> Recording {
-    let columns: Vec<String> = ["memory.current", "anon", "inactive_file", "truth:live"]
-        .map(String::from)
-        .into();
-    let group = Group {
-        image: None,
-        name: "app".into(),
-        kind: GroupKind::Container,
-        limit: Some(100 * MIB),
-        path: String::new(),
-        columns: columns.clone(),
-    };
+    let group = app(
+        100,
+        &["memory.current", "anon", "inactive_file", "truth:live"],
+    );
+    let columns = group.columns.clone();
     Recording {
-        header: Header {
-            memtide: "0.1.0".into(),
-            host: host(),
-            scenario: "test".into(),
-            scenario_text: String::new(),
-            scenario_hash: String::new(),
-            seed: 1,
-            rng: String::new(),
-            interval_ns: 1_000_000_000,
-            time_scale: 1.0,
-            model: None,
-            started: String::new(),
-            groups: vec![group],
-        },
+        header: header(host(), "test", vec![group]),
         tables: vec![Table {
             columns,
             t: (1..=samples.len() as u64)
@@ -65,14 +26,7 @@ fn recording(samples: &[[u64; 4]], events: Vec<Event>, outcome: Option<Outcome>)
             values: samples.iter().flatten().map(|mib| mib * MIB).collect(),
         }],
         events,
-        footer: outcome.map(|outcome| Footer {
-            t: 10_000_000_000,
-            outcome,
-            reason: String::new(),
-            containers: Vec::new(),
-            counters: Vec::new(),
-            harness: HarnessCost::default(),
-        }),
+        footer: outcome.map(|outcome| footer(10_000_000_000, outcome)),
         complete: outcome.is_some(),
     }
 }
@@ -96,15 +50,7 @@ fn start(second: u64, step: &str) -> Event {
 fn end(second: u64, step: &str, result: StepResult) -> Event {
     Event {
         t: second * 1_000_000_000,
-        kind: EventKind::StepEnd(StepEnd {
-            id: id(step),
-            work_done: 0,
-            result,
-            target: 0,
-            achieved: 0,
-            unit: "bytes".into(),
-            smaps: Rows::default(),
-        }),
+        kind: EventKind::StepEnd(step_end(id(step), 0, result)),
     }
 }
 
@@ -203,6 +149,20 @@ fn a_claim_that_holds_passes_and_a_broken_one_fails() {
         (
             "during = 'grow'\npick = 'min'\nvalue = 'rss'\nnear = '58MiB'",
             "during = 'grow'\npick = 'max'\nvalue = 'rss'\nnear = '58MiB'",
+        ),
+        (
+            // Of an even number the lower of the two in the middle.
+            "during = ['fill', 'grow']\npick = 'median'\nvalue = 'rss'\nnear = '40MiB'",
+            "during = ['fill', 'grow']\npick = 'median'\nvalue = 'rss'\nnear = '58MiB'",
+        ),
+        (
+            "during = ['fill', 'grow']\npick = 'last'\nvalue = 'rss'\nnear = '80MiB'",
+            "during = ['fill', 'grow']\npick = 'last'\nvalue = 'rss'\nnear = '58MiB'",
+        ),
+        (
+            // The tolerance itself is near enough.
+            "at = 'fill'\nvalue = 'rss'\nnear = '37MiB'\ntolerance = '3MiB'",
+            "at = 'fill'\nvalue = 'rss'\nnear = '36MiB'\ntolerance = '3MiB'",
         ),
         (
             "at = 'fill'\nvalue = 'row:sock'\nabsent = true",

@@ -5,6 +5,8 @@ mod doctor;
 mod facts;
 mod meminfo;
 mod speed;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use detect::{detect, filesystem_of, free_space, uname};
 pub use doctor::Doctor;

@@ -123,6 +123,13 @@ mod tests {
         assert_eq!(got.fired_at, Some(42.5));
         assert_eq!(got.class, Some(Class::Leak));
         assert_eq!(got.error, None);
+        // Whatever the order in which it says them.
+        let got = answer(&[
+            r#"{"fire":true,"t":60,"class":"tmpfs"}"#,
+            r#"{"fire":true,"t":42.5,"class":"leak"}"#,
+            r#"{"fire":false,"t":1,"class":"healthy"}"#,
+        ]);
+        assert_eq!((got.fired_at, got.class), (Some(42.5), Some(Class::Leak)));
     }
 
     #[test]

@@ -183,4 +183,27 @@ mod tests {
             let _ = read(&text, "x");
         }
     }
+
+    #[test]
+    fn of_two_wrong_verdicts_one_is_worse() {
+        use Judgement::{Early, Error, FalseAlarm, Hit, Late, Miss, Quiet};
+        let steps: [&[Judgement]; 5] = [
+            &[Hit, Quiet],
+            &[Late],
+            &[Miss],
+            &[Early, FalseAlarm],
+            &[Error],
+        ];
+        let worse = |was, now| change(&row(was, None, None), &row(now, None, None), 15.0).is_some();
+        for (i, better) in steps.iter().enumerate() {
+            for (j, other) in steps.iter().enumerate() {
+                for (was, now) in better
+                    .iter()
+                    .flat_map(|a| other.iter().map(move |b| (*a, *b)))
+                {
+                    assert_eq!(worse(was, now), j > i, "{was:?} before, now {now:?}");
+                }
+            }
+        }
+    }
 }

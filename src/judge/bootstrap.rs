@@ -72,4 +72,17 @@ mod tests {
         let quiet = [row(false, Judgement::Quiet, None)];
         assert_eq!(f1(&quiet.iter().collect::<Vec<_>>()), None);
     }
+
+    /// The ends are those of the binomial: 95 of 100 draws of 100 leaks of which half were found have 40 to 60 hits.
+    #[test]
+    fn the_interval_has_95_percent_of_the_draws() {
+        let rows: Vec<Row> = (0..100)
+            .map(|i| row(true, [Judgement::Hit, Judgement::Miss][i % 2], None))
+            .collect();
+        let (low, high) = f1(&rows.iter().collect::<Vec<_>>()).unwrap();
+        // All alarms are right: F1 is 2r / (1 + r) of a recall r. Two hits more or less are chance among 2,000 draws.
+        let of = |hits: f64| 2.0 * hits / (100.0 + hits);
+        assert!((of(38.0)..=of(42.0)).contains(&low), "{low}");
+        assert!((of(58.0)..=of(62.0)).contains(&high), "{high}");
+    }
 }

@@ -355,4 +355,31 @@ mod tests {
             let _ = from_toml(&text, Path::new("x"), &empty());
         }
     }
+
+    #[test]
+    fn the_first_kill_that_is_one_counts() {
+        let exit = |oom_killed| EventKind::ActorExit {
+            container: "app".into(),
+            actor: "a".into(),
+            code: None,
+            signal: Some(9),
+            oom_killed,
+        };
+        let counter = |what: &str, value| EventKind::Kernel {
+            group: "app".into(),
+            what: what.into(),
+            value,
+        };
+        let none = [
+            exit(false),
+            counter("memory.events:oom_kill", 0),
+            counter("memory.events:oom", 1),
+            counter("memory.failcnt", 9),
+        ];
+        assert_eq!(oom_kill(&with(none.clone())), None);
+        for kill in [exit(true), counter("memory.oom_control:oom_kill", 2)] {
+            let all = none.iter().cloned().chain([kill.clone(), kill]);
+            assert_eq!(oom_kill(&with(all)), Some(5_000_000_000));
+        }
+    }
 }

@@ -328,4 +328,49 @@ mod tests {
             let _ = (inquiry.answer(&sample(&[], value), &[]).words(), shown(value));
         }
     }
+
+    #[test]
+    fn a_series_is_told_by_what_tells_containers_apart() {
+        let why = |labels: &[(&str, &str)]| {
+            Why {
+                labels: sample(labels, 1.0).labels,
+                ..Why::default()
+            }
+            .series()
+        };
+        let (id, long) = ("f".repeat(64), "a".repeat(40));
+        assert_eq!(
+            why(&[
+                ("id", &id),
+                ("container", "app"),
+                ("node", "n1"),
+                ("pod", &long)
+            ]),
+            format!("{{container=\"app\",pod=\"{long}\"}}")
+        );
+        // With nothing else the dull ones have to do, and what is long is cut.
+        let cut = "f".repeat(24);
+        assert_eq!(why(&[("id", &id)]), format!("{{id=\"{cut}...\"}}"));
+        assert_eq!(why(&[]), "{}");
+    }
+
+    #[test]
+    fn the_series_is_the_one_that_contradicts_the_alert_least() {
+        let alert = sample(&[("pod", "a"), ("container", "app")], 1.0);
+        let other = sample(&[("pod", "b"), ("container", "app")], 2.0);
+        let whole = sample(&[("pod", "a")], 3.0);
+        let exact = sample(&[("pod", "a"), ("container", "app")], 4.0);
+        let twin = Sample {
+            value: 5.0,
+            ..exact.clone()
+        };
+        let nearest = |of: &[&Sample]| {
+            let all: Vec<Sample> = of.iter().map(|one| (*one).clone()).collect();
+            nearest(&all, &alert).map(|one| one.value)
+        };
+        assert_eq!(nearest(&[&other, &whole]), Some(3.0));
+        assert_eq!(nearest(&[&whole, &exact, &other]), Some(4.0));
+        assert_eq!(nearest(&[&exact, &twin]), Some(4.0));
+        assert_eq!(nearest(&[]), None);
+    }
 }

@@ -177,3 +177,162 @@ pub fn most(recording: &Recording) -> BTreeMap<&'static str, i64> {
     }
     most
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::host;
+    use crate::recording::testing::{app, footer, header, step_end};
+    use crate::recording::{Event, Footer, MISSING, StepId, Table};
+    use crate::rows::Rows;
+
+    const MIB: u64 = 1 << 20;
+    const SECOND: u64 = 1_000_000_000;
+
+    /// A run under 100 MiB: a sample a second of these rows, these counters at its end.
+    fn recording(columns: &[&str], samples: &[&[u64]], counters: &[(&str, u64)]) -> Recording {
+        let group = app(100, columns);
+        let counters: Rows = counters.iter().copied().collect();
+        Recording {
+            tables: vec![Table {
+                columns: group.columns.clone(),
+                t: (0..samples.len() as u64).map(|s| s * SECOND).collect(),
+                cost: vec![0; samples.len()],
+                values: samples.concat(),
+            }],
+            header: header(host(), "test", vec![group]),
+            events: Vec::new(),
+            footer: Some(Footer {
+                counters: vec![("pod".into(), Rows::default()), ("app".into(), counters)],
+                ..footer(9 * SECOND, Outcome::Survived)
+            }),
+            complete: true,
+        }
+    }
+
+    fn step(name: &str) -> StepId {
+        StepId {
+            container: "app".into(),
+            actor: "a".into(),
+            step: name.into(),
+            index: 0,
+        }
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_work_and_of_the_step_that_is_asked_for() {
+        let mut run = recording(&["memory.current"], &[&[0]], &[]);
+        let all = Trial::of(&run, None, false);
+        assert_eq!(
+            (all.seconds, all.whole),
+            (9.0, 9.0),
+            "no step: the whole run"
+        );
+        let mut event = |t: u64, kind| {
+            run.events.push(Event {
+                t: t * SECOND,
+                kind,
+            })
+        };
+        let end = |name: &str, done: u64, result| {
+            EventKind::StepEnd(step_end(step(name), done * SECOND, result))
+        };
+        event(1, EventKind::StepStart(step("serve")));
+        event(2, EventKind::StepStart(step("load")));
+        // It settles for a second more, which is no work of its own.
+        event(6, end("load", 5, StepResult::Done));
+        event(8, end("serve", 7, StepResult::Done));
+        event(8, end("later", 8, StepResult::Skipped("not here".into())));
+        let timed = |step| {
+            let trial = Trial::of(&run, step, false);
+            (trial.seconds, trial.whole)
+        };
+        assert_eq!(timed(Some("load")), (3.0, 5.0));
+        assert_eq!(timed(None), (7.0, 7.0));
+    }
+
+    #[test]
+    fn counters_are_taken_at_their_highest_and_v1s_of_the_whole_cgroup() {
+        let columns = [
+            "pgmajfault",
+            "total_pgmajfault",
+            "workingset_refault_file",
+            "workingset_refault_anon",
+            "memory.pressure:some.total",
+            "memory.pressure:full.total",
+        ];
+        // With its cgroup they are gone in the last sample.
+        let samples: [&[u64]; 3] = [
+            &[1, 5, 2, 0, 0, 0],
+            &[2, 9, 30, 4, 1_500_000, 250_000],
+            &[MISSING; 6],
+        ];
+        let trial = Trial::of(&recording(&columns, &samples, &[]), None, false);
+        assert_eq!(trial.major_faults, Some(9));
+        assert_eq!(trial.refaults, Some(34));
+        assert_eq!(trial.read_again, Some(34 * page_size()));
+        assert_eq!(
+            (trial.stalled_some, trial.stalled_full),
+            (Some(1.5), Some(0.25))
+        );
+        // Before 5.9 the kernel had one counter for both kinds, and v1 has no pressure.
+        let old = recording(&["workingset_refault"], &[&[3], &[8]], &[]);
+        let old = Trial::of(&old, None, false);
+        assert_eq!(
+            (old.refaults, old.stalled_some, old.major_faults),
+            (Some(8), None, None)
+        );
+        let none = Trial::of(&recording(&["memory.current"], &[&[0]], &[]), None, false);
+        assert_eq!((none.refaults, none.read_again), (None, None));
+    }
+
+    #[test]
+    fn a_limit_is_met_by_a_charge_that_did_not_fit_or_by_writers_that_wait() {
+        let columns = ["file_dirty", "file_writeback"];
+        let of = |waiting: [u64; 2], counters: &[(&str, u64)]| {
+            let samples: [&[u64]; 2] = [&waiting.map(|mib| mib * MIB), &[0, 0]];
+            let trial = Trial::of(&recording(&columns, &samples, counters), None, false);
+            (trial.met_limit, trial.never_met_its_limit())
+        };
+        for counter in UNFIT {
+            assert_eq!(of([0, 0], &[(counter, 1)]), (Some(true), false));
+            // A tenth of 100 MiB that waits to be written: both kinds together.
+            assert_eq!(of([6, 4], &[(counter, 0)]), (Some(false), true));
+            assert_eq!(of([6, 5], &[(counter, 0)]), (Some(true), false));
+        }
+        assert_eq!(of([0, 0], &[]), (None, false), "nothing counted");
+        let mut cut = recording(&columns, &[&[0, 0]], &[(UNFIT[0], 1)]);
+        cut.footer = None;
+        let cut = Trial::of(&cut, None, true);
+        assert_eq!((cut.met_limit, cut.outcome), (None, Outcome::Failed));
+        assert!(!cut.is_done() && cut.reason.contains("cut"), "{cut:?}");
+    }
+
+    #[test]
+    fn only_what_survived_in_time_did_its_work() {
+        for outcome in Outcome::ALL {
+            for cut_off in [false, true] {
+                let trial = Trial {
+                    outcome,
+                    cut_off,
+                    ..Trial::not_begun(String::new())
+                };
+                assert_eq!(trial.is_done(), outcome == Outcome::Survived && !cut_off);
+            }
+        }
+    }
+
+    #[test]
+    fn of_each_formula_the_highest_value_counts() {
+        let columns = ["memory.current", "inactive_file", "anon", "file"];
+        let samples: [&[u64]; 3] = [
+            &[10 * MIB, 0, MIB, 9 * MIB],
+            &[40 * MIB, 25 * MIB, 2 * MIB, 30 * MIB],
+            &[20 * MIB, 0, 3 * MIB, 10 * MIB],
+        ];
+        let most = most(&recording(&columns, &samples, &[]));
+        let of = |name: &str| most.get(name).map(|bytes| bytes / MIB as i64);
+        assert_eq!(of("cadvisor_working_set"), Some(20), "{most:?}");
+        assert_eq!((of("usage"), of("rss")), (Some(40), Some(3)), "{most:?}");
+    }
+}

@@ -1,11 +1,11 @@
 //! A small recording for tests: a log is written, read twice, then lazily freed memory and a kill.
 
-use crate::host::{HostFacts, Lru};
+use crate::host::HostFacts;
+use crate::recording::testing::{app, footer, header, step_end};
 use crate::recording::{
-    Event, EventKind, Footer, Group, GroupKind, HarnessCost, Header, Recording, StepEnd, StepId,
-    StepResult, Table,
+    Event, EventKind, Footer, HarnessCost, Header, Recording, StepEnd, StepId, StepResult, Table,
 };
-use crate::rows::{CgroupVersion, Rows};
+use crate::rows::CgroupVersion;
 use crate::scenario::Outcome;
 
 const MIB: u64 = 1 << 20;
@@ -29,9 +29,14 @@ const COLUMNS: [&str; 13] = [
 /// Ten seconds of a 256 MiB container: writes to 100 MiB until 4 s, reads until 7 s, then its heap
 /// grows until it is killed.
 pub fn recording() -> Recording {
-    let columns: Vec<String> = COLUMNS.iter().map(|c| c.to_string()).collect();
+    let group = app(256, &COLUMNS);
+    let host = HostFacts {
+        kernel: "6.18.0".into(),
+        cgroup: CgroupVersion::V1,
+        ..crate::host::testing::host()
+    };
     let mut table = Table {
-        columns: columns.clone(),
+        columns: group.columns.clone(),
         ..Table::default()
     };
     for tick in 0..=200u64 {
@@ -40,14 +45,14 @@ pub fn recording() -> Recording {
         table.values.extend(row(tick));
     }
     Recording {
-        header: header(columns),
+        header: Header {
+            interval_ns: SECOND / 20,
+            ..header(host, "synthetic", vec![group])
+        },
         tables: vec![table],
         events: events(),
         footer: Some(Footer {
-            t: 10 * SECOND,
-            outcome: Outcome::OomKilled,
             reason: "the OOM killer ended app".into(),
-            containers: Vec::new(),
             counters: vec![(
                 "app".into(),
                 [("memory.oom_control:oom_kill", 1)].into_iter().collect(),
@@ -56,6 +61,7 @@ pub fn recording() -> Recording {
                 samples: 201,
                 ..HarnessCost::default()
             },
+            ..footer(10 * SECOND, Outcome::OomKilled)
         }),
         complete: true,
     }
@@ -83,46 +89,6 @@ fn row(tick: u64) -> [u64; 13] {
     ]
 }
 
-fn header(columns: Vec<String>) -> Header {
-    Header {
-        memtide: "0.1.0".into(),
-        host: HostFacts {
-            kernel: "6.18.0".into(),
-            arch: "x86_64".into(),
-            cgroup: CgroupVersion::V1,
-            lru: Lru::Classic,
-            page_size: 4096,
-            cpus: 2,
-            mem_total: 24 << 30,
-            swap_total: 0,
-            thp: Some("madvise".into()),
-            psi: true,
-            madv_free: true,
-            filesystem: Some("ext4".into()),
-            block_size: Some(4096),
-            placement: "managed".into(),
-            setup: None,
-        },
-        scenario: "synthetic".into(),
-        scenario_text: String::new(),
-        scenario_hash: "0".into(),
-        seed: 1,
-        rng: "none".into(),
-        interval_ns: SECOND / 20,
-        time_scale: 1.0,
-        model: None,
-        started: "2026-01-01T00:00:00Z".into(),
-        groups: vec![Group {
-            image: None,
-            name: "app".into(),
-            kind: GroupKind::Container,
-            limit: Some(256 * MIB),
-            path: "/memtide/app".into(),
-            columns,
-        }],
-    }
-}
-
 fn events() -> Vec<Event> {
     let mut events = Vec::new();
     let spans = [("write", 0, 4), ("read-twice", 4, 7), ("</script>", 7, 10)];
@@ -139,13 +105,9 @@ fn events() -> Vec<Event> {
         });
         if index < 2 {
             let end = StepEnd {
-                id,
-                work_done: to * SECOND,
-                result: StepResult::Done,
                 target: 100 * MIB,
                 achieved: 100 * MIB,
-                unit: "bytes".into(),
-                smaps: Rows::default(),
+                ..step_end(id, to * SECOND, StepResult::Done)
             };
             events.push(Event {
                 t: to * SECOND,

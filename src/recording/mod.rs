@@ -14,6 +14,8 @@ mod sample_line;
 mod schema;
 mod tables;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod thin;
 mod write;

@@ -6,26 +6,13 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use super::*;
-use crate::host::Lru;
 use crate::rows::UNLIMITED;
 
 fn host() -> HostFacts {
     HostFacts {
-        kernel: "6.1.0-49-cloud-amd64".into(),
-        arch: "x86_64".into(),
         cgroup: CgroupVersion::V1,
-        lru: Lru::Classic,
-        page_size: 4096,
-        cpus: 2,
-        mem_total: 8 << 30,
-        swap_total: 0,
-        thp: Some("madvise".into()),
-        psi: true,
-        madv_free: true,
         filesystem: None,
-        block_size: Some(4096),
-        placement: "managed".into(),
-        setup: None,
+        ..crate::host::testing::host()
     }
 }
 
@@ -41,30 +28,27 @@ fn group(name: &str, kind: GroupKind, columns: &[&str]) -> Group {
 }
 
 fn small_header() -> Header {
+    let groups = vec![
+        group(
+            "pod",
+            GroupKind::Pod,
+            &["total_cache", "memory.usage_in_bytes"],
+        ),
+        group(
+            "app",
+            GroupKind::Container,
+            &["total_cache", "memory.limit_in_bytes"],
+        ),
+    ];
     Header {
-        memtide: "0.1.0".into(),
-        host: host(),
-        scenario: "log-write".into(),
         scenario_text: "title = \"a \\\"log\\\"\"\n# ü\n".into(),
         scenario_hash: "00f1e2d3".into(),
         seed: u64::MAX,
         rng: "xoshiro256++".into(),
         interval_ns: 50_000_000,
         time_scale: 60.0,
-        model: None,
         started: "2026-11-25T08:00:00Z".into(),
-        groups: vec![
-            group(
-                "pod",
-                GroupKind::Pod,
-                &["total_cache", "memory.usage_in_bytes"],
-            ),
-            group(
-                "app",
-                GroupKind::Container,
-                &["total_cache", "memory.limit_in_bytes"],
-            ),
-        ],
+        ..testing::header(host(), "log-write", groups)
     }
 }
 

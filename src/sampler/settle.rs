@@ -211,4 +211,33 @@ mod tests {
             assert_eq!(seen, Settled::Waiting, "look {look}");
         }
     }
+
+    #[test]
+    fn each_counter_of_memory_has_to_stand_still() {
+        for counter in [
+            "usage",
+            "rss",
+            "cache",
+            "shmem",
+            "mapped_file",
+            "inactive_anon",
+            "active_anon",
+            "inactive_file",
+            "active_file",
+            "slab_reclaimable",
+            "kernel",
+        ] {
+            let with = |value: Option<u64>| {
+                let mut view = View::NONE;
+                *view.counter_mut(counter).expect("a counter of views") = value;
+                view
+            };
+            let before = with(Some(4096));
+            assert!(agrees(&before, &with(Some(4096 + 512)), 512), "{counter}");
+            for moved in [Some(4096 + 513), Some(4096 - 513), None] {
+                assert!(!agrees(&before, &with(moved), 512), "{counter}: {moved:?}");
+                assert!(!agrees(&with(moved), &before, 512), "{counter}: {moved:?}");
+            }
+        }
+    }
 }

@@ -188,12 +188,8 @@ mod tests {
     fn host() -> HostFacts {
         HostFacts {
             kernel: "4.7.0-rc3".into(),
-            arch: "x86_64".into(),
             cgroup: CgroupVersion::V1,
             lru: Lru::Mglru,
-            page_size: 4096,
-            cpus: 2,
-            mem_total: 1 << 30,
             swap_total: 1 << 20,
             thp: None,
             psi: false,
@@ -201,7 +197,7 @@ mod tests {
             filesystem: Some("xfs".into()),
             block_size: None,
             placement: "ambient".into(),
-            setup: None,
+            ..crate::host::testing::host()
         }
     }
 
