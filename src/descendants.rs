@@ -135,20 +135,23 @@ fn end(left: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<Vec<i32>> {
 }
 
 /// Begins anew whenever fewer are left than ever: a slow machine with many to end is none that hangs.
-struct Patience {
+#[derive(Debug)]
+pub struct Patience {
     fewest: usize,
     deadline: Instant,
 }
 
 impl Patience {
-    fn new(now: Instant) -> Self {
+    /// Of [`PATIENCE`], from now on.
+    pub fn new(now: Instant) -> Self {
         Patience {
             fewest: usize::MAX,
             deadline: now + PATIENCE,
         }
     }
 
-    fn is_over(&mut self, left: usize, now: Instant) -> bool {
+    /// Whether so many have been left for too long.
+    pub fn is_over(&mut self, left: usize, now: Instant) -> bool {
         if left < self.fewest {
             (self.fewest, self.deadline) = (left, now + PATIENCE);
         }

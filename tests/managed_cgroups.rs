@@ -196,6 +196,28 @@ fn removing_kills_and_leaves_nothing() {
 }
 
 #[test]
+fn hundreds_of_processes_go_too() {
+    let Some((_, pod)) = pod() else {
+        return;
+    };
+    let limits = Limits {
+        limit: 512 * MIB,
+        high: None,
+    };
+    let container = pod.container("app", &limits).unwrap();
+    let mut command = Command::new("sh");
+    let many = "i=0; while [ $i -lt 300 ]; do sleep 600 & i=$((i + 1)); done; wait";
+    command.args(["-c", many]).stdin(Stdio::null());
+    Child::worker(container.procs()).prepare(&mut command);
+    let mut shell = command.spawn().unwrap();
+    let all = || container.pids().unwrap().visible.len() == 301;
+    assert!(common::wait_until(std::time::Duration::from_secs(60), all));
+    assert_eq!(container.kill().unwrap(), 301);
+    container.remove().unwrap();
+    shell.wait().unwrap();
+}
+
+#[test]
 fn dropping_removes_too() {
     let Some((_, pod)) = pod() else {
         return;

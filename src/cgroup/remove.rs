@@ -10,15 +10,14 @@ use nix::unistd::Pid;
 
 use super::files::{children, pids};
 use super::{CgroupError, leaf};
-use crate::descendants::PATIENCE;
+use crate::descendants::{PATIENCE, Patience};
 use crate::run_id::RunId;
 
 /// Kills every process in `dir` and below, waits until all are gone, and says how many there were.
 pub(super) fn kill(dir: &Path) -> Result<usize, CgroupError> {
     ensure_ours(dir)?;
     let mut killed = std::collections::BTreeSet::new();
-    let deadline = Instant::now() + PATIENCE;
-    let mut pause = Pause::new(deadline);
+    let mut pause = Pause::new();
     loop {
         let groups = with_descendants(dir);
         let mut left = Vec::new();
@@ -46,7 +45,7 @@ pub(super) fn kill(dir: &Path) -> Result<usize, CgroupError> {
                 }
             }
         }
-        if !pause.wait() {
+        if !pause.wait(left.len() + invisible) {
             return Err(CgroupError::NotRemoved {
                 path: dir.to_path_buf(),
                 waited: PATIENCE,
@@ -79,13 +78,13 @@ pub(super) fn tree(dir: &Path) -> Result<usize, CgroupError> {
         return Ok(0);
     }
     let killed = kill(dir)?;
-    let mut pause = Pause::new(Instant::now() + PATIENCE);
+    let mut pause = Pause::new();
     loop {
         match remove_children_first(dir) {
             Ok(()) => return Ok(killed),
             // Dead processes leave their cgroup a little after they left the list.
             Err(error) if is_busy(&error) => {
-                if !pause.wait() {
+                if !pause.wait(with_descendants(dir).len()) {
                     return Err(CgroupError::NotRemoved {
                         path: dir.to_path_buf(),
                         waited: PATIENCE,
@@ -154,23 +153,23 @@ fn is_gone(error: &CgroupError) -> bool {
     matches!(os_error(error), Some(libc::ENOENT | libc::ENODEV))
 }
 
-/// Waits a little longer each time, up to a deadline. v1 has no event to wait for.
+/// Waits a little longer each time, as long as there is patience. v1 has no event to wait for.
 struct Pause {
     next: Duration,
-    deadline: Instant,
+    patience: Patience,
 }
 
 impl Pause {
-    fn new(deadline: Instant) -> Pause {
+    fn new() -> Pause {
         Pause {
             next: Duration::from_micros(200),
-            deadline,
+            patience: Patience::new(Instant::now()),
         }
     }
 
-    /// Sleeps; false once the deadline has passed.
-    fn wait(&mut self) -> bool {
-        if Instant::now() >= self.deadline {
+    /// Sleeps; false once so many have been `left` for too long.
+    fn wait(&mut self, left: usize) -> bool {
+        if self.patience.is_over(left, Instant::now()) {
             return false;
         }
         std::thread::sleep(self.next);
