@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The static program: `MEMTIDE_STATIC`, or built with the profile that `scripts/kernels` uses.
+/// The static program: `MEMTIDE_STATIC`, or built as `scripts/image` does, by a profile whose programs are small.
 fn program(test: &str) -> Option<PathBuf> {
     if let Some(given) = std::env::var_os("MEMTIDE_STATIC") {
         return Some(given.into());
@@ -29,7 +29,7 @@ fn program(test: &str) -> Option<PathBuf> {
         return None;
     }
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--release", "--target", TARGET])
+        .args(["build", "--locked", "--profile", "dist", "--target", TARGET])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -38,7 +38,7 @@ fn program(test: &str) -> Option<PathBuf> {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
         PathBuf::from,
     );
-    Some(target.join(TARGET).join("release/memtide"))
+    Some(target.join(TARGET).join("dist/memtide"))
 }
 
 fn build(tag: &str, program: &Path) -> Output {
