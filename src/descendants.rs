@@ -124,7 +124,7 @@ fn alive(processes: &[Descendant]) -> impl Iterator<Item = i32> {
 
 /// Kills what is `left` until nothing is, or it does not become less any more; returns that.
 fn end(left: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<Vec<i32>> {
-    let mut patience = Patience::new(Instant::now());
+    let mut patience = Patience::default();
     loop {
         let left = left()?;
         if left.is_empty() || patience.is_over(left.len(), Instant::now()) {
@@ -135,27 +135,22 @@ fn end(left: impl Fn() -> io::Result<Vec<i32>>) -> io::Result<Vec<i32>> {
 }
 
 /// Begins anew whenever fewer are left than ever: a slow machine with many to end is none that hangs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Patience {
-    fewest: usize,
-    deadline: Instant,
+    /// The fewest so far, and since when.
+    fewest: Option<(usize, Instant)>,
 }
 
 impl Patience {
-    /// Of [`PATIENCE`], from now on.
-    pub fn new(now: Instant) -> Self {
-        Patience {
-            fewest: usize::MAX,
-            deadline: now + PATIENCE,
-        }
-    }
-
-    /// Whether so many have been left for too long.
+    /// Whether so many are `left` although [`PATIENCE`] has gone by since there were fewer than ever.
     pub fn is_over(&mut self, left: usize, now: Instant) -> bool {
-        if left < self.fewest {
-            (self.fewest, self.deadline) = (left, now + PATIENCE);
+        match self.fewest {
+            Some((fewest, since)) if left >= fewest => now > since + PATIENCE,
+            _ => {
+                self.fewest = Some((left, now));
+                false
+            }
         }
-        now > self.deadline
     }
 }
 
@@ -198,8 +193,8 @@ mod tests {
     #[test]
     fn patience_lasts_while_fewer_and_fewer_are_left() {
         let start = Instant::now();
-        let mut patience = Patience::new(start);
-        let mut is_over = |left, seconds| patience.is_over(left, start + seconds * PATIENCE / 2);
+        let mut patience = Patience::default();
+        let mut is_over = |left, halves| patience.is_over(left, start + halves * PATIENCE / 2);
         assert!(!is_over(100, 0) && !is_over(100, 2));
         assert!(!is_over(99, 3) && !is_over(99, 5), "one less: anew");
         // Others that come do not count, nor that they go again.

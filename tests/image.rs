@@ -13,40 +13,26 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The static program: `MEMTIDE_STATIC`, or built as `scripts/image` does, by a profile whose programs are small.
-fn program(test: &str) -> Option<PathBuf> {
-    if let Some(given) = std::env::var_os("MEMTIDE_STATIC") {
-        return Some(given.into());
-    }
+/// Whether an image can be built from a program that is built here, by this machine's Rust.
+fn is_static_here(test: &str) -> bool {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
     let sysroot = sysroot.map(|o| text(&o.stdout)).unwrap_or_default();
-    if !Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(TARGET)
-        .is_dir()
-    {
+    let targets = Path::new(sysroot.trim()).join("lib/rustlib");
+    let is_there = targets.join(TARGET).is_dir();
+    if !is_there {
         common::skip(test, &format!("this Rust can't build for {TARGET}"));
-        return None;
     }
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--profile", "dist", "--target", TARGET])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", text(&built.stderr));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
-        PathBuf::from,
-    );
-    Some(target.join(TARGET).join("dist/memtide"))
+    is_there
 }
 
-fn build(tag: &str, program: &Path) -> Output {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/image"))
-        .args(["--tool", "podman", "--tag", tag, "--binary"])
-        .arg(program)
-        .output()
-        .unwrap()
+/// Runs `scripts/image`, which builds the program itself where none is given.
+fn build(tag: &str, program: Option<&Path>) -> Output {
+    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/image"));
+    script.args(["--tool", "podman", "--tag", tag]);
+    if let Some(program) = program {
+        script.arg("--binary").arg(program);
+    }
+    script.output().unwrap()
 }
 
 /// An image of this test's own, removed when dropped.
@@ -60,7 +46,10 @@ impl Image {
         if !common::has_program(test, "podman") || !common::has_program(test, "runc") {
             return None;
         }
-        let program = program(test)?;
+        let given = std::env::var_os("MEMTIDE_STATIC").map(PathBuf::from);
+        if given.is_none() && !is_static_here(test) {
+            return None;
+        }
         let tag = format!("localhost/memtide-{test}-{}:test", std::process::id());
         let log = tempfile::tempdir_in("/var/tmp").unwrap();
         // As an emptyDir is: any user may write.
@@ -68,7 +57,7 @@ impl Image {
         std::fs::set_permissions(log.path(), open).unwrap();
         // Before it is built: a build that fails half way leaves nothing either.
         let image = Image { tag, log };
-        let output = build(&image.tag, &program);
+        let output = build(&image.tag, given.as_deref());
         assert!(output.status.success(), "{}", text(&output.stderr));
         let tried = image.run("64m", &["--version"]);
         if !tried.status.success() {
@@ -158,7 +147,7 @@ fn an_image_that_is_too_large_is_refused_and_nothing_stays_behind() {
     // Text in place of zeros: layers are compressed, and sizes are those of what is in them.
     std::fs::write(&large, vec![b'x'; 15_000_001]).unwrap();
     let tag = format!("localhost/memtide-image-large-{}:test", std::process::id());
-    let output = build(&tag, &large);
+    let output = build(&tag, Some(&large));
     let said = text(&output.stderr);
     if !said.contains("more than 15000000 bytes") && !output.status.success() {
         common::skip(

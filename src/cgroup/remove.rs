@@ -163,7 +163,7 @@ impl Pause {
     fn new() -> Pause {
         Pause {
             next: Duration::from_micros(200),
-            patience: Patience::new(Instant::now()),
+            patience: Patience::default(),
         }
     }
 

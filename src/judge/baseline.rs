@@ -195,14 +195,18 @@ mod tests {
             &[Error],
         ];
         let worse = |was, now| change(&row(was, None, None), &row(now, None, None), 15.0).is_some();
-        for (i, better) in steps.iter().enumerate() {
-            for (j, other) in steps.iter().enumerate() {
-                for (was, now) in better
-                    .iter()
-                    .flat_map(|a| other.iter().map(move |b| (*a, *b)))
-                {
-                    assert_eq!(worse(was, now), j > i, "{was:?} before, now {now:?}");
-                }
+        let ranked = || {
+            (0..)
+                .zip(steps)
+                .flat_map(|(rank, all)| all.iter().map(move |one| (rank, *one)))
+        };
+        for (was_at, was) in ranked() {
+            for (now_at, now) in ranked() {
+                assert_eq!(
+                    worse(was, now),
+                    now_at > was_at,
+                    "{was:?} before, now {now:?}"
+                );
             }
         }
     }
