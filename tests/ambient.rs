@@ -20,15 +20,11 @@ struct Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let image = format!("localhost/{}", self.name);
-        let _ = podman().args(["rm", "--force", &self.name]).output();
-        let _ = podman().args(["rmi", "--force", &image]).output();
+        let _ = common::podman()
+            .args(["rm", "--force", &self.name])
+            .output();
+        let _ = common::podman().args(["rmi", "--force", &image]).output();
     }
-}
-
-fn podman() -> Command {
-    let mut command = Command::new("podman");
-    command.args(["--cgroup-manager=cgroupfs", "--runtime", "runc"]);
-    command
 }
 
 impl Container {
@@ -45,7 +41,7 @@ impl Container {
             name,
             _alone: common::podman_alone(),
         };
-        let built = podman()
+        let built = common::podman()
             .args(["build", "--layers=false", "-q", "-t"])
             .arg(format!("localhost/{}", container.name))
             .arg(container.dir.path())
@@ -70,7 +66,7 @@ impl Container {
     }
 
     fn command(&self, memory: &str, arguments: &[&str]) -> Command {
-        let mut command = podman();
+        let mut command = common::podman();
         command
             .args([
                 "run",
@@ -153,6 +149,8 @@ fn an_oom_kill_inside_is_recorded_on_stdout() {
     let recording = recording::read_bytes(&output.stdout).unwrap();
     assert!(recording.complete);
     assert_eq!(recording.footer.unwrap().outcome.as_str(), "oom_killed");
+    let left = Path::new(env!("CARGO_MANIFEST_DIR")).join("oom");
+    assert!(!left.exists(), "podman's monitor left {}", left.display());
 }
 
 #[test]
@@ -182,7 +180,7 @@ fn what_a_killed_container_printed_is_a_readable_recording() {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
-    let killed = podman()
+    let killed = common::podman()
         .args(["kill", "--signal", "KILL", &container.name])
         .output()
         .unwrap();

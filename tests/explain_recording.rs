@@ -2,11 +2,12 @@
 //! `watch` begin with the same answer.
 
 mod common;
+#[path = "support/header.rs"]
+mod header;
 
 use std::path::Path;
 
 use memtide::explain::{self, ExplainError, Explanation, Select, input};
-use memtide::host::{HostFacts, Lru};
 use memtide::recording::{
     Event, EventKind, Group, GroupKind, Header, StepEnd, StepId, StepResult, Writer,
 };
@@ -31,38 +32,13 @@ fn header() -> Header {
         path: format!("/sys/fs/cgroup/memory/x/{name}"),
         columns: columns.map(String::from).to_vec(),
     };
+    let groups = vec![
+        group("pod", GroupKind::Pod),
+        group("app", GroupKind::Container),
+    ];
     Header {
-        memtide: "0.1.0".into(),
-        host: HostFacts {
-            kernel: "6.18.0".into(),
-            arch: "x86_64".into(),
-            cgroup: CgroupVersion::V1,
-            lru: Lru::Classic,
-            page_size: 4096,
-            cpus: 2,
-            mem_total: 8 << 30,
-            swap_total: 0,
-            thp: None,
-            psi: false,
-            madv_free: true,
-            filesystem: None,
-            block_size: None,
-            placement: "managed".into(),
-            setup: None,
-        },
         scenario: "release-free".into(),
-        scenario_text: String::new(),
-        scenario_hash: String::new(),
-        seed: 1,
-        rng: "none".into(),
-        interval_ns: 1_000_000_000,
-        time_scale: 1.0,
-        model: None,
-        started: "2026-11-25T00:00:00Z".into(),
-        groups: vec![
-            group("pod", GroupKind::Pod),
-            group("app", GroupKind::Container),
-        ],
+        ..header::header(CgroupVersion::V1, groups)
     }
 }
 

@@ -70,15 +70,16 @@ impl Image {
 
     /// Runs it as its own user, read-only, with no capability and no way to get one.
     fn run(&self, memory: &str, arguments: &[&str]) -> Output {
-        Command::new("podman")
+        common::podman()
             .args([
-                "--cgroup-manager=cgroupfs",
-                "--runtime",
-                "runc",
                 "run",
                 "--rm",
+                "--network",
+                "none",
+                "--memory",
+                memory,
+                "--read-only",
             ])
-            .args(["--network", "none", "--memory", memory, "--read-only"])
             .args(["--cap-drop", "all", "--security-opt", "no-new-privileges"])
             .args([
                 "--ulimit",
@@ -97,7 +98,7 @@ impl Image {
     }
 
     fn inspect(&self, format: &str) -> String {
-        let output = Command::new("podman")
+        let output = common::podman()
             .args(["image", "inspect", "--format", format, &self.tag])
             .output()
             .unwrap();
@@ -107,9 +108,7 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let _ = Command::new("podman")
-            .args(["rmi", "-f", &self.tag])
-            .output();
+        let _ = common::podman().args(["rmi", "-f", &self.tag]).output();
     }
 }
 

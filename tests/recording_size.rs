@@ -2,6 +2,8 @@
 //! The corpus of shipped recordings is embedded into the binary, so its size is everybody's.
 
 mod common;
+#[path = "support/header.rs"]
+mod header;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -53,20 +55,11 @@ fn a_busy_recording_packs_to_a_hundred_bytes_a_sample() {
         source("app", GroupKind::Container, container.path()),
     ];
     let mut sampler = Sampler::open(sources, true).unwrap();
-    let host = memtide::host::detect(&hierarchy, dir.path(), "managed");
     let header = Header {
-        memtide: env!("CARGO_PKG_VERSION").into(),
-        host,
+        host: memtide::host::detect(&hierarchy, dir.path(), "managed"),
         scenario: "size".into(),
-        scenario_text: String::new(),
-        scenario_hash: String::new(),
-        seed: 1,
-        rng: String::new(),
         interval_ns: 20_000_000,
-        time_scale: 1.0,
-        model: None,
-        started: "2026-11-25T00:00:00Z".into(),
-        groups: sampler.groups(),
+        ..header::header(hierarchy.version, sampler.groups())
     };
     let path = dir.path().join("size.jsonl");
     let mut writer = Writer::create(&path, &header).unwrap();

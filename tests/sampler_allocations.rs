@@ -2,14 +2,15 @@
 //! would change what it measures, and in the ambient placement it lives inside the limit.
 
 mod common;
+#[path = "support/header.rs"]
+mod header;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
 use memtide::cgroup::Hierarchy;
-use memtide::host::{HostFacts, Lru};
-use memtide::recording::{GroupKind, Header, Writer};
+use memtide::recording::{GroupKind, Writer};
 use memtide::sampler::{Clock, GroupSource, Sampler};
 use memtide::truth::COUNTERS;
 
@@ -41,39 +42,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-fn header(sampler: &Sampler, hierarchy: &Hierarchy) -> Header {
-    Header {
-        memtide: String::new(),
-        host: HostFacts {
-            kernel: String::new(),
-            arch: String::new(),
-            cgroup: hierarchy.version,
-            lru: Lru::Classic,
-            page_size: 4096,
-            cpus: 1,
-            mem_total: hierarchy.ram,
-            swap_total: 0,
-            thp: None,
-            psi: false,
-            madv_free: false,
-            filesystem: None,
-            block_size: None,
-            placement: String::new(),
-            setup: None,
-        },
-        scenario: String::new(),
-        scenario_text: String::new(),
-        scenario_hash: String::new(),
-        seed: 0,
-        rng: String::new(),
-        interval_ns: 1,
-        time_scale: 1.0,
-        model: None,
-        started: String::new(),
-        groups: sampler.groups(),
-    }
-}
-
 #[test]
 fn a_thousand_samples_allocate_nothing() {
     let hierarchy = match Hierarchy::discover() {
@@ -93,7 +61,8 @@ fn a_thousand_samples_allocate_nothing() {
     let truth = |out: &mut [u64; COUNTERS.len()]| out.fill(1);
     sampler.attach(0, "self", std::process::id() as i32, Some(Arc::new(truth)));
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut writer = Writer::create(file.path(), &header(&sampler, &hierarchy)).unwrap();
+    let header = header::header(hierarchy.version, sampler.groups());
+    let mut writer = Writer::create(file.path(), &header).unwrap();
     let mut clock = Clock::start(std::time::Duration::from_micros(100)).unwrap();
 
     let before = ALLOCATIONS.with(Cell::get);

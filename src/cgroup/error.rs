@@ -97,12 +97,12 @@ pub enum CgroupError {
         /// The name.
         name: String,
     },
-    /// Processes or directories were left after the time allowed.
-    #[error("{} could not be removed within {waited:?}: {left}", path.display())]
+    /// Processes or directories are left, and became no fewer in the time allowed.
+    #[error("{} could not be removed, nothing of it went in {waited:?}: {left}", path.display())]
     NotRemoved {
         /// The cgroup.
         path: PathBuf,
-        /// How long was tried.
+        /// How long nothing of it went.
         waited: std::time::Duration,
         /// What is still there.
         left: String,

@@ -4,7 +4,10 @@ use super::account::{Account, Quantity};
 use super::{Reading, Scope, derive, names, number};
 use crate::composition::Composition;
 use crate::formula::display;
-use crate::rows::{CgroupVersion, View};
+use crate::rows::{CgroupVersion, Row, View};
+
+const DIRTY: &Row = Row::named("dirty");
+const WRITEBACK: &Row = Row::named("writeback");
 
 /// Usage split into parts that do not overlap. Bytes; none where rows for it are missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -172,21 +175,10 @@ impl Parts {
     /// What the kernel could take back of it.
     pub fn reclaimable(&self, reading: &Reading) -> Reclaimable {
         let view = reading.view();
-        let dirty = reading
-            .count(&["total_dirty", "dirty", "file_dirty", "node:Dirty"])
-            .unwrap_or(0)
-            .saturating_add(
-                reading
-                    .count(&[
-                        "total_writeback",
-                        "writeback",
-                        "file_writeback",
-                        "node:Writeback",
-                    ])
-                    .unwrap_or(0),
-            );
-        // free and top give what is available in place of the lists.
         let get = |row: &str| reading.rows.get(row);
+        let either = |row: &Row, of_node| row.of_either(get).max(get(of_node)).unwrap_or(0);
+        let dirty = either(DIRTY, "node:Dirty").saturating_add(either(WRITEBACK, "node:Writeback"));
+        // free and top give what is available in place of the lists.
         let available = get("node:MemAvailable").zip(get("node:MemFree"));
         let cache = match (self.cache_inactive, self.cache_active, available) {
             (None, None, Some((available, free))) => available.saturating_sub(free),

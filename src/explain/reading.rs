@@ -3,7 +3,7 @@
 use super::kinds::{Killed, Oom, Process, Runtime, What};
 use super::{derive, meminfo, names, number, owner};
 use crate::formula::display;
-use crate::rows::{CgroupVersion, Rows, View};
+use crate::rows::{CgroupVersion, Row, Rows, View};
 
 /// What the numbers are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -252,7 +252,6 @@ impl Reading {
 
     /// Whether pages are in swap or its cache, so that lists and `anon` differ for that reason too.
     pub fn has_swap(&self) -> bool {
-        let rows = ["swapcached", "swap", "total_swap", "memory.swap.current"];
         let aside = self
             .set_aside
             .iter()
@@ -261,14 +260,15 @@ impl Reading {
             .rows
             .get("memory.memsw.usage_in_bytes")
             .zip(self.view().usage);
+        let rows = [self.rows.get("swapcached"), self.in_swap()];
         aside
-            || self.count(&rows).is_some_and(|swap| swap > 0)
+            || rows.into_iter().flatten().any(|swap| swap > 0)
             || both.is_some_and(|(both, usage)| both > usage)
     }
 
     /// What of it is in swap, bytes.
     pub fn in_swap(&self) -> Option<u64> {
-        self.count(&["memory.swap.current", "total_swap", "swap"])
+        SWAP.of_either(|name| self.rows.get(name))
     }
 
     /// Whether there is no room in swap, as far as the rows tell.
@@ -290,34 +290,40 @@ impl Reading {
     }
 }
 
+/// Names that only v1's kernels give, of those that readers of other forms do not use for theirs.
+const V1: [&str; 8] = [
+    "rss",
+    "cache",
+    "rss_huge",
+    "mapped_file",
+    "hierarchical_memory_limit",
+    "memory.usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.kmem.usage_in_bytes",
+];
+
+/// Names that only v2's kernels give, likewise.
+const V2: [&str; 14] = [
+    "anon",
+    "file",
+    "kernel",
+    "kernel_stack",
+    "sock",
+    "slab",
+    "slab_reclaimable",
+    "file_mapped",
+    "anon_thp",
+    "memory.current",
+    "memory.max",
+    "memory.peak",
+    "memory.events:high",
+    "memory.events:max",
+];
+
+const SWAP: &Row = Row::named("swap");
+
 /// The version whose names are among the rows.
 fn recognised(rows: &Rows) -> Option<CgroupVersion> {
-    const V1: [&str; 8] = [
-        "rss",
-        "cache",
-        "rss_huge",
-        "mapped_file",
-        "hierarchical_memory_limit",
-        "memory.usage_in_bytes",
-        "memory.limit_in_bytes",
-        "memory.kmem.usage_in_bytes",
-    ];
-    const V2: [&str; 14] = [
-        "anon",
-        "file",
-        "kernel",
-        "kernel_stack",
-        "sock",
-        "slab",
-        "slab_reclaimable",
-        "file_mapped",
-        "anon_thp",
-        "memory.current",
-        "memory.max",
-        "memory.peak",
-        "memory.events:high",
-        "memory.events:max",
-    ];
     let among = |known: &[&str]| known.iter().filter(|name| rows.get(name).is_some()).count();
     let totals = rows
         .iter()
@@ -340,5 +346,25 @@ fn recognised(rows: &Rows) -> Option<CgroupVersion> {
         (0, 0) => None,
         (v1, v2) if v1 >= v2 => Some(CgroupVersion::V1),
         _ => Some(CgroupVersion::V2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_a_version_is_a_row_of_that_version_alone() {
+        for (known, version) in [(&V1[..], CgroupVersion::V1), (&V2[..], CgroupVersion::V2)] {
+            for name in known {
+                let has = |version| Row::of(name).is_some_and(|r| r.names(version).contains(name));
+                let on = [CgroupVersion::V1, CgroupVersion::V2].map(has);
+                assert_eq!(
+                    on,
+                    [version == CgroupVersion::V1, version == CgroupVersion::V2],
+                    "{name}"
+                );
+            }
+        }
     }
 }

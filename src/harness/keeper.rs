@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::need::live::Reading;
+use crate::rows::refaults;
 use crate::sys::process::page_size;
 
 /// The hidden subcommand under which memtide keeps a value.
@@ -199,11 +200,7 @@ pub fn read(path: &Path) -> io::Result<Reading> {
         io::Error::new(io::ErrorKind::InvalidData, why)
     })?;
     let stat = text("memory.stat").unwrap_or_default();
-    let refaults = ["workingset_refault_file", "workingset_refault_anon"]
-        .iter()
-        .filter_map(|name| row(&stat, name))
-        .reduce(|a, b| a + b)
-        .or_else(|| row(&stat, "workingset_refault"));
+    let refaults = refaults(|name| row(&stat, name));
     let pressure = text("memory.pressure").unwrap_or_default();
     let some = pressure.lines().find(|line| line.starts_with("some "));
     let total = some.and_then(|line| line.rsplit_once("total=")?.1.trim().parse().ok());

@@ -4,7 +4,7 @@ use super::card::Card;
 use super::memcg::{Memcg, PAGE};
 use super::world::World;
 use crate::recording::{MISSING, Table};
-use crate::rows::{CgroupVersion, UNLIMITED};
+use crate::rows::{CgroupVersion, Row, UNLIMITED};
 use crate::scenario::Scenario;
 use crate::truth::COUNTERS;
 
@@ -57,85 +57,53 @@ impl Sums {
     }
 }
 
-/// One row: the names on v1 and v2, and its value from the sums, the limit, and whether new
-/// anonymous pages are active.
-type Row = (
-    Option<&'static str>,
-    Option<&'static str>,
-    fn(&Sums, Option<u64>, bool) -> u64,
-);
+/// A row's value from the sums, the limit, and whether new anonymous pages are active.
+type Value = fn(&Sums, Option<u64>, bool) -> u64;
 
-/// Every row that the model fills. What is not here is absent from its recordings, never 0.
-const FILLED: &[Row] = &[
-    (
-        Some("memory.usage_in_bytes"),
-        Some("memory.current"),
-        |s, _, _| s.usage,
-    ),
-    (
-        Some("memory.limit_in_bytes"),
-        Some("memory.max"),
-        |_, limit, _| limit.unwrap_or(UNLIMITED),
-    ),
-    (
-        Some("memory.failcnt"),
-        Some("memory.events:max"),
-        |s, _, _| s.at_limit,
-    ),
-    (
-        Some("memory.kmem.usage_in_bytes"),
-        Some("kernel"),
-        |s, _, _| s.kernel,
-    ),
-    (Some("total_rss"), Some("anon"), |s, _, _| s.anon),
-    (Some("total_cache"), Some("file"), |s, _, _| s.file),
-    (Some("total_shmem"), Some("shmem"), |s, _, _| s.shmem),
-    (
-        Some("total_inactive_anon"),
-        Some("inactive_anon"),
-        |s, _, active| {
-            if active { 0 } else { s.on_anon_lists() }
-        },
-    ),
-    (
-        Some("total_active_anon"),
-        Some("active_anon"),
-        |s, _, active| {
-            if active { s.on_anon_lists() } else { 0 }
-        },
-    ),
-    (
-        Some("total_inactive_file"),
-        Some("inactive_file"),
-        |s, _, _| s.inactive_file,
-    ),
-    (Some("total_active_file"), Some("active_file"), |s, _, _| {
-        s.active_file
+const BOTH: &[CgroupVersion] = &[CgroupVersion::V1, CgroupVersion::V2];
+const V1: &[CgroupVersion] = &[CgroupVersion::V1];
+const V2: &[CgroupVersion] = &[CgroupVersion::V2];
+
+/// Every row that the model fills, where. What is not here is absent from its recordings, never 0.
+const FILLED: &[(&Row, &[CgroupVersion], Value)] = &[
+    (Row::named("usage"), BOTH, |s, _, _| s.usage),
+    (Row::named("limit"), BOTH, |_, limit, _| {
+        limit.unwrap_or(UNLIMITED)
     }),
-    (Some("total_mapped_file"), Some("file_mapped"), |s, _, _| {
-        s.mapped
+    (Row::named("failcnt"), V1, |s, _, _| s.at_limit),
+    (Row::named("events_max"), V2, |s, _, _| s.at_limit),
+    (Row::named("kernel"), BOTH, |s, _, _| s.kernel),
+    (Row::named("rss"), BOTH, |s, _, _| s.anon),
+    (Row::named("cache"), BOTH, |s, _, _| s.file),
+    (Row::named("shmem"), BOTH, |s, _, _| s.shmem),
+    (Row::named("inactive_anon"), BOTH, |s, _, active| {
+        if active { 0 } else { s.on_anon_lists() }
     }),
-    (Some("total_unevictable"), Some("unevictable"), |_, _, _| 0),
-    (None, Some("memory.events:high"), |s, _, _| s.above_high),
-    (None, Some("workingset_refault_file"), |s, _, _| s.refaults),
-    (
-        Some("memory.oom_control:oom_kill"),
-        Some("memory.events:oom_kill"),
-        |s, _, _| s.oom_kills,
-    ),
+    (Row::named("active_anon"), BOTH, |s, _, active| {
+        if active { s.on_anon_lists() } else { 0 }
+    }),
+    (Row::named("inactive_file"), BOTH, |s, _, _| s.inactive_file),
+    (Row::named("active_file"), BOTH, |s, _, _| s.active_file),
+    (Row::named("mapped_file"), BOTH, |s, _, _| s.mapped),
+    (Row::named("unevictable"), BOTH, |_, _, _| 0),
+    (Row::named("events_high"), V2, |s, _, _| s.above_high),
+    (Row::named("workingset_refault_file"), V2, |s, _, _| {
+        s.refaults
+    }),
+    (Row::named("oom_kills"), BOTH, |s, _, _| s.oom_kills),
 ];
 
-fn name(row: &Row, version: CgroupVersion) -> Option<&'static str> {
-    match version {
-        CgroupVersion::V1 => row.0,
-        CgroupVersion::V2 => row.1,
-    }
+/// The rows of `version` with their values, in the order of the columns.
+fn filled(version: CgroupVersion) -> impl Iterator<Item = (&'static Row, Value)> {
+    let there = FILLED
+        .iter()
+        .filter(move |(_, on, _)| on.contains(&version));
+    there.map(|(row, _, value)| (*row, *value))
 }
 
 /// The columns of every group of a model's recording.
 pub fn columns(version: CgroupVersion) -> Vec<String> {
-    let rows = FILLED.iter().filter_map(|row| name(row, version));
-    let rows = rows.map(String::from);
+    let rows = filled(version).filter_map(|(row, _)| row.column_name(version));
     rows.chain(COUNTERS.iter().map(|counter| format!("truth:{counter}")))
         .collect()
 }
@@ -165,11 +133,25 @@ pub fn sample(scenario: &Scenario, world: &World, card: &Card, group: usize, tab
             *sum += value;
         }
     }
-    let named = |row: &&Row| name(row, card.cgroup).is_some();
-    for row in FILLED.iter().filter(named) {
-        let value = (row.2)(&sums, limit, card.rules.anon_active);
+    for (_, value) in filled(card.cgroup) {
+        let value = value(&sums, limit, card.rules.anon_active);
         debug_assert!(value != MISSING);
         table.values.push(value);
     }
     table.values.extend(truth);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_has_a_column_of_that_version() {
+        for version in [CgroupVersion::V1, CgroupVersion::V2] {
+            for (row, _) in filled(version) {
+                let name = row.column_name(version);
+                assert!(name.is_some(), "{} has no name on {version:?}", row.name);
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::formula::{FORMULAS, Kind};
 use crate::recording::{EventKind, Recording, StepResult};
+use crate::rows;
 use crate::scenario::Outcome;
 use crate::sys::process::page_size;
 
@@ -79,10 +80,7 @@ impl Trial {
         let footer = recording.footer.as_ref();
         let last = |name: &str| last(recording, name);
         let seconds = |name: &str| last(name).map(|us| us as f64 / 1e6);
-        let refaults = ["workingset_refault_file", "workingset_refault_anon"].map(last);
-        // Before 5.9 both were one.
-        let refaults = refaults.into_iter().flatten().reduce(|a, b| a + b);
-        let refaults = refaults.or_else(|| last("workingset_refault"));
+        let refaults = rows::refaults(last);
         let done = work_done(recording, timed);
         let began = timed.and_then(|step| began(recording, step)).unwrap_or(0);
         Trial {

@@ -127,6 +127,23 @@ impl Row {
         })
     }
 
+    /// The name of its column in a recording of `version`: on v1 the hierarchical line of memory.stat.
+    pub fn column_name(&self, version: CgroupVersion) -> Option<String> {
+        let name = *self.names(version).first()?;
+        let is_total = version == CgroupVersion::V1 && is_stat(name);
+        let prefix = if is_total { "total_" } else { "" };
+        Some(format!("{prefix}{name}"))
+    }
+
+    /// Its value under either version's names, the larger one where both are there: tools mix them.
+    pub fn of_either(&self, get: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+        let versions = [CgroupVersion::V1, CgroupVersion::V2];
+        versions
+            .into_iter()
+            .filter_map(|version| self.value(version, &get))
+            .max()
+    }
+
     fn position<S: AsRef<str>>(
         v1: &[&str],
         v2: &[&str],
@@ -145,6 +162,17 @@ impl Row {
             CgroupVersion::V2 => v2.iter().find_map(|name| find(name)),
         }
     }
+}
+
+/// Pages that came back soon after they had been evicted, those of files and of anonymous memory; before 5.9 one row
+/// counted both.
+pub fn refaults(get: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let kinds = ["workingset_refault_file", "workingset_refault_anon"].map(&get);
+    kinds
+        .into_iter()
+        .flatten()
+        .reduce(|file, anon| file + anon)
+        .or_else(|| get("workingset_refault"))
 }
 
 const fn same(a: &str, b: &str) -> bool {
@@ -263,6 +291,46 @@ mod tests {
             Some(Unit::Count)
         );
         assert!(Row::of("resident").is_none());
+    }
+
+    #[test]
+    fn a_column_has_the_name_of_its_version() {
+        let name = |row, version| Row::named(row).column_name(version);
+        let both = |row| [CgroupVersion::V1, CgroupVersion::V2].map(|version| name(row, version));
+        assert_eq!(both("rss"), [Some("total_rss".into()), Some("anon".into())]);
+        let usage = ["memory.usage_in_bytes", "memory.current"].map(|n| Some(n.into()));
+        assert_eq!(both("usage"), usage, "a file of its own has no total");
+        assert_eq!(both("sock"), [None, Some("sock".into())]);
+    }
+
+    #[test]
+    fn of_either_versions_names_the_larger_counts() {
+        let swap = |rows: &[(&str, u64)]| {
+            let rows: Rows = rows.iter().copied().collect();
+            Row::named("swap").of_either(|name| rows.get(name))
+        };
+        assert_eq!(swap(&[("swap", 3), ("memory.swap.current", 5)]), Some(5));
+        assert_eq!(
+            swap(&[("total_swap", 7), ("memory.swap.current", 5)]),
+            Some(7)
+        );
+        assert_eq!(swap(&[("rss", 7)]), None);
+    }
+
+    #[test]
+    fn refaults_of_both_kinds_are_summed_and_the_old_row_stands_in_for_both() {
+        let of = |rows: &[(&str, u64)]| {
+            let rows: Rows = rows.iter().copied().collect();
+            refaults(|name| rows.get(name))
+        };
+        let (file, anon) = ("workingset_refault_file", "workingset_refault_anon");
+        assert_eq!(
+            of(&[(file, 2), (anon, 3), ("workingset_refault", 9)]),
+            Some(5)
+        );
+        assert_eq!(of(&[(file, 2)]), Some(2));
+        assert_eq!(of(&[("workingset_refault", 9)]), Some(9));
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

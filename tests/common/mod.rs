@@ -140,9 +140,21 @@ pub fn podman_alone() -> std::fs::File {
     lock
 }
 
+/// Podman as tests run it. Its monitor leaves a file `oom` in the folder it is started in when a container is
+/// OOM-killed: not in the sources.
+pub fn podman() -> Command {
+    let mut command = Command::new("podman");
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).args([
+        "--cgroup-manager=cgroupfs",
+        "--runtime",
+        "runc",
+    ]);
+    command
+}
+
 /// The ids of all images that podman has, those without a name included.
 pub fn podman_images() -> Vec<String> {
-    let output = Command::new("podman")
+    let output = podman()
         .args(["images", "--all", "--quiet", "--no-trunc"])
         .output()
         .expect("podman runs");

@@ -3,13 +3,16 @@
 
 #![allow(dead_code)]
 
-use memtide::host::{HostFacts, Lru};
 use memtide::recording::{
     Event, EventKind, Footer, Group, GroupKind, HarnessCost, Header, Recording, Table, Writer,
 };
 use memtide::rows::CgroupVersion;
 use memtide::scenario::Outcome;
 use std::path::Path;
+
+#[path = "header.rs"]
+mod header;
+use header::header;
 
 pub const MIB: f64 = 1048576.0;
 
@@ -202,7 +205,12 @@ impl Model {
             columns: self.table.columns.clone(),
         };
         Recording {
-            header: header(self.version, group, self.interval_ns, time_scale),
+            header: Header {
+                scenario: "model".into(),
+                interval_ns: self.interval_ns,
+                time_scale,
+                ..header(self.version, vec![group])
+            },
             tables: vec![self.table.clone()],
             events: self.events.clone(),
             footer: Some(Footer {
@@ -219,39 +227,6 @@ impl Model {
             }),
             complete: true,
         }
-    }
-}
-
-fn header(version: CgroupVersion, group: Group, interval_ns: u64, time_scale: f64) -> Header {
-    Header {
-        memtide: "0.1.0".into(),
-        host: HostFacts {
-            kernel: "6.1.0".into(),
-            arch: "x86_64".into(),
-            cgroup: version,
-            lru: Lru::Classic,
-            page_size: 4096,
-            cpus: 2,
-            mem_total: 16 << 30,
-            swap_total: 0,
-            thp: None,
-            psi: false,
-            madv_free: true,
-            filesystem: None,
-            block_size: None,
-            placement: "managed".into(),
-            setup: Some("model".into()),
-        },
-        scenario: "model".into(),
-        scenario_text: String::new(),
-        scenario_hash: String::new(),
-        seed: 1,
-        rng: "none".into(),
-        interval_ns,
-        time_scale,
-        model: None,
-        started: "2026-01-01T00:00:00Z".into(),
-        groups: vec![group],
     }
 }
 

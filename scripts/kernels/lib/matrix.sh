@@ -33,9 +33,10 @@ binary() {
     # Half as long to build; in emulation the kernel's own work is what takes the time.
     [ -z "$ci" ] || profile=quick
     if [ -z "$memtide" ]; then
-        if [ ! -d "$(rustc --print target-libdir --target $target)" ] &&
-            ! rustup target add $target >&2; then
-            target=x86_64-unknown-linux-gnu flags='-C target-feature=+crt-static'
+        if [ ! -d "$(rustc --print target-libdir --target $target)" ]; then
+            note "adding $target to this Rust (rustup target remove takes it away again; --memtide FILE needs none)"
+            rustup target add $target >&2 ||
+                target=x86_64-unknown-linux-gnu flags='-C target-feature=+crt-static'
         fi
         note "building memtide ($target)"
         (cd "$top" && RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build --quiet --profile "$profile" \
