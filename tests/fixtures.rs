@@ -8,8 +8,8 @@ mod fixture;
 
 use fixture::Case;
 use memtide::explain::{self, Select, consistency, derive, input, meminfo};
-use memtide::formula::{self, display, reclaim};
-use memtide::rows::{CgroupVersion, Rows, View};
+use memtide::formula::{self, reclaim};
+use memtide::rows::{CgroupVersion, Rows, View, is_unlimited};
 
 #[test]
 fn every_expected_value_comes_out() {
@@ -182,7 +182,7 @@ fn flagged(view: &View, rows: &Rows, flag: &str) -> bool {
 
 fn limit(case: &Case, view: &View) -> Found {
     match view.limit {
-        Some(limit) if display::is_unlimited(limit) => Found::Value("unlimited".into()),
+        Some(limit) if is_unlimited(limit) => Found::Value("unlimited".into()),
         Some(limit) => value(Some(limit)),
         // The dump's head, which held the limit, was cut; the report's prose names it.
         None => value(case.comments.split_whitespace().find_map(|word| {

@@ -7,8 +7,7 @@ use super::account::{Clash, noise};
 use super::number::sum;
 use super::said::Said;
 use super::{Reading, Scope, names};
-use crate::formula::display;
-use crate::rows::{Rows, View};
+use crate::rows::{Rows, View, is_unlimited};
 use crate::units::bytes;
 
 /// One contradiction.
@@ -185,7 +184,7 @@ pub fn contradictions(view: &View, rows: &Rows, clashes: &[Clash]) -> Vec<Contra
 fn row_impossible(rows: &Rows) -> Option<Contradiction> {
     // The kernel prints VmallocTotal and huge limits as large as this without being wrong.
     let (name, value) = rows.iter().find(|(name, value)| {
-        names::is_bytes(name) && !names::is_limit(name) && display::is_unlimited(*value)
+        names::is_bytes(name) && !names::is_limit(name) && is_unlimited(*value)
     })?;
     let sentence = format!(
         "{name} ({value}) holds a number no machine has memory for: a counter that went below zero, printed unsigned."

@@ -3,8 +3,7 @@
 use super::account::{Account, Quantity};
 use super::{Reading, Scope, derive, names, number};
 use crate::composition::Composition;
-use crate::formula::display;
-use crate::rows::{CgroupVersion, Row, View};
+use crate::rows::{CgroupVersion, Row, View, is_unlimited};
 
 const DIRTY: &Row = Row::named("dirty");
 const WRITEBACK: &Row = Row::named("writeback");
@@ -74,8 +73,7 @@ impl Parts {
             .filter(|(name, _)| names::is_part(name))
             .map(|(_, value)| value)
             .max();
-        let largest =
-            largest.filter(|most| !display::is_unlimited(*most) && reading.scope == Scope::Cgroup);
+        let largest = largest.filter(|most| !is_unlimited(*most) && reading.scope == Scope::Cgroup);
         let bound = match reading.scope {
             Scope::Cgroup => {
                 let least = Account::of(reading).get(Quantity::Usage).least;

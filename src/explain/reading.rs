@@ -2,8 +2,7 @@
 
 use super::kinds::{Killed, Oom, Process, Runtime, What};
 use super::{derive, meminfo, names, number, owner};
-use crate::formula::display;
-use crate::rows::{CgroupVersion, Row, Rows, View};
+use crate::rows::{CgroupVersion, Row, Rows, View, is_unlimited};
 
 /// What the numbers are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -102,7 +101,7 @@ impl Reading {
     /// Memory and swap together and their limit, where that is reached and is not memory's own.
     pub fn swap_limit_reached(&self) -> Option<(u64, u64)> {
         let limit = self.rows.get("memory.memsw.limit_in_bytes");
-        let limit = limit.filter(|limit| *limit > 0 && !display::is_unlimited(*limit))?;
+        let limit = limit.filter(|limit| *limit > 0 && !is_unlimited(*limit))?;
         let usage = self.rows.get("memory.memsw.usage_in_bytes")?;
         // Where no swap is allowed the two limits are one.
         let apart = self.limit().is_none_or(|memory| memory < limit);
@@ -234,7 +233,7 @@ impl Reading {
     pub fn limit(&self) -> Option<u64> {
         let view = self.view();
         view.limit
-            .filter(|limit| !display::is_unlimited(*limit))
+            .filter(|limit| !is_unlimited(*limit))
             .filter(|limit| view.node_capacity.is_none_or(|capacity| *limit < capacity))
     }
 
@@ -275,7 +274,7 @@ impl Reading {
     pub fn swap_is_full(&self) -> bool {
         let at_limit = |usage: &str, limit: &str| {
             let limit = self.rows.get(limit);
-            let limit = limit.filter(|limit| !display::is_unlimited(*limit));
+            let limit = limit.filter(|limit| !is_unlimited(*limit));
             let of = self.rows.get(usage).zip(limit);
             of.is_some_and(|(usage, limit)| number::reaches(usage, limit, 99))
         };

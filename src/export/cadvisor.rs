@@ -8,7 +8,7 @@
 
 use crate::formula::cadvisor;
 use crate::named::named;
-use crate::rows::{CgroupVersion, Row, UNLIMITED, Unit};
+use crate::rows::{CgroupVersion, Row, Unit, is_unlimited};
 
 named! {
     /// How Prometheus treats a series.
@@ -428,9 +428,9 @@ impl Mapper {
     }
 }
 
-/// A limit as cAdvisor shows it. Anything from 2^62 up is one of the spellings of "unlimited": 0.
+/// A limit as cAdvisor shows it: 0 for none.
 fn shown_limit(limit: u64) -> f64 {
-    if limit == UNLIMITED || limit >= 1 << 62 {
+    if is_unlimited(limit) {
         0.0
     } else {
         limit as f64
@@ -498,7 +498,7 @@ mod tests {
 
     #[test]
     fn all_spellings_of_unlimited_are_shown_as_0() {
-        for limit in [UNLIMITED, 9_223_372_036_854_771_712, 1 << 62] {
+        for limit in [crate::rows::UNLIMITED, 9_223_372_036_854_771_712, 1 << 62] {
             let reading = read(CgroupVersion::V1, &[("memory.limit_in_bytes", limit)]);
             assert_eq!(reading.get(Metric::SpecLimit), Some(0.0));
             assert_eq!(reading.limit(), None);

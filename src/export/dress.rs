@@ -4,6 +4,7 @@
 //! sizes; so dressed, a recording is one that such a rule can see.
 
 use crate::recording::{GroupKind, Recording};
+use crate::rows::is_unlimited;
 
 use super::labels::Labels;
 
@@ -81,7 +82,9 @@ impl Dress {
         let limits = groups
             .filter(|group| group.kind == GroupKind::Container)
             .filter_map(|group| group.limit);
-        let largest = limits.filter(|limit| (1..1 << 62).contains(limit)).max()?;
+        let largest = limits
+            .filter(|limit| *limit > 0 && !is_unlimited(*limit))
+            .max()?;
         Some(wanted as f64 / largest as f64)
     }
 }

@@ -1,15 +1,6 @@
 //! How the tools write a number of bytes. One function a format, all of `fn(value, view)`.
 
-use crate::rows::View;
-
-/// Anything this large in a limit file means "no limit": v1 writes 2^63 less a page, old kernels
-/// 2^63 - 1, v2 `max`. No machine has an exbibyte.
-const NO_LIMIT: u64 = 1 << 60;
-
-/// Whether a limit file's number means "no limit".
-pub fn is_unlimited(limit: u64) -> bool {
-    limit >= NO_LIMIT
-}
+use crate::rows::{View, is_unlimited};
 
 /// The limit tools print beside usage: the cgroup's own, or the node's RAM where it has none.
 fn shown_limit(view: &View) -> Option<u64> {

@@ -8,3 +8,21 @@
 pub fn efficiency_percent(pgscan: f64, pgsteal: f64) -> Option<f64> {
     (pgscan > 0.0 && pgsteal >= 0.0).then(|| pgsteal / pgscan * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::efficiency_percent;
+
+    #[test]
+    fn nothing_scanned_has_no_efficiency_and_nothing_given_back_has_none_of_it() {
+        assert_eq!(efficiency_percent(200.0, 6.0), Some(3.0));
+        assert_eq!(efficiency_percent(200.0, 0.0), Some(0.0));
+        for (scanned, given) in [(0.0, 0.0), (0.0, 5.0), (200.0, -1.0)] {
+            assert_eq!(
+                efficiency_percent(scanned, given),
+                None,
+                "{scanned} {given}"
+            );
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::export::promtool::{self as tests, ExprTest, TestFile, duration};
 use crate::recording::GroupKind;
+use crate::rows::is_unlimited;
 
 use super::engine::{Sample, promtool, said};
 use super::feed::Feed;
@@ -117,7 +118,7 @@ impl<'a> Prepared<'a> {
             .iter()
             .filter(|g| g.kind == GroupKind::Container);
         let limits: Option<Vec<f64>> = containers
-            .map(|g| Some(g.limit.filter(|l| *l < 1 << 62)? as f64))
+            .map(|g| Some(g.limit.filter(|l| !is_unlimited(*l))? as f64))
             .collect();
         let scale = feed.pages.size_scale();
         let facts = Facts {

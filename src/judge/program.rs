@@ -274,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn of_what_a_program_says_on_stderr_the_end_is_kept() {
+        let said = |script: &str| {
+            let mut child = Command::new("sh")
+                .args(["-c", script])
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let said = last_words(child.stderr.take().unwrap());
+            child.wait().unwrap();
+            said
+        };
+        assert_eq!(said("echo oh no >&2"), "oh no\n");
+        let long = said("yes '' | head -c 100000 >&2; echo the end >&2");
+        assert_eq!(long.len(), STDERR_KEPT);
+        assert!(long.ends_with("\nthe end\n"), "{long}");
+    }
+
+    #[test]
     fn a_program_is_read_to_its_end_to_its_limit_or_to_its_first_line_that_is_no_answer() {
         let answer = r#"echo '{"fire":true,"t":42.0,"class":"leak"}'"#;
         let (answers, flooded) = read(answer, 1000);

@@ -457,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_that_was_renamed_is_told_by_its_new_name() {
+        for (old, new) in RENAMED {
+            let said = never(&format!("{old} > 0"), &[old]).unwrap_or_default();
+            assert!(
+                said.contains(&format!("its name is {new} now")),
+                "{old}: {said}"
+            );
+        }
+        let said = |name| never(&format!("{name} > 0"), &[name]).unwrap_or_default();
+        assert!(said("container_memory_rs").contains("did you mean container_memory_rss?"));
+        assert!(said("team:rss:max").contains("give the file that records it"));
+        assert!(said("http_requests_total").contains("judge such a rule elsewhere"));
+    }
+
+    #[test]
     fn a_threshold_in_bytes_that_no_limit_allows_is_told() {
         let big = [
             "container_memory_rss > 3e9",

@@ -252,6 +252,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_promtool_can_not_evaluate_is_told_without_the_series() {
+        // promtool 2.42, of `a * on (pod) b` with two series of b.
+        let line = r#"    rule: X, time: 0s, err: found duplicate series for the match group {pod="p"} on the right hand-side of the operation: [{__name__="b", pod="p", x="2"}, {__name__="b", pod="p", x="1"}];many-to-many matching not allowed: matching labels must be unique on one side"#;
+        assert_eq!(
+            evaluation_error(line).unwrap(),
+            r#"rule: X: found duplicate series for the match group {pod="p"} on the right hand-side of the operation"#
+        );
+        assert_eq!(evaluation_error("  FAILED:"), None);
+    }
+
+    #[test]
     fn what_promtool_refuses_is_told_with_its_line() {
         let text = "# a comment\n- alert: X\n  expr: |\n    up and\n    rate(up)\n";
         let file = RuleFile::parse(text, "a/b.yaml").unwrap();

@@ -18,7 +18,7 @@ use crate::composition::Composition;
 use crate::formula::cadvisor;
 use crate::named::named;
 use crate::recording::Recording;
-use crate::rows::{UNLIMITED, View};
+use crate::rows::{View, is_unlimited};
 
 named! {
     /// The areas, from the bottom up.
@@ -130,7 +130,7 @@ pub fn limit(recording: &Recording, index: usize) -> Option<u64> {
             .groups
             .get(i)?
             .limit
-            .filter(|l| *l != UNLIMITED)
+            .filter(|l| !is_unlimited(*l))
     };
     own(index).or_else(|| own(recording.group("pod")?))
 }
@@ -200,6 +200,22 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn a_group_without_a_limit_has_its_pods_and_no_spelling_of_none_is_one() {
+        let mut recording = crate::plot::testing::recording();
+        let mut pod = recording.header.groups[0].clone();
+        (pod.name, pod.limit) = ("pod".into(), Some(512 * MIB));
+        recording.header.groups.push(pod);
+        assert_eq!(limit(&recording, 0), Some(256 * MIB));
+        for none in [None, Some(u64::MAX), Some(9_223_372_036_854_771_712)] {
+            recording.header.groups[0].limit = none;
+            assert_eq!(limit(&recording, 0), Some(512 * MIB), "{none:?}");
+            recording.header.groups[1].limit = none;
+            assert_eq!(limit(&recording, 0), None, "{none:?}");
+            recording.header.groups[1].limit = Some(512 * MIB);
+        }
+    }
 
     #[test]
     fn lazily_freed_pages_are_shown_once_where_the_kernel_keeps_them() {

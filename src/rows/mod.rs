@@ -23,6 +23,12 @@ pub use table::{ROWS, View, ViewIndex};
 /// What `max` in a v2 limit file is kept as; written as `"max"` in a recording.
 pub const UNLIMITED: u64 = u64::MAX;
 
+/// Whether a limit file's number means "no limit": v1 writes 2^63 less a page, old kernels 2^63 - 1, v2 `max`
+/// ([`UNLIMITED`]). No machine has an exbibyte.
+pub const fn is_unlimited(limit: u64) -> bool {
+    limit >= 1 << 60
+}
+
 named! {
     /// Which memory controller a row came from: it decides which names mean what.
     #[derive(Serialize, Deserialize, schemars::JsonSchema)]
@@ -291,6 +297,14 @@ mod tests {
             Some(Unit::Count)
         );
         assert!(Row::of("resident").is_none());
+    }
+
+    #[test]
+    fn every_spelling_of_no_limit_is_none() {
+        for limit in [UNLIMITED, i64::MAX as u64, 9_223_372_036_854_771_712] {
+            assert!(is_unlimited(limit), "{limit}");
+        }
+        assert!(!is_unlimited(1 << 50));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Answer, Case, NEXT_FILES, Said, named, share};
 use crate::explain::account::Quantity;
 use crate::explain::number::{NEAR_PERCENT, percent, reaches};
-use crate::formula::display::is_unlimited;
+use crate::rows::is_unlimited;
 use crate::units::bytes;
 
 /// The kernel's counters say that it killed here.

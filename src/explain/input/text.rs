@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::{READINGS_MAX, columns};
 use crate::explain::kinds::Process;
 use crate::explain::{Reading, What, clean, meminfo, names, number, pairs};
-use crate::formula::display;
+use crate::rows::is_unlimited;
 
 /// Reads a paste. `file` is the name it had on disk, where that is a kernel file's.
 pub fn read(text: &str, lines: &[String], file: Option<&str>) -> Vec<Reading> {
@@ -179,7 +179,7 @@ impl Collector {
         // Of several cgroups those that say no more than `max` say nothing.
         let told = |reading: &Reading| {
             let mut rows = reading.rows.iter();
-            rows.any(|(_, value)| !display::is_unlimited(value))
+            rows.any(|(_, value)| !is_unlimited(value))
         };
         if self.done.iter().any(told) {
             self.done.retain(told);

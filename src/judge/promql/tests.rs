@@ -22,6 +22,16 @@ fn a_comparison_is_found_with_its_operands() {
 }
 
 #[test]
+fn a_range_is_of_samples_and_a_subquery_of_an_expression_asked_again() {
+    let range = of("up[1h]").kind;
+    assert!(matches!(range, Kind::Series(_, Some(3600.0))), "{range:?}");
+    for text in ["up[1h:1m]", "up[1h:]", "(up > 0)[1h:1m]"] {
+        let kind = of(text).kind;
+        assert!(matches!(kind, Kind::Subquery(_)), "{text}: {kind:?}");
+    }
+}
+
+#[test]
 fn what_public_rules_write_is_understood() {
     for text in [
         "a * on (namespace, pod) group_left(node) topk by (namespace, pod) (1, max by (n) (b{node!=\"\"}))",

@@ -121,7 +121,7 @@ fn by_scenario(detectors: &[DetectorCard]) -> String {
     table(head, rows, usize::MAX)
 }
 
-/// `hit 6/7, miss 1`: how the verdicts on one scenario's recordings are spread.
+/// `hit 6, **miss** 1`: how the verdicts on one scenario's recordings are spread.
 fn verdicts(detector: &DetectorCard, scenario: &str) -> String {
     let rows = detector.rows.iter().filter(|r| r.scenario == scenario);
     let all: Vec<Judgement> = rows.map(|r| r.verdict).collect();
@@ -139,4 +139,38 @@ fn verdicts(detector: &DetectorCard, scenario: &str) -> String {
         })
         .collect();
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::scorecard::testing::{card, row};
+
+    #[test]
+    fn a_scenarios_verdicts_are_counted_by_kind_and_wrong_ones_stand_out() {
+        let of = |verdict| row(true, verdict, None);
+        let mut rows = [
+            Judgement::Hit,
+            Judgement::Hit,
+            Judgement::Miss,
+            Judgement::NotJudged,
+        ]
+        .map(of)
+        .to_vec();
+        let mut elsewhere = of(Judgement::Quiet);
+        elsewhere.scenario = "another".into();
+        rows.push(elsewhere);
+        let card = card("mine", rows);
+        assert_eq!(
+            verdicts(&card.detectors[0], "b"),
+            "hit 2, **miss** 1, not judged 1"
+        );
+        assert_eq!(verdicts(&card.detectors[0], "another"), "quiet 1");
+        assert_eq!(verdicts(&card.detectors[0], "none"), "");
+        let table = by_scenario(&card.detectors);
+        assert!(
+            table.contains("| hit 2, **miss** 1, not judged 1 |"),
+            "{table}"
+        );
+    }
 }
