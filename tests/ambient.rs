@@ -66,25 +66,8 @@ impl Container {
     }
 
     fn command(&self, memory: &str, arguments: &[&str]) -> Command {
-        let mut command = common::podman();
-        command
-            .args([
-                "run",
-                "--rm",
-                "--name",
-                &self.name,
-                "--network",
-                "none",
-                "--memory",
-                memory,
-            ])
-            .args([
-                "--ulimit",
-                "nofile=1024:1024",
-                "--ulimit",
-                "nproc=1024:1024",
-            ])
-            .args(["--read-only", "--cap-drop", "all"]);
+        let mut command = common::podman_run(memory);
+        command.args(["--name", &self.name]);
         for path in ["/lib", "/lib64", "/usr/lib"] {
             if Path::new(path).exists() {
                 command.arg("-v").arg(format!("{path}:{path}:ro"));

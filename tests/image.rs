@@ -70,23 +70,8 @@ impl Image {
 
     /// Runs it as its own user, read-only, with no capability and no way to get one.
     fn run(&self, memory: &str, arguments: &[&str]) -> Output {
-        common::podman()
-            .args([
-                "run",
-                "--rm",
-                "--network",
-                "none",
-                "--memory",
-                memory,
-                "--read-only",
-            ])
-            .args(["--cap-drop", "all", "--security-opt", "no-new-privileges"])
-            .args([
-                "--ulimit",
-                "nofile=1024:1024",
-                "--ulimit",
-                "nproc=1024:1024",
-            ])
+        common::podman_run(memory)
+            .args(["--security-opt", "no-new-privileges"])
             // The runtime's own 64 MiB are too few for tmpfs-fill; a pod has a volume there.
             .args(["--shm-size", memory])
             .arg("-v")

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::Observer;
 use crate::recording::{Event, EventKind, Group, GroupKind, MISSING};
-use crate::rows::{ViewIndex, is_unlimited};
+use crate::rows::ViewIndex;
 use crate::scenario::Scenario;
 use crate::units;
 
@@ -104,7 +104,7 @@ impl Observer for Progress {
                 crate::rows::CgroupVersion::V2
             };
             self.view = ViewIndex::new(version, &group.columns);
-            self.limit = group.limit.filter(|l| !is_unlimited(*l));
+            self.limit = group.finite_limit();
         }
     }
 

@@ -62,6 +62,11 @@ static NAMED: LazyLock<(HashSet<&'static str>, Vec<&'static str>)> = LazyLock::n
     (names().copied().collect(), starred.collect())
 });
 
+/// Whether it is a hierarchical line of v1's memory.stat.
+pub fn is_total(key: &str) -> bool {
+    key.starts_with("total_") && is_stat(key)
+}
+
 /// The row of memory.stat behind a key (with or without `total_`), known to memtide.
 pub fn is_stat(key: &str) -> bool {
     let base = key.strip_prefix("total_").unwrap_or(key);

@@ -326,7 +326,7 @@ fn recognised(rows: &Rows) -> Option<CgroupVersion> {
     let among = |known: &[&str]| known.iter().filter(|name| rows.get(name).is_some()).count();
     let totals = rows
         .iter()
-        .filter(|(name, _)| name.starts_with("total_") && names::is_stat(name))
+        .filter(|(name, _)| names::is_total(name))
         .count();
     // `usage` beside `rss` and `cache` is how tools list them, for either version.
     let of_tools = if rows.get("usage").is_some() {

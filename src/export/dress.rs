@@ -3,8 +3,7 @@
 //! Rules select by names that only their own cluster has, and compare with bytes of their own
 //! sizes; so dressed, a recording is one that such a rule can see.
 
-use crate::recording::{GroupKind, Recording};
-use crate::rows::is_unlimited;
+use crate::recording::{Group, GroupKind, Recording};
 
 use super::labels::Labels;
 
@@ -81,10 +80,8 @@ impl Dress {
         let groups = recording.header.groups.iter();
         let limits = groups
             .filter(|group| group.kind == GroupKind::Container)
-            .filter_map(|group| group.limit);
-        let largest = limits
-            .filter(|limit| *limit > 0 && !is_unlimited(*limit))
-            .max()?;
+            .filter_map(Group::finite_limit);
+        let largest = limits.filter(|limit| *limit > 0).max()?;
         Some(wanted as f64 / largest as f64)
     }
 }

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use crate::recording::{EventKind, GroupKind, Recording};
-use crate::rows::is_unlimited;
 
 use super::cadvisor::Kind;
 use super::labels::{pairs, selector};
@@ -273,7 +272,7 @@ impl Maker<'_> {
             let id = ("container_id", labels.name.as_str());
             let info = [&own[..], &[image, id]].concat();
             self.of_pods("kube_pod_container_info", &info, Value::Fixed(1.0));
-            if let Some(limit) = group.limit.filter(|limit| !is_unlimited(*limit)) {
+            if let Some(limit) = group.finite_limit() {
                 let limit = (limit as f64 * pages.size_scale()).round();
                 let own = [&own[..], &MEMORY].concat();
                 for name in RESOURCES {

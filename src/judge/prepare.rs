@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::export::promtool::{self as tests, ExprTest, TestFile, duration};
 use crate::recording::GroupKind;
-use crate::rows::is_unlimited;
 
 use super::engine::{Sample, promtool, said};
 use super::feed::Feed;
@@ -117,9 +116,7 @@ impl<'a> Prepared<'a> {
             .groups
             .iter()
             .filter(|g| g.kind == GroupKind::Container);
-        let limits: Option<Vec<f64>> = containers
-            .map(|g| Some(g.limit.filter(|l| !is_unlimited(*l))? as f64))
-            .collect();
+        let limits: Option<Vec<f64>> = containers.map(|g| Some(g.finite_limit()? as f64)).collect();
         let scale = feed.pages.size_scale();
         let facts = Facts {
             selects: self.selects[self.set_of[nth]].clone(),

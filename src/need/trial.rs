@@ -154,8 +154,7 @@ fn work_done(recording: &Recording, step: Option<&str>) -> u64 {
 /// The highest value of a counter that only rises: with its cgroup it may be gone in the last samples.
 fn last(recording: &Recording, name: &str) -> Option<u64> {
     let table = recording.tables.get(recording.main_group())?;
-    let total = format!("total_{name}");
-    let column = table.column(&total).or_else(|| table.column(name))?;
+    let column = rows::hierarchical(name, |name| table.column(name))?;
     (0..table.len()).filter_map(|s| table.get(s, column)).max()
 }
 

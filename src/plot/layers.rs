@@ -18,7 +18,7 @@ use crate::composition::Composition;
 use crate::formula::cadvisor;
 use crate::named::named;
 use crate::recording::Recording;
-use crate::rows::{View, is_unlimited};
+use crate::rows::View;
 
 named! {
     /// The areas, from the bottom up.
@@ -124,14 +124,7 @@ impl Line {
 
 /// The limit that holds for the group at `index`: its own, else the pod's.
 pub fn limit(recording: &Recording, index: usize) -> Option<u64> {
-    let own = |i: usize| {
-        recording
-            .header
-            .groups
-            .get(i)?
-            .limit
-            .filter(|l| !is_unlimited(*l))
-    };
+    let own = |i: usize| recording.header.groups.get(i)?.finite_limit();
     own(index).or_else(|| own(recording.group("pod")?))
 }
 

@@ -33,7 +33,7 @@ use format::{Counter, Named};
 
 use crate::host::HostFacts;
 use crate::named::named;
-use crate::rows::{CgroupVersion, Rows, View, ViewIndex};
+use crate::rows::{CgroupVersion, Rows, View, ViewIndex, is_unlimited};
 use crate::scenario::Outcome;
 
 /// Marks an absent value inside a [`Table`]; written as `null`.
@@ -110,6 +110,13 @@ pub struct Group {
     pub image: Option<String>,
     /// Names of the values that follow `[group, t_ns, cost_ns` in a sample, see [`crate::rows`].
     pub columns: Vec<String>,
+}
+
+impl Group {
+    /// Its own limit, bytes; none also where the recorder wrote one of the kernel's spellings of "no limit".
+    pub fn finite_limit(&self) -> Option<u64> {
+        self.limit.filter(|limit| !is_unlimited(*limit))
+    }
 }
 
 named! {

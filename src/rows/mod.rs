@@ -128,7 +128,7 @@ impl Row {
     /// Its value by name; on v1 a `total_` row is preferred.
     pub fn value(&self, version: CgroupVersion, get: impl Fn(&str) -> Option<u64>) -> Option<u64> {
         self.names(version).iter().find_map(|name| match version {
-            CgroupVersion::V1 => get(&format!("total_{name}")).or_else(|| get(name)),
+            CgroupVersion::V1 => hierarchical(name, &get),
             CgroupVersion::V2 => get(name),
         })
     }
@@ -168,6 +168,11 @@ impl Row {
             CgroupVersion::V2 => v2.iter().find_map(|name| find(name)),
         }
     }
+}
+
+/// What `get` has of memory.stat's hierarchical line, or else of the cgroup's own, which is v2's only one.
+pub fn hierarchical<T>(name: &str, get: impl Fn(&str) -> Option<T>) -> Option<T> {
+    get(&format!("total_{name}")).or_else(|| get(name))
 }
 
 /// Pages that came back soon after they had been evicted, those of files and of anonymous memory; before 5.9 one row

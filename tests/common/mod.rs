@@ -152,6 +152,21 @@ pub fn podman() -> Command {
     command
 }
 
+/// `podman run` of a container that may do as little as can be, under a limit; its image and command follow.
+pub fn podman_run(memory: &str) -> Command {
+    let mut command = podman();
+    command
+        .args(["run", "--rm", "--network", "none", "--memory", memory])
+        .args(["--read-only", "--cap-drop", "all"])
+        .args([
+            "--ulimit",
+            "nofile=1024:1024",
+            "--ulimit",
+            "nproc=1024:1024",
+        ]);
+    command
+}
+
 /// The ids of all images that podman has, those without a name included.
 pub fn podman_images() -> Vec<String> {
     let output = podman()

@@ -8,7 +8,7 @@ use crate::explain::parts::Parts;
 use crate::explain::{Reading, derive};
 use crate::outcome;
 use crate::recording::{Footer, Recording};
-use crate::rows::{CgroupVersion, Row, Rows, is_unlimited};
+use crate::rows::{CgroupVersion, Row, Rows};
 use crate::scenario::Outcome;
 use crate::units::{self, bytes};
 
@@ -28,7 +28,7 @@ pub fn of(recording: &Recording, group: usize) -> Option<Answer> {
     let view = reading.view();
     let back = parts.reclaimable(&reading);
     let could = bytes(sum([back.at_once, back.after_writing, back.slab]));
-    let limit = facts.limit.filter(|limit| !is_unlimited(*limit));
+    let limit = facts.finite_limit();
     let of_limit = limit.said(" of @");
     let dashboard = derive::working_set(&view).and_then(|ws| u64::try_from(ws).ok());
     let dashboard = dashboard.said("; a dashboard would have shown @ (working_set)");

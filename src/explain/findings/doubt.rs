@@ -63,9 +63,7 @@ pub fn local_rows_only(facts: &Facts) -> Option<String> {
     let local = ["pgpgin", "inactive_anon", "unevictable"]
         .iter()
         .any(|name| rows.get(name).is_some());
-    let total = rows
-        .iter()
-        .any(|(name, _)| name.starts_with("total_") && names::is_stat(name));
+    let total = rows.iter().any(|(name, _)| names::is_total(name));
     let kernel_file =
         facts.reading.source == "kernel files" || facts.reading.source == "live cgroup";
     let is_v1 = facts.reading.version == Some(CgroupVersion::V1);
